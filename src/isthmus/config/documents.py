@@ -1,0 +1,145 @@
+"""Typed configuration: `isthmus.toml` and one TOML file for each connector. A new setting is one line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from isthmus.mapping.definition import ResourceTypeDefinition
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class TlsSettings(_Document):
+    """`certificate` and `key` are PEM files (the key PKCS#8); left out, the files made by `isthmus init` are used."""
+
+    certificate: str | None = None
+    key: str | None = None
+    client_ca: str | None = None
+    enabled: bool = True
+    """False: plain HTTP, accepted only on loopback or a Unix socket."""
+
+
+class ScimSettings(_Document):
+    """The listener that identity providers talk to."""
+
+    listen: str = "127.0.0.1:8585"
+    workers: int = 1
+    threads: int = 64
+    tls: TlsSettings = TlsSettings()
+    max_body_bytes: int = 1_048_576
+    max_depth: int = 64
+    header_timeout: float = 10.0
+    body_timeout: float = 20.0
+    request_timeout: float = 30.0
+    """Seconds within which every request is answered, whatever the target does."""
+    stop_timeout: float = 35.0
+    default_count: int = 100
+    max_count: int = 1000
+    allow_from: tuple[str, ...] = ()
+    """Networks that may connect (CIDR); empty: all."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose X-Forwarded-* headers count."""
+
+
+class OperationsSettings(_Document):
+    """Health and metrics."""
+
+    listen: str = "127.0.0.1:8587"
+
+
+class ConsoleSettings(_Document):
+    """Operator pages."""
+
+    listen: str = "127.0.0.1:8586"
+
+
+class AuditSettings(_Document):
+    retention_days: int = 400
+    values_days: int = 90
+
+
+class LogSettings(_Document):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console", "auto"] = "auto"
+
+
+class HostDocument(_Document):
+    """`isthmus.toml`. Folders are relative to the file."""
+
+    public_url: str | None = None
+    state_dir: str = "state"
+    secrets_dir: str = "secrets"
+    connectors_dir: str = "connectors"
+    tls_dir: str = "tls"
+    scim: ScimSettings = ScimSettings()
+    operations: OperationsSettings = OperationsSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    audit: AuditSettings = AuditSettings()
+    log: LogSettings = LogSettings()
+
+
+class GuardSettings(_Document):
+    """What holds back a mass change (per object type). Shares are fractions; hours the window for the identity provider."""
+
+    import_share: float = 0.20
+    import_objects: int = 10
+    provider_share: float = 0.05
+    provider_objects: int = 20
+    provider_hours: float = 24.0
+    retry_after_seconds: int = 3600
+
+
+class ConnectorDocument(_Document):
+    """`connectors/NAME.toml`. `settings` belongs to the connector type; secrets in it are references."""
+
+    type: str
+    description: str = ""
+    settings: dict[str, Any] = {}
+    resource_types: tuple[ResourceTypeDefinition, ...] = ()
+    paused: bool = False
+    autosync_minutes: float = 120.0
+    """0: no imports by timer."""
+    page_size: int = 5000
+    timeout: float = 25.0
+    """Seconds a call of the target may take within a request; less than scim.request_timeout."""
+    import_timeout: float = 14_400.0
+    live_read: Literal["misses", "all"] = "misses"
+    id_form: Literal["uuid", "anchor"] = "uuid"
+    strict: bool = False
+    patch_response: Literal["auto", "full", "none"] = "auto"
+    publish_new: bool = False
+    guard: GuardSettings = GuardSettings()
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was read, with absolute folders. `connectors` is keyed by the casefolded name; `names` has the names as written."""
+
+    path: Path
+    host: HostDocument
+    connectors: dict[str, ConnectorDocument]
+    names: dict[str, str]
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    @property
+    def state_dir(self) -> Path:
+        return self.folder / self.host.state_dir
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.folder / self.host.secrets_dir
+
+    @property
+    def connectors_dir(self) -> Path:
+        return self.folder / self.host.connectors_dir
+
+    @property
+    def tls_dir(self) -> Path:
+        return self.folder / self.host.tls_dir

@@ -1,0 +1,116 @@
+"""The values that pass between host and connector. All frozen; all safe to share between threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Point at another object by the name the target uses for it (its anchor or its DN)."""
+
+    key: tuple[str, ...]
+    object_type: str | None = None
+
+
+Value = str | int | Decimal | bool | datetime | bytes | Reference
+"""One value. datetime is timezone-aware, or naive where the target itself keeps no zone."""
+
+Attributes = Mapping[str, tuple[Value, ...]]
+"""Values by attribute name. A name that is absent was not read; an empty tuple means: has no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An object's identity for life: one or more values in their canonical text, in the order of `ObjectType.anchor`.
+
+    The connector makes the text; equal objects must always give equal text (case rules of the target included).
+    """
+
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("an anchor has at least one value")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Everything that identifies an object to its target."""
+
+    anchor: Anchor
+    dn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorObject:
+    """One object as the target has it now."""
+
+    object_type: str
+    identity: Identity
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """Change one attribute.
+
+    Either `replace` is given (the new values; `()` clears), or `add` and `remove`, of which `remove` is applied first.
+    """
+
+    name: str
+    replace: tuple[Value, ...] | None = None
+    add: tuple[Value, ...] = ()
+    remove: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportScope:
+    """What one import run reads: some object types that share one watermark."""
+
+    key: str
+    object_types: tuple[str, ...]
+    partition: str | None = None
+    estimated_objects: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Where a delta import goes on; opaque to all but the connector that made it."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedObject:
+    """An object that the target no longer has."""
+
+    object_type: str
+    anchor: Anchor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPage:
+    """A part of an import: objects as they are now, objects that are gone, and how far this page brings the watermark.
+
+    `wire` is given by connectors that can tell "unchanged" without decoding: one byte string for each object, in the same
+    order, which differs whenever the decoded object would differ. `objects` may then be a sequence that decodes an item each
+    time it is indexed; the host indexes only what changed.
+    """
+
+    objects: Sequence[ConnectorObject] = ()
+    deleted: Sequence[DeletedObject] = ()
+    watermark: Watermark | None = None
+    wire: Sequence[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Values the wizard can offer for one setting, best first, with the reason."""
+
+    values: tuple[Any, ...]
+    reason: str = ""

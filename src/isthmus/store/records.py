@@ -1,0 +1,196 @@
+"""What the store keeps and gives back: plain frozen records, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """Whether SCIM shows an object."""
+
+    LIVE = "live"
+    HIDDEN = "hidden"
+    """Deprovisioned by a delete flow that leaves the object in the target."""
+    PASSWORD_MISSING = "password_missing"
+    """Created, but its initial password was not set yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The connector space of one object type. `number` is its key in the store."""
+
+    number: int
+    connector: str
+    object_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object of a space. `attributes` and `scim` are JSON text; `scim` was made for shape `shape` and has no meta."""
+
+    row: int
+    id: str
+    anchor: tuple[str, ...]
+    dn: str | None
+    state: State
+    number: int
+    created: str
+    modified: str
+    external_id: str | None
+    attributes: bytes
+    scim: bytes
+    shape: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectWrite:
+    """What an object shall be in the space. Written as a whole.
+
+    `keys`: (attribute, normalised value), for equality look-ups. `links`: (attribute, canonical target key), every reference.
+    `wire` and `canonical` are 64-bit signed digests; `wire` None: not known (the next import decodes the object).
+    `id` None: the store keeps the object's id or, for a new object, makes one (see `Store.apply`).
+    """
+
+    anchor: tuple[str, ...]
+    dn: str | None = None
+    attributes: bytes
+    scim: bytes
+    shape: int
+    canonical: int
+    wire: int | None = None
+    keys: Sequence[tuple[str, str]] = ()
+    links: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Part of a list, with the exact number of all objects that match."""
+
+    total: int
+    objects: Sequence[StoredObject]
+
+
+class EntryState(StrEnum):
+    OPEN = "open"
+    IN_DOUBT = "in_doubt"
+    DONE = "done"
+    """The target has the change."""
+    NOT_DONE = "not_done"
+    """The target does not have the change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One write under way, or one whose outcome is not known.
+
+    `intent` is JSON without secrets: what the write was meant to do, for repair and for people. `noted` is the store's counter
+    when the entry was opened. `locks` are the keys it holds. `sent` tells that the target may have received it.
+    """
+
+    id: str
+    space: int
+    operation: str
+    object_id: str | None
+    anchor: tuple[str, ...] | None
+    owner: str
+    session: str
+    state: EntryState
+    opened: float
+    noted: int
+    correlation: str
+    intent: Mapping[str, Any]
+    locks: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of an import. Times are seconds since 1970; counts are so far."""
+
+    id: str
+    connector: str
+    kind: str
+    """full or delta"""
+    scope: str
+    state: str
+    """queued, running, done, failed, cancelled, held (by the guard)"""
+    owner: str | None
+    requested_by: str
+    queued: float
+    started: float | None
+    ended: float | None
+    objects: int
+    changed: int
+    removed: int
+    expected: int | None
+    message: str
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Who did what to whom, with what outcome. `old` and `new` hold SCIM or target values, secrets redacted."""
+
+    at: float
+    connector: str
+    actor: str
+    address: str
+    operation: str
+    object_type: str = ""
+    object_id: str = ""
+    name: str = ""
+    """What people know the object by (userName, anchor): searchable."""
+    outcome: str = ""
+    status: int = 0
+    duration: float = 0.0
+    correlation: str = ""
+    message: str = ""
+    sent: Sequence[str] = ()
+    old: Mapping[str, Any] = field(default_factory=dict)
+    new: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A bearer token, known by its hash only. `expires` in seconds since 1970, None: never."""
+
+    id: str
+    connector: str
+    name: str
+    scope: str
+    """read or write"""
+    hash: str
+    """sha256:<hex> of a random token, or an argon2 encoded hash of a chosen one"""
+    created: float
+    expires: float | None
+    revoked: float | None
+    last_used: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Something the guard holds back. `kind` is 'removal' (an import run) or 'disable'/'delete'/'empty' (the identity provider)."""
+
+    id: str
+    connector: str
+    object_type: str
+    kind: str
+    run: str | None
+    count: int
+    limit: int
+    opened: float
+    released_until: float | None
+    state: str
+    """held, released, cancelled, over"""
+    message: str
+
+
+def utc(seconds: float) -> datetime:
+    """Return the moment as an aware datetime."""
+    from datetime import UTC
+
+    return datetime.fromtimestamp(seconds, UTC)
