@@ -14,7 +14,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     pass
 
 
-class TlsSettings(_Document):
+class TlsSettings(_Document, frozen=True):
     """`certificate` and `key` are PEM files (the key PKCS#8); left out, the files made by `isthmus init` are used."""
 
     certificate: str | None = None
@@ -24,7 +24,7 @@ class TlsSettings(_Document):
     """False: plain HTTP, accepted only on loopback or a Unix socket."""
 
 
-class ScimSettings(_Document):
+class ScimSettings(_Document, frozen=True):
     """The listener that identity providers talk to."""
 
     listen: str = "127.0.0.1:8585"
@@ -46,29 +46,29 @@ class ScimSettings(_Document):
     """Networks whose X-Forwarded-* headers count."""
 
 
-class OperationsSettings(_Document):
+class OperationsSettings(_Document, frozen=True):
     """Health and metrics."""
 
     listen: str = "127.0.0.1:8587"
 
 
-class ConsoleSettings(_Document):
+class ConsoleSettings(_Document, frozen=True):
     """Operator pages."""
 
     listen: str = "127.0.0.1:8586"
 
 
-class AuditSettings(_Document):
+class AuditSettings(_Document, frozen=True):
     retention_days: int = 400
     values_days: int = 90
 
 
-class LogSettings(_Document):
+class LogSettings(_Document, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console", "auto"] = "auto"
 
 
-class HostDocument(_Document):
+class HostDocument(_Document, frozen=True):
     """`isthmus.toml`. Folders are relative to the file."""
 
     public_url: str | None = None
@@ -83,8 +83,11 @@ class HostDocument(_Document):
     log: LogSettings = LogSettings()
 
 
-class GuardSettings(_Document):
-    """What holds back a mass change (per object type). Shares are fractions; hours the window for the identity provider."""
+class GuardSettings(_Document, frozen=True):
+    """What holds back a mass change, per object type.
+
+    Shares are fractions; `provider_hours` is the window in which changes from the identity provider are counted.
+    """
 
     import_share: float = 0.20
     import_objects: int = 10
@@ -94,7 +97,7 @@ class GuardSettings(_Document):
     retry_after_seconds: int = 3600
 
 
-class ConnectorDocument(_Document):
+class ConnectorDocument(_Document, frozen=True):
     """`connectors/NAME.toml`. `settings` belongs to the connector type; secrets in it are references."""
 
     type: str
@@ -117,7 +120,10 @@ class ConnectorDocument(_Document):
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was read, with absolute folders. `connectors` is keyed by the casefolded name; `names` has the names as written."""
+    """Everything that was read, with absolute folders.
+
+    `connectors` is keyed by the casefolded name; `names` has the names as written.
+    """
 
     path: Path
     host: HostDocument

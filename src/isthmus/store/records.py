@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from enum import Enum, StrEnum
+from typing import Any, Literal
 
 
 class State(StrEnum):
@@ -52,7 +52,9 @@ class ObjectWrite:
 
     `keys`: (attribute, normalised value), for equality look-ups. `links`: (attribute, canonical target key), every reference.
     `wire` and `canonical` are 64-bit signed digests; `wire` None: not known (the next import decodes the object).
-    `id` None: the store keeps the object's id or, for a new object, makes one (see `Store.apply`).
+    `id` None: the store keeps the object's id or, for a new object, makes one (see `SpaceTable.apply`). Otherwise it is the id
+    that `scim` was made for (see `SpaceTable.ids`): should the object have another by now, the write is skipped as "newer"
+    or, where nothing is skipped, `IdentityChanged` is raised.
     """
 
     anchor: tuple[str, ...]
@@ -64,6 +66,7 @@ class ObjectWrite:
     wire: int | None = None
     keys: Sequence[tuple[str, str]] = ()
     links: Sequence[tuple[str, str]] = ()
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,3 +197,47 @@ def utc(seconds: float) -> datetime:
     from datetime import UTC
 
     return datetime.fromtimestamp(seconds, UTC)
+
+
+Outcome = Literal["added", "changed", "unchanged", "touched", "newer", "locked"]
+"""What `apply` did: unchanged: nothing written; touched: only the wire digest; newer, locked: skipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of one `ObjectWrite`. Of a skipped new object row and number are 0 and the id is empty."""
+
+    anchor: tuple[str, ...]
+    row: int
+    id: str
+    number: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an import needs to know of an object before it decodes the new one."""
+
+    row: int
+    id: str
+    number: int
+    state: State
+    wire: int | None
+    canonical: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Why a journal entry was not opened: another entry holds a lock, or an object with an `absent` key is there."""
+
+    entry: Entry | None = None
+    present: StoredObject | None = None
+
+
+class Unset(Enum):
+    """The type of `UNSET`: leave as it is (None means: none)."""
+
+    UNSET = "unset"
+
+
+UNSET = Unset.UNSET

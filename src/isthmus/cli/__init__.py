@@ -1,0 +1,1 @@
+"""The command `isthmus`: one file for each group of commands; every command calls the functions that the server calls."""

@@ -1,0 +1,75 @@
+"""`isthmus config ...`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from isthmus.cli.output import write_json
+from isthmus.cli.session import Json, Session, session
+
+app = typer.Typer(help="The configuration files.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(context: typer.Context, json: Json = False) -> None:
+    """Check every file and show all problems, each with file, line and key. Exit code 1 if there is one.
+
+    No target is asked; `isthmus doctor` does that.
+
+    Example: isthmus config check
+    """
+    from isthmus.config.loading import problems
+
+    current = session(context)
+    found = [str(problem) for problem in problems(current.path)]
+    if not found:
+        found = later_problems(current)
+    if json:
+        write_json({"ok": not found, "problems": found})
+    elif found:
+        for problem in found:
+            typer.secho(problem, err=True, fg="red")
+    else:
+        configuration = current.configuration()
+        typer.echo(f"{configuration.path}: good, {len(configuration.connectors)} connectors")
+    if found:
+        raise typer.Exit(1)
+
+
+def later_problems(current: Session) -> list[str]:
+    """Return what the connectors' own settings and the files' permissions have wrong."""
+    from isthmus.config.errors import ConfigError
+    from isthmus.config.exposed import exposed_files
+    from isthmus.config.settings import connector_settings
+
+    configuration = current.configuration()
+    found = []
+    for key in configuration.connectors:
+        try:
+            connector_settings(configuration, key)
+        except ConfigError as exc:
+            found.append(str(exc))
+    found += [str(exposed) for exposed in exposed_files(configuration)]
+    return found
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A connector; left out: the host.")] = None,
+) -> None:
+    """Show the configuration as it is in force, defaults included, as JSON. Secrets are references here, never values.
+
+    Example: isthmus config show
+    """
+    import msgspec
+
+    from isthmus.cli.session import existing
+
+    configuration = session(context).configuration()
+    document: Any = configuration.host
+    if name is not None:
+        document = configuration.connectors[existing(configuration, name).casefold()]
+    write_json(msgspec.to_builtins(document))

@@ -1,0 +1,89 @@
+"""`isthmus guard ...`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from isthmus.cli.output import facts, moment, table, write_json
+from isthmus.cli.session import Json, operator, session
+from isthmus.store.records import Hold
+
+app = typer.Typer(help="What is held back because it would change too much at once.", no_args_is_help=True)
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    hold_id: Annotated[str | None, typer.Argument(help="Id of a hold; left out: all.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what the guard holds back.
+
+    Example: isthmus guard show
+    """
+    from isthmus.engine.operations import guard_list, guard_show
+
+    with session(context).host() as host:
+        holds = guard_list(host, active=not everything) if hold_id is None else [guard_show(host, hold_id)]
+    if json:
+        write_json([describe(hold) for hold in holds])
+    elif hold_id is not None:
+        facts(describe(holds[0]))
+    else:
+        table(
+            ("id", "connector", "type", "what", "count", "limit", "since", "state", "message"),
+            [
+                (
+                    hold.id,
+                    hold.connector,
+                    hold.object_type,
+                    hold.kind,
+                    hold.count,
+                    hold.limit,
+                    moment(hold.opened),
+                    hold.state,
+                    hold.message,
+                )
+                for hold in holds
+            ],
+            empty="the guard holds nothing back",
+        )
+
+
+@app.command("release")
+def release(
+    context: typer.Context,
+    hold_id: Annotated[str, typer.Argument(help="Id of the hold.")],
+    hours: Annotated[float, typer.Option(help="How long the guard lets this kind of change through.", min=0.01)] = 1.0,
+) -> None:
+    """Let through what is held back. A held import is run anew; an identity provider sends its requests again by itself.
+
+    Example: isthmus guard release 77ab... --hours 2
+    """
+    from isthmus.engine.operations import guard_release
+
+    with session(context).host() as host:
+        hold = guard_release(host, hold_id, hours=hours, actor=operator())
+    typer.echo(f"released for {hours:g} hours: {hold.message}")
+
+
+@app.command("cancel")
+def cancel(context: typer.Context, hold_id: Annotated[str, typer.Argument(help="Id of the hold.")]) -> None:
+    """Decide that what is held back does not happen.
+
+    Example: isthmus guard cancel 77ab...
+    """
+    from isthmus.engine.operations import guard_cancel
+
+    with session(context).host() as host:
+        hold = guard_cancel(host, hold_id, actor=operator())
+    typer.echo(f"cancelled: {hold.message}")
+
+
+def describe(hold: Hold) -> dict[str, Any]:
+    """Return a hold as plain values."""
+    values = {field: getattr(hold, field) for field in Hold.__dataclass_fields__}
+    return {**values, "opened": moment(hold.opened), "released_until": moment(hold.released_until)}

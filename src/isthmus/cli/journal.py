@@ -1,0 +1,89 @@
+"""`isthmus journal ...`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+import typer
+
+from isthmus.cli.output import facts, moment, table, write_json
+from isthmus.cli.session import Json, existing, operator, session
+from isthmus.store.records import Entry
+
+app = typer.Typer(help="Writes under way, and those whose outcome is not known.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_entries(
+    context: typer.Context, name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None, json: Json = False
+) -> None:
+    """List open entries and those in doubt.
+
+    Example: isthmus journal list
+    """
+    from isthmus.engine.operations import journal_list
+
+    with session(context).host() as host:
+        entries = journal_list(host, None if name is None else existing(host.configuration, name))
+    if json:
+        write_json([describe(entry) for entry in entries])
+        return
+    table(
+        ("id", "operation", "object", "state", "age", "reason"),
+        [
+            (
+                entry.id,
+                entry.operation,
+                entry.object_id or "",
+                entry.state,
+                f"{time.time() - entry.opened:.0f} s",
+                entry.reason,
+            )
+            for entry in entries
+        ],
+        empty="the journal is empty: the outcome of every write is known",
+    )
+
+
+@app.command("show")
+def show(
+    context: typer.Context, entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], json: Json = False
+) -> None:
+    """Show one entry: what it was to do, and what is known.
+
+    Example: isthmus journal show 5d0c...
+    """
+    from isthmus.engine.operations import journal_show
+
+    with session(context).host() as host:
+        entry = journal_show(host, entry_id)
+    if json:
+        write_json(describe(entry))
+    else:
+        facts(describe(entry))
+
+
+@app.command("resolve")
+def resolve(
+    context: typer.Context,
+    entry_id: Annotated[str, typer.Argument(help="Id of the entry.")],
+    outcome: Annotated[Literal["done", "not-done"], typer.Argument(help="What the target shows.")],
+) -> None:
+    """Close an entry by your word, after looking at the target. Until then writes to that object answer 503.
+
+    Example: isthmus journal resolve 5d0c... done
+    """
+    from isthmus.engine.operations import journal_resolve
+    from isthmus.store.records import EntryState
+
+    state = EntryState.DONE if outcome == "done" else EntryState.NOT_DONE
+    with session(context).host() as host:
+        entry = journal_resolve(host, entry_id, state, actor=operator())
+    typer.echo(f"entry {entry.id}: {entry.state}; run an import so that the space shows what the target has")
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """Return an entry as plain values."""
+    values = {field: getattr(entry, field) for field in Entry.__dataclass_fields__}
+    return {**values, "opened": moment(entry.opened), "intent": dict(entry.intent)}

@@ -1,0 +1,126 @@
+"""What differs between databases: one subclass of `Database` and one of `Link` for each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.engine.reflection import Inspector
+
+from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.settings import SqlSettings
+from isthmus.spi import Call
+
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with placeholders, compiled once, and the names of the values to bind, in order."""
+
+    text: str
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """Rows as they were read, and a byte string for each that differs whenever the row does."""
+
+    packed: Sequence[Any]
+    wire: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a statement gave: rows as the driver has them, how many rows it touched, and the number it generated."""
+
+    rows: Sequence[Row]
+    count: int
+    generated: int | None = None
+
+
+class Link(ABC):
+    """One connection, in autocommit; used by one thread at a time. Every method raises `Failure` and nothing else.
+
+    `seconds` is how long to wait for an answer. When that is over the connection is closed, and the failure is `LOST`.
+    """
+
+    session: str = ""
+    """The session whose lock this connection holds."""
+
+    @abstractmethod
+    def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result: ...
+
+    @abstractmethod
+    def begin(self, *, seconds: float) -> None: ...
+
+    @abstractmethod
+    def commit(self, *, seconds: float) -> None: ...
+
+    @abstractmethod
+    def rollback(self, *, seconds: float) -> None: ...
+
+    @abstractmethod
+    def quiet(self) -> bool:
+        """Whether the connection is open, outside a transaction, and the server has said nothing unasked."""
+
+    @abstractmethod
+    def ping(self, *, seconds: float) -> None: ...
+
+    @abstractmethod
+    def take_session(self, session: str, *, seconds: float) -> None:
+        """Hold the lock of this session instead of the one held before."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it, without waiting for the server."""
+
+
+class Database(ABC):
+    """One kind of database. Does not talk to it but in the methods that take `seconds`."""
+
+    dialect: Dialect
+    """Compiles the statements that `Link.execute` takes."""
+
+    plain: Dialect
+    """Compiles statements without values for `import_rows`."""
+
+    returns_inserted = True
+    returns_updated = True
+
+    def __init__(self, settings: SqlSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def connect(self, *, seconds: float) -> Link:
+        """Return a new connection with every timeout set on the server's side."""
+
+    @abstractmethod
+    def inspected(self, *, seconds: float) -> Inspector:
+        """Return SQLAlchemy's view of the catalogue on a connection of its own; dispose of `.engine` afterwards."""
+
+    @abstractmethod
+    def column_facts(
+        self, inspector: Inspector, schema: str | None, tables: Sequence[str]
+    ) -> dict[str, tuple[ColumnFacts, ...]]:
+        """Return the columns of tables and views."""
+
+    @abstractmethod
+    def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
+        """Return the tables with triggers, and the views that take inserts and updates."""
+
+    @abstractmethod
+    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
+        """Yield the rows of a query in pages, with bounded memory; `link` is used up."""
+
+    @abstractmethod
+    def unpack(self, packed: Any) -> Row:
+        """Return the fields of one row of a page."""
+
+    @abstractmethod
+    def settle(self, session: str, *, link: Link, call: Call) -> None:
+        """Return once no connection of the session can change anything any more."""

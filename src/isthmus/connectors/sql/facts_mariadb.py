@@ -1,0 +1,158 @@
+"""MariaDB's and MySQL's catalogue: types, collations, generated columns, triggers, views that can be written."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.reflection import Inspector
+
+from isthmus.connectors.sql import values
+from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.values import Codec
+from isthmus.spi import AttributeType, Value
+
+_COLUMNS = sa.text("""
+SELECT table_name AS table_name, column_name AS column_name, data_type AS data_type, column_type AS column_type,
+       is_nullable AS is_nullable, column_default AS column_default, extra AS extra, collation_name AS collation_name,
+       character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale
+FROM information_schema.columns WHERE table_schema = :schema AND table_name IN :tables ORDER BY table_name, ordinal_position
+""").bindparams(sa.bindparam("tables", expanding=True))
+
+_TRIGGERS = sa.text("SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = :schema")
+_VIEWS = sa.text("SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'")
+
+_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+_LIMITED = {"char", "varchar", "binary", "varbinary"}
+_BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
+_GEOMETRY = {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
+_AS_TEXT = {"date", "time"}
+"""Compared as text: the server would take any text for the zero date."""
+
+
+def _decode_boolean(raw: str) -> bool:
+    if raw not in {"0", "1"}:
+        raise values.Unreadable("it is neither 0 nor 1")
+    return raw == "1"
+
+
+def _decode_bit(raw: bytes) -> bool:
+    return _decode_boolean(str(int.from_bytes(raw)))
+
+
+def _decode_text(raw: str | bytes) -> str:
+    return raw.decode() if isinstance(raw, bytes) else raw
+
+
+def _decode_naive(raw: str) -> Value | None:
+    return None if raw.startswith("0000-00-00") else values.parse_datetime(raw)
+
+
+def _decode_aware(raw: str) -> Value | None:
+    return None if raw.startswith("0000-00-00") else values.parse_datetime(raw + "+00:00")  # session time_zone
+
+
+def _encode_single(value: Value) -> Decimal:
+    """Bind a single-precision number as the double it equals, or "=" would not find it."""
+    number = values.check_float(6)(value)
+    try:
+        return Decimal(struct.unpack("f", struct.pack("f", float(number)))[0])
+    except OverflowError:
+        raise values.Unfit("it is too large for this column") from None
+
+
+def _encode_bit(value: Value) -> int:
+    return int(values.check_boolean(value))
+
+
+STRING = Codec(AttributeType.STRING, _decode_text, values.check_text, values.parse_text)
+BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_bit, values.parse_boolean)
+BIT = Codec(AttributeType.BOOLEAN, _decode_bit, _encode_bit, values.parse_boolean)
+BINARY = Codec(AttributeType.BINARY, bytes, values.check_binary, values.parse_binary)
+SINGLE = Codec(
+    AttributeType.DECIMAL, lambda raw: values.single_float(raw), _encode_single, values.parse_decimal
+)
+DOUBLE = Codec(AttributeType.DECIMAL, Decimal, values.check_float(15), values.parse_decimal)
+
+
+def _integer(low: int, high: int, decode: Callable[[Any], int] = int) -> Codec:
+    return Codec(AttributeType.INTEGER, decode, values.check_integer(low, high), values.parse_integer)
+
+
+def _datetime(decode: Callable[[str], Value | None]) -> Codec:
+    # Bound without a zone: the session's is UTC, and older servers take no other notation.
+    check = values.check_datetime(aware=False)
+    return Codec(AttributeType.DATETIME, decode, lambda value: check(value).isoformat(sep=" "), values.parse_datetime)
+
+
+def codec(kind: str, full: str, digits: int | None, scale: int | None) -> Codec:
+    """Return how values of a type travel; one that has no counterpart travels as text."""
+    if full.startswith("tinyint(1)") and "unsigned" not in full:
+        return BOOLEAN  # what BOOLEAN is another word for
+    if kind in _BITS:
+        bits = _BITS[kind]
+        return _integer(0, 2**bits - 1) if "unsigned" in full else _integer(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    match kind:
+        case "bit" if full == "bit(1)":
+            return BIT
+        case "bit":
+            return _integer(0, 2 ** int(re.sub(r"\D", "", full)) - 1, int.from_bytes)
+        case "year":
+            return _integer(0, 2155)
+        case "decimal":
+            check = values.check_decimal(digits, scale)
+            return Codec(AttributeType.DECIMAL, Decimal, check, values.parse_decimal)
+        case "float":
+            return SINGLE
+        case "double":
+            return DOUBLE
+        case "datetime":
+            return _datetime(_decode_naive)
+        case "timestamp":
+            return _datetime(_decode_aware)
+        case _ if kind in _BINARY or kind in _GEOMETRY:
+            return BINARY
+        case _:
+            return STRING
+
+
+def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, tuple[ColumnFacts, ...]]:
+    found: dict[str, list[ColumnFacts]] = {}
+    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+        rows = connection.execute(_COLUMNS, {"tables": list(tables), "schema": schema}).mappings().all()
+    for row in rows:
+        kind, extra = row["data_type"].lower(), row["extra"].lower()
+        collation = row["collation_name"]
+        any_case = collation is not None and "_ci" in collation
+        fold = values.fold_letters if any_case else values.exact
+        if collation is not None and not ("nopad" in collation or "_0900_" in collation or collation == "binary"):
+            fold = values.trimmed(fold)
+        found.setdefault(row["table_name"], []).append(
+            ColumnFacts(
+                name=row["column_name"],
+                native=row["column_type"],
+                codec=codec(kind, row["column_type"].lower(), row["digits"], row["scale"]),
+                text_codec=STRING,
+                nullable=row["is_nullable"] == "YES",
+                generated=row["column_default"] not in {None, "NULL"} or "auto_increment" in extra,
+                computed="virtual generated" in extra or "stored generated" in extra or kind in _GEOMETRY,
+                auto_increment="auto_increment" in extra,
+                fold=fold,
+                case_exact=not any_case,
+                max_length=row["length"] if kind in _LIMITED else None,
+                comparable=kind not in _AS_TEXT,
+                read_as="double" if kind == "float" else None,  # shown with six digits otherwise
+            )
+        )
+    return {table: tuple(each) for table, each in found.items()}
+
+
+def changing(inspector: Inspector, schema: str) -> tuple[set[str], set[str], set[str]]:
+    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+        triggers = set(connection.scalars(_TRIGGERS, {"schema": schema}))
+        views = set(connection.scalars(_VIEWS, {"schema": schema}))
+    return triggers, views, views

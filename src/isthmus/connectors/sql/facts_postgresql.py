@@ -1,0 +1,179 @@
+"""PostgreSQL's catalogue: types, collations, generated columns, triggers, views that can be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.reflection import Inspector
+
+from isthmus.connectors.sql import values
+from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.values import Codec
+from isthmus.spi import AttributeType, Value
+
+_COLUMNS = sa.text("""
+WITH RECURSIVE wanted AS (
+  SELECT c.relname, a.*, n.nspname FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND c.relname = ANY(:tables)
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
+), base AS (
+  SELECT attrelid, attnum, atttypid AS type, atttypmod AS modifier, false AS strict FROM wanted
+  UNION ALL
+  SELECT attrelid, attnum, t.typbasetype, CASE WHEN t.typtypmod = -1 THEN modifier ELSE t.typtypmod END,
+         strict OR t.typnotnull
+  FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
+)
+SELECT w.relname, w.attname, format_type(w.atttypid, w.atttypmod) AS native,
+       format_type(b.type, b.modifier) AS base, t.typname, w.attnotnull OR b.strict AS required,
+       w.atthasdef AND w.attgenerated = '' AS has_default, w.attidentity, w.attgenerated <> '' AS computed,
+       CASE WHEN l.collisdeterministic THEN NULL
+            ELSE quote_ident(ln.nspname) || '.' || quote_ident(l.collname) END AS collation
+FROM wanted w JOIN base b USING (attrelid, attnum) JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+LEFT JOIN pg_collation l ON l.oid = w.attcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
+ORDER BY w.attrelid, w.attnum
+""")
+
+_TRIGGERS = sa.text("""
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
+  AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
+""")
+
+_VIEWS = sa.text("""
+SELECT c.relname, pg_relation_is_updatable(c.oid, true) AS events
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
+""")
+
+_INSERT, _UPDATE = 8, 4  # bits of pg_relation_is_updatable: 1 << CmdType
+
+_RANGES = {"int2": 15, "int4": 31, "int8": 63}
+_WITHOUT_EQUALITY = {"json", "xml", "point", "box", "path", "polygon", "line", "circle"}
+_ARGUMENTS = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
+_LITERAL_DATE = re.compile(r"\d{4}-")
+
+
+def _decode_boolean(text: str) -> bool:
+    if text not in {"t", "f"}:
+        raise values.Unreadable("it is not a boolean")
+    return text == "t"
+
+
+def _encode_boolean(value: Value) -> str:
+    return "true" if values.check_boolean(value) else "false"
+
+
+def _decode_binary(text: str) -> bytes:
+    return bytes.fromhex(text[2:])  # \x...
+
+
+def _encode_binary(value: Value) -> str:
+    return "\\x" + values.check_binary(value).hex()
+
+
+def _decode_datetime(text: str) -> Any:
+    if not _LITERAL_DATE.match(text) or text.endswith("BC"):
+        raise values.Unreadable("it is infinite or outside the years 1 to 9999")
+    return values.parse_datetime(text)
+
+
+def _as_text(check: Callable[[Value], Any]) -> Callable[[Value], str]:
+    """Bind as text of no declared type: the server gives it the column's type."""
+    return lambda value: str(check(value))
+
+
+def _number(check: Callable[[Value], Decimal]) -> Callable[[Value], str]:
+    return lambda value: format(check(value), "f")
+
+
+STRING = Codec(AttributeType.STRING, str, values.check_text, values.parse_text)
+PADDED = Codec(AttributeType.STRING, lambda text: text.rstrip(" "), values.check_text, values.parse_text)
+BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_boolean, values.parse_boolean)
+BINARY = Codec(AttributeType.BINARY, _decode_binary, _encode_binary, values.parse_binary)
+
+
+def _datetime(*, aware: bool) -> Codec:
+    check = values.check_datetime(aware=aware)
+    return Codec(
+        AttributeType.DATETIME, _decode_datetime, lambda value: check(value).isoformat(sep=" "), values.parse_datetime
+    )
+
+
+def _decimal(check: Callable[[Value], Decimal]) -> Codec:
+    return Codec(AttributeType.DECIMAL, Decimal, _number(check), values.parse_decimal)
+
+
+def codec(typname: str, arguments: tuple[int | None, int | None]) -> Codec:
+    """Return how values of a type travel; one that has no counterpart travels as text."""
+    if typname in _RANGES:
+        bits = _RANGES[typname]
+        check = values.check_integer(-(2**bits), 2**bits - 1)
+        return Codec(AttributeType.INTEGER, int, _as_text(check), values.parse_integer)
+    match typname:
+        case "numeric":
+            return _decimal(values.check_decimal(*arguments))
+        case "float8":
+            return _decimal(values.check_float(15))
+        case "float4":
+            return _decimal(values.check_float(6))
+        case "bool":
+            return BOOLEAN
+        case "timestamptz":
+            return _datetime(aware=True)
+        case "timestamp":
+            return _datetime(aware=False)
+        case "bytea":
+            return BINARY
+        case "bpchar":
+            return PADDED
+        case _:
+            return STRING
+
+
+def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, tuple[ColumnFacts, ...]]:
+    found: dict[str, list[ColumnFacts]] = {}
+    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+        rows = connection.execute(_COLUMNS, {"tables": list(tables), "schema": schema}).mappings().all()
+        letters = bool(connection.scalar(sa.text("SELECT lower('Ä') = 'ä'")))
+        blind = {
+            name: bool(connection.scalar(sa.text(f"SELECT 'a' COLLATE {name} = 'A'")))  # quoted by the server itself
+            for name in {row["collation"] for row in rows} - {None}
+        }
+    for row in rows:
+        typname, any_case = row["typname"], row["typname"] == "citext" or blind.get(row["collation"], False)
+        arguments = _arguments(row["base"])
+        found.setdefault(row["relname"], []).append(
+            ColumnFacts(
+                name=row["attname"],
+                native=row["native"],
+                codec=codec(typname, arguments if typname == "numeric" else (None, None)),
+                text_codec=STRING,
+                nullable=not row["required"],
+                generated=bool(row["has_default"] or row["attidentity"]),
+                computed=bool(row["computed"] or row["attidentity"] == "a"),
+                fold=(values.fold_letters if letters else values.fold_ascii) if any_case else values.exact,
+                case_exact=not any_case,
+                max_length=arguments[0] if typname in {"varchar", "bpchar"} else None,
+                comparable=typname not in _WITHOUT_EQUALITY,
+            )
+        )
+    return {table: tuple(each) for table, each in found.items()}
+
+
+def _arguments(base: str) -> tuple[int | None, int | None]:
+    if not (found := _ARGUMENTS.search(base)):
+        return (1, None) if base == "character" else (None, None)
+    return int(found[1]), int(found[2] or 0)
+
+
+def changing(inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
+    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+        triggers = set(connection.scalars(_TRIGGERS, {"schema": schema}))
+        views = connection.execute(_VIEWS, {"schema": schema}).all()
+    return triggers, {n for n, events in views if events & _INSERT}, {n for n, events in views if events & _UPDATE}

@@ -1,0 +1,164 @@
+"""SQLite's catalogue: declared types and their affinity (https://sqlite.org/datatype3.html), collations, triggers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.reflection import Inspector
+
+from isthmus.connectors.sql import values
+from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.values import Codec
+from isthmus.spi import AttributeType, Value
+
+_LENGTH = re.compile(r"(?:CHAR|CLOB|TEXT|BINARY|STRING)\w*\s*\(\s*(\d+)")
+_INTEGER = values.check_integer(-(2**63), 2**63 - 1)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # comes back as it was
+
+
+def _decode_integer(raw: Any) -> int:
+    if not isinstance(raw, int):
+        raise values.Unreadable("it is not an integer")
+    return raw
+
+
+def _decode_decimal(raw: Any) -> Decimal:
+    if isinstance(raw, float):
+        return Decimal(repr(raw))
+    if isinstance(raw, bytes):
+        raise values.Unreadable("it is binary")
+    return Decimal(raw)
+
+
+def _decode_boolean(raw: Any) -> bool:
+    if raw not in (0, 1):
+        raise values.Unreadable("it is neither 0 nor 1")
+    return bool(raw)
+
+
+def _decode_datetime(raw: Any) -> datetime:
+    if not isinstance(raw, str):
+        raise values.Unreadable("it is not a date and time in ISO 8601 notation")
+    return values.parse_datetime(raw)
+
+
+def _decode_text(raw: Any) -> str:
+    if isinstance(raw, bytes):
+        raise values.Unreadable("it is binary")
+    return raw if isinstance(raw, str) else repr(raw)
+
+
+def _decode_binary(raw: Any) -> bytes:
+    return raw if isinstance(raw, bytes) else str(raw).encode()
+
+
+def _numeric_text(value: Value) -> str:
+    """Refuse text that a column of numeric affinity would turn into another text: "007" becomes 7."""
+    text = values.check_text(value)
+    if _NUMBER.fullmatch(text) and not _PLAIN_INTEGER.fullmatch(text):
+        raise values.Unfit("the column's declared type would store it as a number; declare the column TEXT")
+    return text
+
+
+def _encode_datetime(value: Value) -> str:
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.isoformat(sep=" ")
+    return values.check_datetime(aware=True)(value).isoformat(sep=" ")
+
+
+STRING = Codec(AttributeType.STRING, _decode_text, values.check_text, values.parse_text)
+NUMERIC_TEXT = Codec(AttributeType.STRING, _decode_text, _numeric_text, values.parse_text)
+BINARY = Codec(AttributeType.BINARY, _decode_binary, values.check_binary, values.parse_binary)
+INTEGER = Codec(AttributeType.INTEGER, _decode_integer, _INTEGER, values.parse_integer)
+BOOLEAN = Codec(
+    AttributeType.BOOLEAN, _decode_boolean, lambda value: int(values.check_boolean(value)), values.parse_boolean
+)
+DATETIME = Codec(AttributeType.DATETIME, _decode_datetime, _encode_datetime, values.parse_datetime)
+
+
+def _encode_decimal(value: Value) -> str:
+    return format(values.check_float(15)(value), "f")
+
+
+DECIMAL = Codec(AttributeType.DECIMAL, _decode_decimal, _encode_decimal, values.parse_decimal)
+
+
+def codec(declared: str) -> Codec:
+    """Return how values of a declared type travel. What we know by its word goes before SQLite's rules of affinity."""
+    word = declared.upper()
+    if "BOOL" in word:
+        return BOOLEAN
+    if "TIMESTAMP" in word or "DATETIME" in word:
+        return DATETIME
+    if "INT" in word and "POINT" not in word and "INTERVAL" not in word:
+        return INTEGER
+    if any(part in word for part in ("CHAR", "CLOB", "TEXT")):
+        return STRING
+    if "BLOB" in word or "BINARY" in word:
+        return BINARY
+    if any(part in word for part in ("REAL", "FLOA", "DOUB", "DEC", "NUM")):
+        return DECIMAL
+    return STRING if not word else NUMERIC_TEXT  # DATE, UUID, STRING...: numeric affinity
+
+
+def columns(
+    inspector: Inspector, schema: str | None, tables: Sequence[str]
+) -> dict[str, tuple[ColumnFacts, ...]]:
+    quote = inspector.dialect.identifier_preparer.quote_identifier
+    prefix = f"{quote(schema)}." if schema else ""
+    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+        return {table: _columns(connection, prefix, table, quote) for table in tables}
+
+
+def _columns(
+    connection: Connection, prefix: str, table: str, quote: Callable[[str], str]
+) -> tuple[ColumnFacts, ...]:
+    run = connection.exec_driver_sql
+    rows = run(f"PRAGMA {prefix}table_xinfo({quote(table)})").all()
+    keys = [row for row in rows if row[5]]
+    found = []
+    for _, name, declared, not_null, default, key, hidden in rows:
+        if hidden == 1:  # a column of a virtual table that is not one
+            continue
+        collation = _collation(connection, f"{prefix}{quote(table)}", quote(name))
+        chosen = codec(declared or "")
+        rowid = bool(key) and len(keys) == 1 and (declared or "").upper() == "INTEGER"
+        length = _LENGTH.search((declared or "").upper())
+        found.append(
+            ColumnFacts(
+                name=name,
+                native=declared or "",
+                codec=chosen,
+                text_codec=STRING if chosen in (STRING, BINARY) else NUMERIC_TEXT,
+                nullable=not (not_null or rowid),
+                generated=default is not None or rowid,
+                computed=hidden in (2, 3),
+                auto_increment=rowid,
+                fold={"NOCASE": values.fold_ascii, "RTRIM": values.trimmed(values.exact)}.get(collation, values.exact),
+                case_exact=collation != "NOCASE",
+                max_length=int(length[1]) if length else None,
+            )
+        )
+    return tuple(found)
+
+
+def _collation(connection: Connection, table: str, column: str) -> str:
+    """Return the collation by which a column compares, read from the program of a comparison; no pragma tells it."""
+    statement = f"EXPLAIN SELECT 1 FROM {table} WHERE +{column} = 'x'"  # noqa: S608  quoted names; never run
+    for row in connection.exec_driver_sql(statement):
+        if row[1] in {"Eq", "Ne"} and row[5]:
+            return str(row[5]).rpartition("-")[0].upper()
+    return "BINARY"
+
+
+def changing(inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
+    prefix = f"{inspector.dialect.identifier_preparer.quote_identifier(schema)}." if schema else ""
+    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+        rows = connection.exec_driver_sql(f"SELECT tbl_name FROM {prefix}sqlite_master WHERE type = 'trigger'")  # noqa: S608
+        return {row[0] for row in rows}, set(), set()

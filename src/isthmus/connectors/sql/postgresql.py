@@ -1,0 +1,248 @@
+"""PostgreSQL through psycopg 3."""
+
+from __future__ import annotations
+
+import hashlib
+import select
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import pq
+from psycopg.abc import PQGen
+from psycopg.conninfo import make_conninfo
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine.reflection import Inspector
+
+from isthmus.connectors.sql import codes_postgresql, facts_postgresql
+from isthmus.connectors.sql.copying import copy_rows, split
+from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement
+from isthmus.connectors.sql.errors import Failure, Kind
+from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.settings import SqlSettings
+from isthmus.spi import Call
+
+_POLLED = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
+
+# The text forms of values are made the same on every server; timeouts are the server's own.
+_SETTINGS = {
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection whose every wait ends at `until` (monotonic)."""
+
+    until: float
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        left = max(0.001, self.until - time.monotonic())
+        try:
+            return super().wait(gen, interval, left if timeout is None else min(left, timeout))
+        except psycopg.errors._WaitTimeout as expired:
+            self.pgconn.finish()
+            raise TimeoutError("no answer within the time allowed") from expired
+
+
+class PostgresLink(Link):
+    def __init__(self, raw: _Connection, password: str | None) -> None:
+        self.raw = raw
+        self._cursor = psycopg.RawCursor(raw)
+        self._password = password
+        self._poll = select.poll()
+        self._poll.register(raw.pgconn.socket, select.POLLIN)
+
+    def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result:
+        return self._run(statement.text, values, seconds)
+
+    def _run(self, text: str, values: Sequence[Any], seconds: float) -> Result:
+        self.raw.until = time.monotonic() + seconds
+        cursor = self._cursor
+        try:
+            cursor.execute(text, values)  # type: ignore[arg-type]  # our own statement, not a literal string
+        except TimeoutError as expired:
+            raise Failure(Kind.LOST, "", str(expired)) from None
+        except psycopg.Error as error:
+            raise self._failure(error) from error
+        result = cursor.pgresult
+        if result is None or cursor.description is None:
+            return Result((), cursor.rowcount)
+        get, width = result.get_value, range(result.nfields)
+        try:
+            rows = [
+                [None if (raw := get(i, j)) is None else raw.decode() for j in width] for i in range(result.ntuples)
+            ]
+        except UnicodeDecodeError:
+            raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
+        return Result(rows, cursor.rowcount)
+
+    def _failure(self, error: psycopg.Error) -> Failure:
+        failure = codes_postgresql.failure(error, secret=self._password)
+        if failure.kind is not Kind.LOST and self.raw.closed:
+            return Failure(Kind.LOST, failure.code, failure.text)
+        return failure
+
+    def begin(self, *, seconds: float) -> None:
+        self._run("BEGIN", (), seconds)
+
+    def commit(self, *, seconds: float) -> None:
+        self._run("COMMIT", (), seconds)
+
+    def rollback(self, *, seconds: float) -> None:
+        self._run("ROLLBACK", (), seconds)
+
+    def quiet(self) -> bool:
+        return self.raw.pgconn.transaction_status == pq.TransactionStatus.IDLE and not self._poll.poll(0)
+
+    def ping(self, *, seconds: float) -> None:
+        self._run("SELECT", (), seconds)
+
+    def take_session(self, session: str, *, seconds: float) -> None:
+        # Shared: several connections may work for one session; settling takes it exclusively and so waits for all.
+        key = session_key(session)
+        release = "pg_advisory_unlock_all(), " if self.session else ""
+        result = self._run(f"SELECT {release}pg_try_advisory_lock_shared($1)", (str(key),), seconds)
+        if result.rows[0][-1] != "t":
+            raise Failure(Kind.BUSY, "", "this session is being settled", nothing_sent=True)
+        self.session = session
+
+    def close(self) -> None:
+        self.raw.pgconn.finish()
+        self.raw.close()
+
+
+class PostgresDatabase(Database):
+    dialect = PGDialect_psycopg(paramstyle="numeric_dollar")
+    plain = dialect
+
+    def __init__(self, settings: SqlSettings) -> None:
+        super().__init__(settings)
+        self._password = settings.password.reveal() if settings.password is not None else None
+        milliseconds = {"statement_timeout": settings.statement_timeout, "lock_timeout": settings.lock_timeout}
+        chosen = {**_SETTINGS, **{name: str(int(value * 1000)) for name, value in milliseconds.items()}}
+        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in chosen.items())
+        self._prepare = f"SELECT {calls}"  # noqa: S608  our own numbers
+
+    def _conninfo(self) -> str:
+        s = self.settings
+        sslmode = {"prefer": "prefer", "require": "verify-ca" if s.tls_ca else "require"}.get(s.tls, s.tls)
+        options: dict[str, Any] = {
+            "host": s.host or None,
+            "port": s.port,
+            "dbname": s.database,
+            "user": s.user or None,
+            "password": self._password,
+            "sslmode": sslmode,
+            "sslrootcert": s.tls_ca or ("system" if s.tls == "verify-full" else None),
+            "sslcert": s.tls_certificate,
+            "sslkey": s.tls_key,
+            "application_name": "isthmus",
+            "client_encoding": "UTF8",
+            "gssencmode": "disable",
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        }
+        return make_conninfo("", **{name: value for name, value in options.items() if value is not None})
+
+    def connect(self, *, seconds: float) -> PostgresLink:
+        link = PostgresLink(self._open(seconds), self._password)
+        try:
+            link._run(self._prepare, (), seconds)
+        except Failure as failure:
+            link.close()
+            failure.nothing_sent = True
+            raise
+        return link
+
+    def _open(self, seconds: float) -> _Connection:
+        until = time.monotonic() + seconds
+        try:
+            pgconn = pq.PGconn.connect_start(self._conninfo().encode())
+            while (status := pgconn.connect_poll()) != pq.PollingStatus.OK:
+                if status not in _POLLED or pgconn.status == pq.ConnStatus.BAD:
+                    text = pgconn.get_error_message()
+                    pgconn.finish()
+                    raise psycopg.OperationalError(text)
+                poll = select.poll()
+                poll.register(pgconn.socket, _POLLED[status])
+                if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                    pgconn.finish()
+                    raise psycopg.OperationalError(f"no connection within {seconds:.1f} seconds")
+        except psycopg.Error as error:
+            raise codes_postgresql.connecting(error, secret=self._password) from error
+        pgconn.nonblocking = 1
+        connection = _Connection(pgconn)
+        connection.until = until
+        connection.autocommit = True
+        # A pooler that hands out another server connection for each transaction does not know our prepared statements.
+        connection.prepare_threshold = 5 if self.settings.session_locks else None
+        return connection
+
+    def inspected(self, *, seconds: float) -> Inspector:
+        def create() -> _Connection:
+            link = self.connect(seconds=min(seconds, self.settings.connect_timeout))
+            link.raw.until = time.monotonic() + seconds
+            return link.raw
+
+        engine = sa.create_engine(
+            "postgresql+psycopg://", creator=create, poolclass=sa.pool.StaticPool, use_native_hstore=False
+        )
+        return sa.inspect(engine)
+
+    def column_facts(
+        self, inspector: Inspector, schema: str | None, tables: Sequence[str]
+    ) -> dict[str, tuple[ColumnFacts, ...]]:
+        return facts_postgresql.columns(inspector, schema, tables)
+
+    def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
+        return facts_postgresql.changing(inspector, schema)
+
+    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
+        assert isinstance(link, PostgresLink)
+        link._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", (), call.remaining())
+        link._run("SET LOCAL statement_timeout = 0", (), call.remaining())
+        return copy_rows(link.raw.pgconn, text, page_size=page_size, idle=self.settings.import_idle_timeout, call=call)
+
+    def unpack(self, packed: Any) -> Row:
+        return split(packed)
+
+    def settle(self, session: str, *, link: Link, call: Call) -> None:
+        assert isinstance(link, PostgresLink)
+        key = session_key(session)
+        link._run("SET lock_timeout = '250ms'", (), call.remaining())
+        while True:
+            call.check()
+            try:
+                link._run("SELECT pg_advisory_lock($1)", (str(key),), call.remaining())
+            except Failure as failure:
+                if failure.code != "55P03":
+                    raise
+            else:
+                link._run("SELECT pg_advisory_unlock($1)", (str(key),), call.remaining())
+                return
+            link._run(_TERMINATE, (str(key),), call.remaining())
+
+
+_TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND objsubid = 1 AND classid::bigint = (($1::bigint >> 32) & 4294967295) AND objid::bigint = ($1::bigint & 4294967295)
+"""
+
+
+def session_key(session: str) -> int:
+    """Return the number of a session's advisory lock."""
+    digest = hashlib.blake2b(session.encode(), digest_size=8, person=b"isthmus").digest()
+    return int.from_bytes(digest, signed=True)

@@ -1,0 +1,163 @@
+"""SQLite through Python's own module."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine.reflection import Inspector
+
+from isthmus.connectors.sql import codes_sqlite, facts_sqlite
+from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement
+from isthmus.connectors.sql.errors import Failure, Kind
+from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.mariadb import packed
+from isthmus.connectors.sql.settings import SqlSettings
+from isthmus.spi import Call, MisconfiguredConnector
+
+_STEPS = 20_000
+"""Virtual machine steps between two looks at the clock: about a millisecond."""
+
+_PRAGMA = re.compile(r"[a-z_]+\s*=\s*[\w.+-]+", re.IGNORECASE)
+
+
+class SqliteLink(Link):
+    def __init__(self, raw: sqlite3.Connection, lock_timeout: float) -> None:
+        self.raw = raw
+        self._until = float("inf")
+        self._lock_timeout = lock_timeout
+        self._waits = -1
+        self._open = True
+        raw.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+
+    def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result:
+        return self.run(statement.text, values, seconds)
+
+    def run(self, text: str, values: Sequence[Any], seconds: float) -> Result:
+        waits = int(min(seconds, self._lock_timeout) * 1000)
+        try:
+            if waits != self._waits:
+                self.raw.execute(f"PRAGMA busy_timeout={waits}")
+                self._waits = waits
+            self._until = time.monotonic() + seconds
+            cursor = self.raw.execute(text, values)
+            rows = cursor.fetchall()  # to the end: only then is a RETURNING statement done
+        except (sqlite3.Error, OverflowError) as error:
+            raise _failure(error) from error
+        finally:
+            self._until = float("inf")
+        return Result(rows, len(rows) if rows else cursor.rowcount, cursor.lastrowid)
+
+    def begin(self, *, seconds: float) -> None:
+        self.run("BEGIN IMMEDIATE", (), seconds)
+
+    def commit(self, *, seconds: float) -> None:
+        self.run("COMMIT", (), seconds)
+
+    def rollback(self, *, seconds: float) -> None:
+        if self.raw.in_transaction:
+            self.run("ROLLBACK", (), seconds)
+
+    def quiet(self) -> bool:
+        return self._open and not self.raw.in_transaction
+
+    def ping(self, *, seconds: float) -> None:
+        self.run("SELECT 1", (), seconds)
+
+    def take_session(self, session: str, *, seconds: float) -> None:  # noqa: ARG002
+        self.session = session  # a write ends with the process or thread that made it: there is nothing to mark
+
+    def close(self) -> None:
+        self._open = False
+        self.raw.close()
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, sqlite3.Error):
+        return codes_sqlite.failure(error)
+    return Failure(Kind.BAD_VALUE, "", "a number of more than 64 bits")
+
+
+class SqliteDatabase(Database):
+    dialect: Any = SQLiteDialect_pysqlite(paramstyle="qmark")
+    plain: Any = dialect
+
+    def __init__(self, settings: SqlSettings) -> None:
+        super().__init__(settings)
+        if sqlite3.sqlite_version_info < (3, 35):
+            raise MisconfiguredConnector(f"SQLite {sqlite3.sqlite_version} is too old; RETURNING needs 3.35")
+        if settings.database in {"", ":memory:"}:
+            raise MisconfiguredConnector("an SQLite database is a file; name its path in 'database'")
+        for pragma in settings.sqlite_pragmas:
+            if not _PRAGMA.fullmatch(pragma):
+                raise MisconfiguredConnector(f"{pragma!r} is not a pragma; write name=value")
+        # mode=rw: a missing file is an error, not a new empty database
+        self._uri = f"file:{quote(str(Path(settings.database).absolute()))}?mode=rw"
+
+    def connect(self, *, seconds: float) -> SqliteLink:
+        return SqliteLink(self._opened(seconds), self.settings.lock_timeout)
+
+    def _opened(self, seconds: float) -> sqlite3.Connection:
+        try:
+            raw = sqlite3.connect(
+                self._uri, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False
+            )
+            try:
+                raw.execute("PRAGMA foreign_keys=ON")
+                for pragma in self.settings.sqlite_pragmas:
+                    raw.execute(f"PRAGMA {pragma}").fetchall()
+                raw.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone reads nothing
+            except sqlite3.Error:
+                raw.close()
+                raise
+        except sqlite3.Error as error:
+            failure = codes_sqlite.failure(error)
+            failure.nothing_sent = True
+            if failure.kind is Kind.LOGIN:
+                failure.text = f"{self.settings.database}: {failure.text}"
+            raise failure from error
+        return raw
+
+    def inspected(self, *, seconds: float) -> Inspector:
+        return sa.inspect(
+            sa.create_engine("sqlite://", creator=lambda: self._opened(seconds), poolclass=sa.pool.StaticPool)
+        )
+
+    def column_facts(
+        self, inspector: Inspector, schema: str | None, tables: Sequence[str]
+    ) -> dict[str, tuple[ColumnFacts, ...]]:
+        return facts_sqlite.columns(inspector, schema, tables)
+
+    def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
+        return facts_sqlite.changing(inspector, schema)
+
+    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
+        assert isinstance(link, SqliteLink)
+        mode = link.run("PRAGMA journal_mode", (), call.remaining()).rows[0][0]
+        if mode != "wal":
+            # A reader would keep every writer out until the import is done; copying first takes a second for a million rows.
+            link.run("PRAGMA temp_store=FILE", (), call.remaining())
+            link.run(f"CREATE TEMP TABLE isthmus_import AS {text}", (), call.remaining())
+            text = "SELECT * FROM temp.isthmus_import"
+        try:
+            cursor = link.raw.execute(text)
+            while rows := cursor.fetchmany(page_size):
+                call.check()
+                yield RowPage(rows, packed(rows))
+        except sqlite3.Error as error:
+            raise codes_sqlite.failure(error) from error
+
+    def unpack(self, packed: Any) -> Row:
+        return packed  # type: ignore[no-any-return]
+
+    def settle(self, session: str, *, link: Link, call: Call) -> None:  # noqa: ARG002
+        """Take and give back the write lock: whoever held it has committed, rolled back or died."""
+        link.begin(seconds=call.remaining())
+        link.rollback(seconds=call.remaining())

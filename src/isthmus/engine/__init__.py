@@ -1,0 +1,1 @@
+"""Joins protocol, mapping, store and connectors: every request, import and repair goes through here."""

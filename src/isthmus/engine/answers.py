@@ -1,0 +1,92 @@
+"""One table from connector errors to SCIM errors (DESIGN section 4), most special class first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from isthmus.scim.errors import ScimError
+from isthmus.spi import (
+    AlreadyExists,
+    Cancelled,
+    ConnectorError,
+    InvalidValue,
+    MisconfiguredConnector,
+    NotFound,
+    NotPermitted,
+    TargetRejected,
+    TargetUnavailable,
+    Throttled,
+    Unsupported,
+    WatermarkExpired,
+)
+
+log = structlog.get_logger("isthmus.engine")
+
+RETRY_SECONDS = 30
+
+
+def unavailable(detail: str, retry_after: float = RETRY_SECONDS) -> ScimError:
+    """Return the answer for "later, perhaps": 503 with Retry-After."""
+    return ScimError(503, detail, headers={"Retry-After": str(max(1, round(retry_after)))})
+
+
+def _throttled(error: ConnectorError) -> ScimError:
+    seconds = error.retry_after if isinstance(error, Throttled) else RETRY_SECONDS
+    return ScimError(429, error.message, headers={"Retry-After": str(max(1, round(seconds)))})
+
+
+ANSWERS: tuple[tuple[type[ConnectorError], Callable[[ConnectorError], ScimError]], ...] = (
+    (Throttled, _throttled),
+    (TargetUnavailable, lambda error: unavailable(error.message)),
+    (MisconfiguredConnector, lambda error: unavailable(f"the connector needs an operator: {error.message}")),
+    (NotFound, lambda error: ScimError(404, error.message)),
+    (AlreadyExists, lambda error: ScimError(409, error.message, scim_type="uniqueness")),
+    (InvalidValue, lambda error: ScimError(400, error.message, scim_type="invalidValue")),
+    (NotPermitted, lambda error: ScimError(403, error.message)),
+    (TargetRejected, lambda error: ScimError(400, error.message, scim_type="invalidValue")),
+    (WatermarkExpired, lambda error: unavailable(error.message)),
+    (Cancelled, lambda error: unavailable(error.message)),
+    (Unsupported, lambda error: ScimError(501, error.message)),
+    (ConnectorError, lambda error: unavailable(error.message)),
+)
+
+
+def answer_for(error: ConnectorError) -> ScimError:
+    """Return the SCIM error that tells a client what a connector error means for it."""
+    for kind, make in ANSWERS:
+        if isinstance(error, kind):
+            return make(error)
+    raise AssertionError("the table ends with the root class")
+
+
+@contextmanager
+def connector_edge(connector: str, operation: str) -> Iterator[None]:
+    """Let only `ConnectorError` out of a connector: anything else is reported once as a bug of that connector.
+
+    The outcome of a write that ended so is not known. The text of a foreign exception may hold values, so only its
+    class is shown; the traceback goes to the log without local variables.
+    """
+    try:
+        yield
+    except ConnectorError:
+        raise
+    except Exception as exc:
+        log.error(  # noqa: TRY400 - the message of a foreign exception may hold values
+            "bug_in_connector", connector=connector, operation=operation, error=type(exc).__name__, where=_innermost(exc)
+        )
+        raise ConnectorError(
+            f"bug in connector {connector!r}: {operation} raised {type(exc).__name__}; see the log, and report it to the connector's author",
+            outcome_unknown=True,
+        ) from exc
+
+
+def _innermost(exc: BaseException) -> str:
+    traceback = exc.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return ""
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

@@ -1,0 +1,58 @@
+"""Turn what a connector returned into what the store keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from isthmus.engine.target import Target, now_text
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.spi import Attributes, ConnectorObject, Identity
+from isthmus.store.records import ObjectWrite, Space, StoredObject
+
+
+def write_of(rt: ResourceType, obj: ConnectorObject, *, wire: int | None = None) -> ObjectWrite:
+    """Return the whole of what the space shall hold of an object."""
+    return ObjectWrite(
+        anchor=obj.identity.anchor.values,
+        dn=obj.identity.dn,
+        attributes=rt.encode(obj.attributes),
+        scim=rt.render(obj.attributes, dn=obj.identity.dn),
+        shape=rt.shape,
+        canonical=rt.canonical(obj),
+        wire=wire,
+        keys=rt.keys(obj),
+        links=rt.links(obj),
+    )
+
+
+def apply_live(target: Target, rt: ResourceType, space: Space, objects: Sequence[ConnectorObject], *, noted: int) -> None:
+    """Record objects just read from the target, unless the space learnt something newer since `noted`."""
+    if objects:
+        target.store.space.apply(space, [write_of(rt, obj) for obj in objects], noted=noted, now=now_text())
+
+
+def anchor_text(anchor: Sequence[str]) -> str:
+    """Return the canonical text of an anchor, or of any target key: a JSON array."""
+    return orjson.dumps(list(anchor)).decode()
+
+
+def identity_of(obj: StoredObject) -> Identity:
+    """Return what identifies a stored object to its target."""
+    from isthmus.spi import Anchor
+
+    return Identity(Anchor(obj.anchor), obj.dn)
+
+
+def completed(rt: ResourceType, obj: ConnectorObject, before: Attributes | None) -> ConnectorObject:
+    """Return the object with every attribute it does not carry taken from `before`; names that are not published are left out."""
+    merged = dict(before or {})
+    merged.update(obj.attributes)
+    wanted = {name: merged[name] for name in rt.read_attributes if name in merged}
+    return ConnectorObject(object_type=obj.object_type, identity=obj.identity, attributes=wanted)
+
+
+def is_complete(rt: ResourceType, obj: ConnectorObject) -> bool:
+    """Tell whether the object carries every attribute that the space keeps."""
+    return all(name in obj.attributes for name in rt.read_attributes)

@@ -1,0 +1,213 @@
+"""POST: create an object, revive a deprovisioned one, or complete one whose password is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.engine.auditing import Trail, intent_of, plain_values
+from isthmus.engine.caller import Caller
+from isthmus.engine.entries import Entries
+from isthmus.engine.faults import reached
+from isthmus.engine.identifying import Identifier, identifiers, in_space, locks_for
+from isthmus.engine.linking import resolve_references
+from isthmus.engine.reading import Reader
+from isthmus.engine.resource import Resource
+from isthmus.engine.sending import Sender
+from isthmus.engine.target import Target
+from isthmus.engine.updating import Updater
+from isthmus.mapping.plans import CreatePlan
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.errors import ScimError
+from isthmus.spi import (
+    Call,
+    Connector,
+    ConnectorObject,
+    Operation,
+    SupportsCreate,
+    SupportsPassword,
+    Value,
+)
+from isthmus.store.records import Entry, Space, State, StoredObject
+
+
+class Creator:
+    """The creates of one connector."""
+
+    def __init__(self, target: Target, reader: Reader, entries: Entries, sender: Sender, updater: Updater) -> None:
+        self._target = target
+        self._reader = reader
+        self._entries = entries
+        self._sender = sender
+        self._updater = updater
+
+    def create(self, rt: ResourceType, body: dict[str, Any], caller: Caller) -> Resource:
+        """Create the object in the target and return it.
+
+        Raises:
+            ScimError: 409 if the person exists already, in the space or in the target.
+        """
+        target = self._target
+        target.require_writable()
+        require(rt, Operation.CREATE)
+        plan = rt.plan_create(body)
+        attributes = {**plan.attributes, **resolve_references(target, rt, plan.references)}
+        identified = identifiers(rt, attributes)
+        space = target.space(rt)
+        trail = Trail(target.name, rt, "create", caller, notes=list(plan.warnings))
+        trail.name = rt.display_name(attributes)
+        trail.new = plain_values(rt, attributes)
+        while True:
+            if (existing := self._existing(rt, space, identified, caller)) is not None:
+                return self._meet(rt, existing, plan, attributes, trail, caller)
+            entry = self._open(rt, space, plan, attributes, identified, caller)
+            # Under the locks nobody else can create these values any more: look once more.
+            if any(in_space(target.store, space, identifier) for identifier in identified):
+                self._sender.refuse(entry, ScimError(409, "created by another request meanwhile"), trail)
+                continue
+            return self._create(rt, entry, plan, attributes, identified, trail, caller)
+
+    def _open(
+        self,
+        rt: ResourceType,
+        space: Space,
+        plan: CreatePlan,
+        attributes: dict[str, tuple[Value, ...]],
+        identified: list[Identifier],
+        caller: Caller,
+    ) -> Entry:
+        reached("before-open")
+        entry = self._entries.open(
+            space,
+            operation="create",
+            object_id=None,
+            anchor=None,
+            intent=intent_of(
+                rt,
+                attributes=attributes,
+                external_id=plan.external_id,
+                has_password=plan.password is not None,
+                new_dn=plan.dn,
+            ),
+            locks=locks_for([], identified),
+            caller=caller,
+        )
+        reached("after-open")
+        return entry
+
+    def _create(
+        self,
+        rt: ResourceType,
+        entry: Entry,
+        plan: CreatePlan,
+        attributes: dict[str, tuple[Value, ...]],
+        identified: list[Identifier],
+        trail: Trail,
+        caller: Caller,
+    ) -> Resource:
+        target = self._target
+        try:
+            self._refuse_doubles(rt, identified, caller)
+        except ScimError as exc:
+            self._sender.refuse(entry, exc, trail)
+            raise
+        if (correlation := rt.object_type.correlation_attribute) is not None:
+            attributes = {**attributes, correlation: (entry.id,)}
+        in_create = plan.password is not None and target.type.password_in_create
+
+        def write(connector: Connector, call: Call) -> ConnectorObject:
+            assert isinstance(connector, SupportsCreate)
+            return connector.create(
+                rt.definition.object_type,
+                attributes,
+                dn=plan.dn,
+                password=plan.password if in_create else None,
+                call=call,
+            )
+
+        result = self._sender.send(rt, entry, write, trail=trail, caller=caller, stored=None)
+        assert result is not None
+        second_call = plan.password is not None and not in_create
+        applied = self._sender.done(
+            rt,
+            entry,
+            result,
+            trail=trail,
+            status=201,
+            state=State.PASSWORD_MISSING if second_call else State.LIVE,
+            external_id=plan.external_id,
+            guard=("create", ""),
+        )
+        stored = target.store.space.by_id(target.space(rt), applied.id, hidden=True)
+        if stored is None:
+            raise ScimError(404, f"{rt.name} was created and has been removed again meanwhile")
+        if second_call:
+            stored = self._updater.set_missing_password(rt, stored, plan.password, trail, caller)
+        reached("before-answer")
+        return self._reader.resource(rt, stored, caller)
+
+    def _existing(
+        self, rt: ResourceType, space: Space, identified: list[Identifier], caller: Caller
+    ) -> StoredObject | None:
+        """Return an object of the space with one of these values that the target still has."""
+        for identifier in identified:
+            for found in in_space(self._target.store, space, identifier):
+                if not self._reader.live.possible(rt):
+                    return found
+                refreshed = self._reader.live.refresh(rt, found, caller)
+                if refreshed is not None and refreshed in in_space(self._target.store, space, identifier):
+                    return refreshed
+        return None
+
+    def _refuse_doubles(self, rt: ResourceType, identified: list[Identifier], caller: Caller) -> None:
+        """Ask the target for values that it would not refuse a second time itself."""
+        if not self._reader.live.possible(rt):
+            return
+        for identifier in identified:
+            if identifier.enforced:
+                continue
+            found = self._reader.live.find(rt, identifier.attributes[0], identifier.values[0], caller)
+            for obj in found:
+                others = identifiers(rt, obj.attributes)
+                if any(other.attributes == identifier.attributes and other.keys == identifier.keys for other in others):
+                    raise duplicate(rt, identifier)
+
+    def _meet(
+        self,
+        rt: ResourceType,
+        existing: StoredObject,
+        plan: CreatePlan,
+        attributes: dict[str, tuple[Value, ...]],
+        trail: Trail,
+        caller: Caller,
+    ) -> Resource:
+        if existing.state is State.LIVE:
+            identifier = next(iter(identifiers(rt, attributes)), None)
+            error = duplicate(rt, identifier)
+            trail.object_id = existing.id
+            self._target.store.audit.write(trail.record("refused", error.status, error.detail))
+            raise error
+        stored = self._updater.revive(rt, existing, attributes, plan.external_id, trail, caller)
+        if plan.password is not None and (existing.state is State.PASSWORD_MISSING or supports_password(rt)):
+            stored = self._updater.set_missing_password(rt, stored, plan.password, trail, caller)
+        reached("before-answer")
+        return self._reader.resource(rt, stored, caller)
+
+
+def duplicate(rt: ResourceType, identifier: Identifier | None) -> ScimError:
+    """Return the 409 that names what is taken."""
+    what = "these values" if identifier is None else " and ".join(identifier.attributes)
+    return ScimError(409, f"another {rt.name} with the same {what} exists already", scim_type="uniqueness")
+
+
+def supports_password(rt: ResourceType) -> bool:
+    """Tell whether passwords of this type can be set."""
+    return Operation.PASSWORD in rt.object_type.operations
+
+
+def require(rt: ResourceType, operation: Operation) -> None:
+    """Refuse what this configuration of the connector cannot do."""
+    if operation not in rt.object_type.operations:
+        raise ScimError(501, f"the target's {rt.definition.object_type!r} does not support {operation.value}")
+
+
+__all__ = ["Creator", "SupportsPassword", "duplicate", "require", "supports_password"]

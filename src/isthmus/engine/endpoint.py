@@ -1,0 +1,140 @@
+"""One connector as the SCIM endpoint sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.config.documents import ConnectorDocument
+from isthmus.engine.caller import Caller
+from isthmus.engine.creating import Creator
+from isthmus.engine.deleting import Deleter
+from isthmus.engine.entries import Entries
+from isthmus.engine.reading import Reader
+from isthmus.engine.recovery import Recovery
+from isthmus.engine.resource import Resource
+from isthmus.engine.sending import Sender
+from isthmus.engine.target import Target
+from isthmus.engine.updating import Plan, Updater
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.errors import ScimError
+from isthmus.scim.patch import PatchOperation, parse_operations
+from isthmus.scim.projection import Projection
+
+
+class Endpoint:
+    """Everything a client can ask of one connector. Every failure is a `ScimError`."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.recovery = Recovery(target)
+        self._reader = Reader(target)
+        entries = Entries(target, self.recovery)
+        sender = Sender(target, self.recovery)
+        self._updater = Updater(target, self._reader, entries, sender)
+        self._creator = Creator(target, self._reader, entries, sender, self._updater)
+        self._deleter = Deleter(target, self._reader, entries, sender, self._updater)
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def document(self) -> ConnectorDocument:
+        return self.target.document
+
+    def resource_types(self) -> dict[str, ResourceType]:
+        """Return the published resource types by casefolded endpoint name ("users")."""
+        return self.target.resource_types()
+
+    def get(self, rt: ResourceType, id: str, *, projection: Projection | None, caller: Caller) -> Resource:
+        """Return one resource (RFC 7644 3.4.1)."""
+        return self._reader.get(rt, id, projection=projection, caller=caller)
+
+    def list(
+        self,
+        rt: ResourceType,
+        *,
+        filter: str | None,
+        start: int,
+        count: int | None,
+        projection: Projection | None,
+        caller: Caller,
+    ) -> bytes:
+        """Return a ListResponse as JSON text (RFC 7644 3.4.2)."""
+        return self._reader.list(rt, filter=filter, start=start, count=count, projection=projection, caller=caller)
+
+    def create(self, rt: ResourceType, body: dict[str, Any], *, caller: Caller) -> Resource:
+        """Create a resource (RFC 7644 3.3)."""
+        return self._creator.create(rt, body, caller)
+
+    def replace(
+        self, rt: ResourceType, id: str, body: dict[str, Any], *, if_match: str | None, caller: Caller
+    ) -> Resource:
+        """Replace a resource (RFC 7644 3.5.1)."""
+        return self._change(
+            rt,
+            id,
+            lambda current: rt.plan_replace(body, current),
+            operation="replace",
+            fresh=False,
+            if_match=if_match,
+            caller=caller,
+        )
+
+    def patch(
+        self, rt: ResourceType, id: str, body: dict[str, Any], *, if_match: str | None, caller: Caller
+    ) -> Resource:
+        """Change a resource (RFC 7644 3.5.2)."""
+        operations = parse_operations(body, strict=self.document.strict)
+        resource = self._change(
+            rt,
+            id,
+            lambda current: rt.plan_patch(operations, current),
+            operation="patch",
+            fresh=any(depends_on_values(operation) for operation in operations),
+            if_match=if_match,
+            caller=caller,
+        )
+        if self._answers_without_body(rt):
+            return Resource(
+                body=b"", etag=resource.etag, id=resource.id, location=resource.location, with_body=False
+            )
+        return resource
+
+    def delete(self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller) -> None:
+        """Deprovision a resource (RFC 7644 3.6)."""
+        self._deleter.delete(rt, id, if_match=if_match, caller=caller)
+
+    def _change(
+        self,
+        rt: ResourceType,
+        id: str,
+        plan: Plan,
+        *,
+        operation: str,
+        fresh: bool,
+        if_match: str | None,
+        caller: Caller,
+    ) -> Resource:
+        stored = self._updater.update(
+            rt, id, plan, operation=operation, fresh=fresh, if_match=if_match, caller=caller
+        )
+        if stored is None:  # active = false, and the disable flow is to delete
+            before = self._reader.resource(rt, self._reader.stored(rt, id), caller)
+            self._deleter.delete(rt, id, if_match=if_match, caller=caller, action="delete")
+            return Resource(body=b"", etag=before.etag, id=id, location=before.location, with_body=False)
+        return self._reader.resource(rt, stored, caller)
+
+    def _answers_without_body(self, rt: ResourceType) -> bool:
+        wanted = self.document.patch_response
+        return wanted == "none" or (wanted == "auto" and rt.name == "Group")
+
+
+def depends_on_values(operation: PatchOperation) -> bool:
+    """Tell whether an operation is judged on the values the target has now: a path with a filter, or keys with one."""
+    if operation.path is not None:
+        return operation.path.filter is not None
+    return isinstance(operation.value, dict) and any("[" in key for key in operation.value)
+
+
+__all__ = ["Endpoint", "ScimError"]

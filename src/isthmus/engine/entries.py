@@ -1,0 +1,83 @@
+"""Open journal entries: wait for whoever holds the same object or values, and repair what a dead process left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from isthmus.engine.answers import unavailable
+from isthmus.engine.caller import Caller
+from isthmus.engine.target import Target
+from isthmus.store import Blocked
+from isthmus.store.records import Entry, EntryState, Space
+
+FIRST_WAIT = 0.002
+LONGEST_WAIT = 0.05
+
+
+class Repairer(Protocol):
+    def is_orphan(self, entry: Entry) -> bool:
+        """Tell whether nobody is working on the entry any more."""
+        ...
+
+    def abandon(self, entry: Entry, reason: str) -> None:
+        """Take note that the thread which opened the entry stops without knowing the outcome."""
+        ...
+
+    def repair(self, entry: Entry, *, timeout: float) -> bool:
+        """Find out what became of an entry that nobody is working on; True if it is no longer open."""
+        ...
+
+
+class Entries:
+    """The journal of one connector as its writers use it."""
+
+    def __init__(self, target: Target, repairer: Repairer) -> None:
+        self._target = target
+        self._repairer = repairer
+
+    def open(
+        self,
+        space: Space,
+        *,
+        operation: str,
+        object_id: str | None,
+        anchor: tuple[str, ...] | None,
+        intent: Mapping[str, Any],
+        locks: Sequence[str],
+        caller: Caller,
+    ) -> Entry:
+        """Return the open entry, once every lock is free; it is durable when this returns.
+
+        Raises:
+            ScimError: 503, the locks were not free before the deadline, or their holder is in doubt.
+        """
+        store = self._target.store
+        wait = FIRST_WAIT
+        while True:
+            outcome = store.journal.open(
+                space=space,
+                operation=operation,
+                object_id=object_id,
+                anchor=anchor,
+                session=self._target.sessions.current(),
+                correlation=caller.correlation,
+                intent=intent,
+                locks=locks,
+            )
+            if not isinstance(outcome, Blocked):
+                return outcome
+            holder = outcome.entry
+            if holder.state is EntryState.IN_DOUBT:
+                raise unavailable(
+                    f"an earlier {holder.operation} of this object is in doubt; an operator settles it with "
+                    f"'isthmus journal resolve {holder.id}'",
+                    300,
+                )
+            if caller.remaining() <= wait:
+                raise unavailable("another change of the same object is still under way", 5)
+            if self._repairer.is_orphan(holder) and self._repairer.repair(holder, timeout=caller.remaining()):
+                continue
+            time.sleep(wait)
+            wait = min(LONGEST_WAIT, wait * 2)

@@ -1,0 +1,82 @@
+"""Hold back a mass change until an operator has looked at it (DESIGN section 1)."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from isthmus.config.documents import GuardSettings
+from isthmus.engine.answers import unavailable
+from isthmus.store import Store
+from isthmus.store.records import Hold, Space
+
+log = structlog.get_logger("isthmus.guard")
+
+
+def import_limit(settings: GuardSettings, present: int) -> int:
+    """Return how many objects one run may remove from a type that has `present` objects."""
+    return max(settings.import_objects, int(present * settings.import_share))
+
+
+def hold_removal(
+    store: Store, settings: GuardSettings, space: Space, *, run: str, present: int, read: int, missing: int
+) -> Hold | None:
+    """Return the hold if a run that read `read` objects may not remove `missing` of the `present` ones; None if it may.
+
+    A run that read nothing is always held while the space is not empty. A released hold lets one run through.
+    """
+    limit = import_limit(settings, present)
+    nothing_read = read == 0 and present > 0
+    if missing <= limit and not nothing_read:
+        return None
+    if store.guard.active_release(space.connector, space.object_type, "removal", time.time()) is not None:
+        return None
+    reason = "the target returned no object at all" if nothing_read else f"more than {limit} would be removed"
+    hold = store.guard.hold(
+        connector=space.connector,
+        object_type=space.object_type,
+        kind="removal",
+        run=run,
+        count=missing,
+        limit=limit,
+        message=f"{missing} of {present} objects are missing in the target; {reason}",
+    )
+    log.error("guard_holds_import", connector=space.connector, object_type=space.object_type, missing=missing, hold=hold.id)
+    return hold
+
+
+def provider_limit(settings: GuardSettings, present: int) -> int:
+    """Return how many disables, or deletes, the identity provider may send within the window."""
+    return max(settings.provider_objects, int(present * settings.provider_share))
+
+
+def check_provider(store: Store, settings: GuardSettings, space: Space, kind: str) -> None:
+    """Let one more disable, delete or emptied group from the identity provider through, or refuse it.
+
+    Raises:
+        ScimError: 503 with Retry-After; nothing was sent to the target. An operator releases it with
+            `isthmus guard release`.
+    """
+    now = time.time()
+    limit = provider_limit(settings, store.space.count(space))
+    count = store.guard.count(space.connector, space.object_type, kind, now - settings.provider_hours * 3600)
+    if count < limit:
+        return
+    if store.guard.active_release(space.connector, space.object_type, kind, now) is not None:
+        return
+    hold = store.guard.hold(
+        connector=space.connector,
+        object_type=space.object_type,
+        kind=kind,
+        run=None,
+        count=count + 1,
+        limit=limit,
+        message=f"{count} {kind} requests within {settings.provider_hours:g} hours; the guard allows {limit}",
+    )
+    log.error("guard_holds_request", connector=space.connector, object_type=space.object_type, kind=kind, hold=hold.id)
+    raise unavailable(
+        f"the guard holds back this {kind}: {limit} within {settings.provider_hours:g} hours are allowed; "
+        f"an operator can let it through with 'isthmus guard release {hold.id}'",
+        settings.retry_after_seconds,
+    )

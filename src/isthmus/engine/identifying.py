@@ -1,0 +1,80 @@
+"""What identifies a person before there is an id: the anchor, each matching attribute, and what userName flows from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from isthmus.engine.applying import anchor_text
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.spi import Attributes, Reference, Value
+from isthmus.store import Store
+from isthmus.store.records import Space, StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """Values of one or more attributes that no two objects of a type may share. `enforced`: the target sees to it itself."""
+
+    attributes: tuple[str, ...]
+    values: tuple[Value, ...]
+    keys: tuple[str, ...]
+    is_anchor: bool
+    enforced: bool
+
+    @property
+    def lock(self) -> str:
+        """Return the journal's lock for these values."""
+        return f"value:{'+'.join(self.attributes)}={anchor_text(self.keys)}"
+
+
+def identifying_attributes(rt: ResourceType) -> list[tuple[str, ...]]:
+    """Return the attribute combinations that identify, the anchor first, without repetition."""
+    combinations = [rt.object_type.anchor, *((name,) for name in rt.definition.matching)]
+    if (flow := rt.definition.flows.get("userName")) is not None:
+        combinations.append((flow.attribute,))
+    return list(dict.fromkeys(combinations))
+
+
+def identifiers(rt: ResourceType, attributes: Attributes) -> list[Identifier]:
+    """Return what identifies an object with these attributes; combinations with a value missing or empty are left out."""
+    result = []
+    for names in identifying_attributes(rt):
+        values = tuple(attributes[name][0] for name in names if attributes.get(name))
+        if len(values) != len(names) or any(value == "" or isinstance(value, Reference) for value in values):
+            continue
+        keys = tuple(rt.normalise(name, rt.plain(value)) for name, value in zip(names, values, strict=True))
+        definition = rt.object_type.attribute(names[0])
+        enforced = len(names) == 1 and definition is not None and definition.unique
+        result.append(Identifier(names, values, keys, names == rt.object_type.anchor, enforced))
+    return result
+
+
+def in_space(store: Store, space: Space, identifier: Identifier) -> list[StoredObject]:
+    """Return the objects of the space, hidden ones included, that have these values."""
+    found: dict[int, StoredObject] | None = None
+    for name, key in zip(identifier.attributes, identifier.keys, strict=True):
+        rows = {obj.row: obj for obj in store.space.by_key(space, name, key, hidden=True)}
+        found = rows if found is None else {row: obj for row, obj in found.items() if row in rows}
+    return list((found or {}).values())
+
+
+def object_lock(anchor: Sequence[str]) -> str:
+    """Return the journal's lock for an object."""
+    return f"object:{anchor_text(anchor)}"
+
+
+def locks_for(anchors: Iterable[Sequence[str]], *identified: Sequence[Identifier]) -> list[str]:
+    """Return every lock a write needs, in one order for all writers."""
+    locks = {object_lock(anchor) for anchor in anchors}
+    for group in identified:
+        for identifier in group:
+            locks.add(identifier.lock)
+            if identifier.is_anchor:
+                locks.add(object_lock(identifier.keys))
+    return sorted(locks)
+
+
+def after(attributes: Attributes, replaced: Mapping[str, tuple[Value, ...]]) -> dict[str, tuple[Value, ...]]:
+    """Return the attributes as they will be once `replaced` is written."""
+    return {**attributes, **replaced}

@@ -1,0 +1,323 @@
+"""Imports: from the target to the connector space, only what changed, in slices that let others write in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from isthmus.engine.answers import connector_edge
+from isthmus.engine.applying import write_of
+from isthmus.engine.digesting import Sightings, digester
+from isthmus.engine.guard import hold_removal
+from isthmus.engine.target import Target, now_text
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.errors import ScimError
+from isthmus.spi import (
+    Call,
+    Cancelled,
+    ConnectorError,
+    ConnectorObject,
+    DeletedObject,
+    ImportPage,
+    ImportScope,
+    SupportsDeltaImport,
+    SupportsFullImport,
+    Unsupported,
+    Watermark,
+    WatermarkExpired,
+)
+from isthmus.store import StoreError
+from isthmus.store.records import ObjectWrite, Run, Space
+
+log = structlog.get_logger("isthmus.import")
+
+SLICE_SECONDS = 0.015  # the store's write lock is held for less than 20 ms
+REPORT_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has done so far."""
+
+    objects: int = 0
+    changed: int = 0
+    removed: int = 0
+    expected: int | None = None
+    started: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Objects a second."""
+        elapsed = time.monotonic() - self.started
+        return self.objects / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left, where it can be told."""
+        if not self.expected or not self.objects or self.expected <= self.objects:
+            return None
+        return (self.expected - self.objects) / self.rate
+
+
+Report = Callable[[Progress], None]
+
+
+class Held(Exception):
+    """The guard holds the run back."""
+
+
+class Import:
+    """One run over one scope."""
+
+    def __init__(self, target: Target, run: Run, report: Report | None) -> None:
+        self._target = target
+        self._run = run
+        self._report = report
+        self._cancelled = threading.Event()
+        self._reported = 0.0
+        self._slice = 100
+        self.progress = Progress(started=time.monotonic())
+
+    def execute(self) -> tuple[str, str]:
+        """Carry the run out; return its final state and a message for people."""
+        try:
+            if self._run.kind == "delta":
+                try:
+                    self._delta()
+                except WatermarkExpired:
+                    log.info("watermark_expired", connector=self._target.name, scope=self._run.scope)
+                    self._full()
+            else:
+                self._full()
+        except Held as exc:
+            return "held", str(exc)
+        except Cancelled as exc:
+            return "cancelled", exc.message
+        except ConnectorError as exc:
+            return "failed", exc.message
+        except ScimError as exc:
+            return "failed", exc.detail
+        except StoreError as exc:
+            return "failed", f"store: {exc}"
+        return "done", ""
+
+    # -- full
+
+    def _full(self) -> None:
+        target = self._target
+        target.discover()
+        scope = self._scope()
+        types = self._published(scope)
+        store = target.store
+        noted = store.number()
+        spaces = {name: target.space(rt) for name, rt in types.items()}
+        sightings = {name: Sightings(store.space.digests(space)) for name, space in spaces.items()}
+        digests = {name: digester(rt, target.document) for name, rt in types.items()}
+        present = sum(one.present for one in sightings.values())
+        self.progress.expected = scope.estimated_objects or present or None
+        read: dict[str, int] = dict.fromkeys(types, 0)
+        call = self._call()
+        watermark: Watermark | None = None
+        with target.using_unbounded("import_full") as connector:
+            if not isinstance(connector, SupportsFullImport):
+                raise Unsupported("this connector cannot import")
+            if isinstance(connector, SupportsDeltaImport):
+                watermark = connector.current_watermark(scope, call=call)
+            pages = connector.import_full(
+                scope,
+                attributes={name: rt.read_attributes for name, rt in types.items()},
+                page_size=target.document.page_size,
+                call=call,
+            )
+            for page in pages:
+                self._full_page(page, types, spaces, sightings, digests, read, noted)
+                self._tick(len(page.objects))
+        for name, space in spaces.items():
+            self._remove_missing(space, sightings[name], read[name], noted)
+        if watermark is not None:
+            store.settings.set(self._watermark_key(scope), watermark.token)
+        self._tick(0, force=True)
+
+    def _full_page(
+        self,
+        page: ImportPage,
+        types: dict[str, ResourceType],
+        spaces: dict[str, Space],
+        sightings: dict[str, Sightings],
+        digests: dict[str, Callable[[bytes], int]],
+        read: dict[str, int],
+        noted: int,
+    ) -> None:
+        if page.wire is not None and len(types) == 1:
+            (name,) = types
+            wires = list(map(digests[name], page.wire))
+            read[name] += len(wires)
+            changed = sightings[name].changed(wires)
+            if changed:
+                objects = [page.objects[index] for index in changed]
+                self._apply(types[name], spaces[name], objects, [wires[index] for index in changed], sightings[name], noted)
+            return
+        by_type: dict[str, tuple[list[ConnectorObject], list[int | None]]] = {}
+        for index, obj in enumerate(page.objects):
+            if obj.object_type not in types:
+                continue
+            objects, wire_digests = by_type.setdefault(obj.object_type, ([], []))
+            objects.append(obj)
+            wire_digests.append(None if page.wire is None else digests[obj.object_type](page.wire[index]))
+        for name, (objects, wire_digests) in by_type.items():
+            read[name] += len(objects)
+            self._apply(types[name], spaces[name], objects, wire_digests, sightings[name], noted)
+
+    def _apply(
+        self,
+        rt: ResourceType,
+        space: Space,
+        objects: Sequence[ConnectorObject],
+        wires: Sequence[int | None],
+        sightings: Sightings | None,
+        noted: int,
+    ) -> None:
+        start = 0
+        while start < len(objects):
+            end = start + self._slice
+            writes: list[ObjectWrite] = [
+                write_of(rt, obj, wire=wire) for obj, wire in zip(objects[start:end], wires[start:end], strict=True)
+            ]
+            began = time.monotonic()
+            applied = self._target.store.space.apply(space, writes, noted=noted, now=now_text())
+            took = time.monotonic() - began
+            self._slice = max(20, min(2000, int(self._slice * min(2.0, max(0.5, SLICE_SECONDS / max(took, 1e-4))))))
+            for one in applied:
+                if sightings is not None and one.row is not None:
+                    sightings.saw_row(one.row)
+                if one.outcome in ("added", "changed"):
+                    self.progress.changed += 1
+            start = end
+            self._tick(0)
+
+    def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
+        store = self._target.store
+        missing = sightings.missing(lambda: store.space.digests(space))
+        hold = hold_removal(
+            store,
+            self._target.document.guard,
+            space,
+            run=self._run.id,
+            present=sightings.present,
+            read=read,
+            missing=len(missing),
+        )
+        if hold is not None:
+            raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
+        for start in range(0, len(missing), 500):
+            removed = store.space.remove(space, missing[start : start + 500], noted=noted)
+            self.progress.removed += len(removed)
+            self._tick(0)
+
+    # -- delta
+
+    def _delta(self) -> None:
+        target, store = self._target, self._target.store
+        scope = self._scope()
+        types = self._published(scope)
+        token = store.settings.get(self._watermark_key(scope))
+        if token is None:
+            raise WatermarkExpired("no import has been made yet")
+        noted = store.number()
+        call = self._call()
+        with target.using_unbounded("import_delta") as connector:
+            if not isinstance(connector, SupportsDeltaImport):
+                raise WatermarkExpired("this connector imports only as a whole")
+            pages = connector.import_delta(
+                scope,
+                since=Watermark(token),
+                attributes={name: rt.read_attributes for name, rt in types.items()},
+                page_size=target.document.page_size,
+                call=call,
+            )
+            for page in pages:
+                self._delta_page(page, types, noted)
+                if page.watermark is not None:
+                    store.settings.set(self._watermark_key(scope), page.watermark.token)
+                self._tick(len(page.objects) + len(page.deleted))
+        self._tick(0, force=True)
+
+    def _delta_page(self, page: ImportPage, types: dict[str, ResourceType], noted: int) -> None:
+        for name, rt in types.items():
+            objects = [obj for obj in page.objects if obj.object_type == name]
+            if objects:
+                self._apply(rt, self._target.space(rt), objects, [None] * len(objects), None, noted)
+            gone = [deleted for deleted in page.deleted if deleted.object_type == name]
+            if gone:
+                self._remove_deleted(self._target.space(rt), gone, noted)
+
+    def _remove_deleted(self, space: Space, gone: Sequence[DeletedObject], noted: int) -> None:
+        store = self._target.store
+        found = store.space.by_anchors(space, [one.anchor.values for one in gone])
+        rows = [stored.row for stored in found.values()]
+        if not rows:
+            return
+        present = store.space.count(space)
+        hold = hold_removal(
+            store, self._target.document.guard, space, run=self._run.id, present=present, read=present, missing=len(rows)
+        )
+        if hold is not None:
+            raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
+        self.progress.removed += len(store.space.remove(space, rows, noted=noted))
+
+    # -- parts of both
+
+    def _call(self) -> Call:
+        return Call(
+            timeout=self._target.document.import_timeout,
+            correlation=self._run.id,
+            session="",
+            cancelled=self._cancelled,
+        )
+
+    def _scope(self) -> ImportScope:
+        with connector_edge(self._target.name, "scopes"):
+            for scope in self._target.connector.scopes():
+                if scope.key == self._run.scope:
+                    return scope
+        raise Cancelled(f"the target no longer has the scope {self._run.scope!r}")
+
+    def _published(self, scope: ImportScope) -> dict[str, ResourceType]:
+        return {
+            rt.definition.object_type: rt
+            for rt in self._target.resource_types().values()
+            if rt.definition.object_type in scope.object_types
+        }
+
+    def _watermark_key(self, scope: ImportScope) -> str:
+        return f"watermark:{self._target.key}:{scope.key}"
+
+    def _tick(self, objects: int, *, force: bool = False) -> None:
+        self.progress.objects += objects
+        now = time.monotonic()
+        if not force and now - self._reported < REPORT_SECONDS:
+            return
+        self._reported = now
+        progress = self.progress
+        cancel = self._target.store.runs.progress(
+            self._run.id,
+            objects=progress.objects,
+            changed=progress.changed,
+            removed=progress.removed,
+            expected=progress.expected,
+        )
+        if cancel:
+            self._cancelled.set()
+        if self._report is not None:
+            self._report(progress)
+
+
+def scopes_of(target: Target) -> list[str]:
+    """Return the keys of the scopes that hold a published object type."""
+    published = {definition.object_type for definition in target.document.resource_types}
+    with connector_edge(target.name, "scopes"):
+        return [scope.key for scope in target.connector.scopes() if published & set(scope.object_types)]

@@ -1,0 +1,141 @@
+"""What operators do with runs, journal and guard: the functions behind commands and pages."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+
+from isthmus.engine.host import Host
+from isthmus.engine.target import now_text
+from isthmus.store.records import AuditRecord, Entry, EntryState, Hold, Run
+
+
+class NoSuch(LookupError):
+    """There is no run, entry or hold with this id."""
+
+
+def journal_list(host: Host, connector: str | None = None) -> list[Entry]:
+    """Return the entries whose outcome is not known, oldest first."""
+    return host.store.journal.unfinished(None if connector is None else connector.casefold())
+
+
+def journal_show(host: Host, entry_id: str) -> Entry:
+    """Return one entry."""
+    entry = host.store.journal.get(entry_id)
+    if entry is None:
+        raise NoSuch(f"there is no journal entry {entry_id!r}; 'isthmus journal list' shows them")
+    return entry
+
+
+def journal_resolve(host: Host, entry_id: str, outcome: EntryState, *, actor: str) -> Entry:
+    """Close an entry by an operator's word, after looking at the target: DONE or NOT_DONE.
+
+    The space learns what the target has by the next import or look-up, so nothing is recorded but the word.
+    """
+    entry = journal_show(host, entry_id)
+    host.store.journal.close(
+        entry.id,
+        outcome,
+        reason=f"resolved by {actor}",
+        audit=AuditRecord(
+            at=time.time(),
+            connector=_connector_of(host, entry),
+            actor=actor,
+            address="",
+            operation=f"resolve {entry.operation}",
+            object_id=entry.object_id or "",
+            outcome=outcome.value,
+            correlation=entry.correlation,
+            message=entry.reason,
+            new=orjson.loads(orjson.dumps(dict(entry.intent))),
+        ),
+        now=now_text(),
+    )
+    return journal_show(host, entry_id)
+
+
+def _connector_of(host: Host, entry: Entry) -> str:
+    for space in host.store.space.all():
+        if space.number == entry.space:
+            return space.connector
+    return ""
+
+
+def run_list(host: Host, connector: str | None = None, limit: int = 20) -> list[Run]:
+    """Return the latest runs, newest first."""
+    return host.store.runs.list(connector=None if connector is None else connector.casefold(), limit=limit)
+
+
+def run_show(host: Host, run_id: str) -> Run:
+    """Return one run."""
+    run = host.store.runs.get(run_id)
+    if run is None:
+        raise NoSuch(f"there is no run {run_id!r}; 'isthmus run list' shows them")
+    return run
+
+
+def run_cancel(host: Host, run_id: str) -> Run:
+    """Ask a run to stop; what it has applied so far stays."""
+    run_show(host, run_id)
+    host.store.runs.cancel(run_id)
+    return run_show(host, run_id)
+
+
+def guard_list(host: Host, connector: str | None = None, *, active: bool = True) -> list[Hold]:
+    """Return what the guard holds back."""
+    return host.store.guard.holds(None if connector is None else connector.casefold(), active=active)
+
+
+def guard_show(host: Host, hold_id: str) -> Hold:
+    """Return one hold."""
+    hold = host.store.guard.get(hold_id)
+    if hold is None:
+        raise NoSuch(f"the guard holds nothing by the id {hold_id!r}; 'isthmus guard show' lists what it holds")
+    return hold
+
+
+def guard_release(host: Host, hold_id: str, *, hours: float, actor: str) -> Hold:
+    """Let what is held back through: for some hours, and queue the held run again."""
+    hold = guard_show(host, hold_id)
+    host.store.guard.release(hold_id, time.time() + hours * 3600, actor)
+    _audit_guard(host, hold, "release guard", actor)
+    if hold.run is not None:
+        run = run_show(host, hold.run)
+        host.store.runs.finish(run.id, "cancelled", f"released by {actor}; a new run takes its place")
+        host.store.runs.request(run.connector, "full", run.scope, f"guard release by {actor}")
+    return guard_show(host, hold_id)
+
+
+def guard_cancel(host: Host, hold_id: str, *, actor: str) -> Hold:
+    """Keep what is held back from happening; a held run is closed without removing anything."""
+    hold = guard_show(host, hold_id)
+    host.store.guard.cancel(hold_id, actor)
+    _audit_guard(host, hold, "cancel guard", actor)
+    if hold.run is not None:
+        host.store.runs.finish(hold.run, "cancelled", f"cancelled by {actor}: nothing was removed")
+    return guard_show(host, hold_id)
+
+
+def run_release(host: Host, run_id: str, *, actor: str, hours: float = 1.0) -> Run:
+    """Release the hold that keeps a run; return the run that takes its place."""
+    for hold in host.store.guard.holds(None, active=True):
+        if hold.run == run_id:
+            guard_release(host, hold.id, hours=hours, actor=actor)
+            return run_list(host, hold.connector, 1)[0]
+    raise NoSuch(f"the guard holds no run {run_id!r}; 'isthmus guard show' lists what it holds")
+
+
+def _audit_guard(host: Host, hold: Hold, operation: str, actor: str) -> None:
+    host.store.audit.write(
+        AuditRecord(
+            at=time.time(),
+            connector=hold.connector,
+            actor=actor,
+            address="",
+            operation=operation,
+            object_type=hold.object_type,
+            outcome="done",
+            message=hold.message,
+        )
+    )

@@ -1,0 +1,165 @@
+"""Answer reads from the connector space, and from the target where the space cannot know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from isthmus.engine.answers import unavailable
+from isthmus.engine.applying import anchor_text
+from isthmus.engine.caller import Caller
+from isthmus.engine.filtering import lookups, predicate_of
+from isthmus.engine.lookup import LiveLookup
+from isthmus.engine.resource import Resource
+from isthmus.engine.target import Target
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.errors import ScimError
+from isthmus.scim.filter import parse_filter
+from isthmus.scim.projection import Projection
+from isthmus.spi import Value
+from isthmus.store import StoreBusy
+from isthmus.store.records import State, StoredObject
+
+References = Mapping[str, Sequence[tuple[str, str | None, str]]]
+MAX_LOOKUPS = 8  # equalities of one filter that are put to the target
+
+
+class Reader:
+    """The reads of one connector."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.live = LiveLookup(target)
+
+    def stored(self, rt: ResourceType, id: str) -> StoredObject:
+        """Return the live object with this id.
+
+        Raises:
+            ScimError: 404.
+        """
+        found = self._target.store.space.by_id(self._target.space(rt), id)
+        if found is None:
+            raise not_found(rt, id)
+        return found
+
+    def get(self, rt: ResourceType, id: str, *, projection: Projection | None, caller: Caller) -> Resource:
+        """Return one resource; read from the target first where `live_read = "all"`."""
+        found = self.stored(rt, id)
+        if self._target.document.live_read == "all" and self.live.possible(rt):
+            refreshed = self.live.refresh(rt, found, caller)
+            if refreshed is None or refreshed.state is not State.LIVE:
+                raise not_found(rt, id)
+            found = refreshed
+        return self.resource(rt, found, caller, projection)
+
+    def list(
+        self, rt: ResourceType, *, filter: str | None, start: int, count: int | None, projection: Projection | None, caller: Caller
+    ) -> bytes:
+        """Return a ListResponse. An equality that nobody in the space matches is put to the target first."""
+        target = self._target
+        space = target.space(rt)
+        if count is None:
+            count = target.default_count
+        count = max(0, min(count, target.max_count))
+        start = max(1, start)
+        condition = None
+        if filter is not None:
+            bound = rt.bind(parse_filter(filter))
+            if self.live.possible(rt):
+                for index, lookup in enumerate(lookups(bound, rt)):
+                    if index < MAX_LOOKUPS and not target.store.space.by_key(space, lookup.attribute, lookup.key, hidden=True, limit=1):
+                        self._ask(rt, lookup.attribute, lookup.value, caller)
+            condition = predicate_of(bound, rt, self.key_of)
+        try:
+            page = target.store.space.page(space, condition, start=start, count=count, deadline=caller.deadline)
+        except StoreBusy as exc:
+            raise unavailable(f"the filter took too long over all objects: {exc}") from exc
+        except TimeoutError as exc:
+            raise ScimError(400, str(exc), scim_type="tooMany") from exc
+        resources = self.resources(rt, page.objects, caller, projection)
+        head = orjson.dumps(
+            {
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+                "totalResults": page.total,
+                "startIndex": start,
+                "itemsPerPage": len(resources),
+            }
+        )
+        return b"%s,\"Resources\":[%s]}" % (head[:-1], b",".join(resources))
+
+    def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
+        try:
+            self.live.find(rt, attribute, value, caller)
+        except ScimError as exc:
+            if exc.status != 400:  # a value the target cannot even hold belongs to nobody
+                raise
+
+    def key_of(self, id: str) -> str | None:
+        """Return the canonical target key of the object with this SCIM id, of whatever published type."""
+        target = self._target
+        for rt in target.resource_types().values():
+            found = target.store.space.by_id(target.space(rt), id)
+            if found is not None:
+                return anchor_text([found.dn]) if rt.object_type.dn is not None and found.dn is not None else anchor_text(found.anchor)
+        return None
+
+    # -- making answers
+
+    def resource(self, rt: ResourceType, obj: StoredObject, caller: Caller, projection: Projection | None = None) -> Resource:
+        """Return the resource as it is sent."""
+        body = self.resources(rt, [obj], caller, projection)[0]
+        return Resource(body=body, etag=etag(obj), id=obj.id, location=f"{caller.base_url}/{rt.endpoint}/{obj.id}")
+
+    def resources(
+        self, rt: ResourceType, objects: Sequence[StoredObject], caller: Caller, projection: Projection | None
+    ) -> list[bytes]:
+        """Return the JSON text of each object."""
+        prefix = f"{caller.base_url}/{rt.endpoint}/"
+        references = self._references(rt, objects, caller) if rt.has_references else {}
+        result = []
+        for obj in objects:
+            scim = obj.scim if obj.shape == rt.shape else rt.render(rt.decode(obj.attributes), dn=obj.dn)
+            meta = (
+                f'{{"resourceType":"{rt.name}","created":"{obj.created}","lastModified":"{obj.modified}",'
+                f'"version":"W/\\"{obj.number}\\"","location":{orjson.dumps(prefix + obj.id).decode()}}}'
+            ).encode()
+            result.append(
+                rt.finish(
+                    scim,
+                    id=obj.id,
+                    external_id=obj.external_id,
+                    meta=meta,
+                    references=references.get(obj.row, {}),
+                    projection=projection,
+                )
+            )
+        return result
+
+    def _references(self, rt: ResourceType, objects: Sequence[StoredObject], caller: Caller) -> dict[int, References]:
+        target = self._target
+        links = target.store.space.links([obj.row for obj in objects])
+        endpoints = {other.definition.object_type: other for other in target.resource_types().values()}
+        keys = {key for row_links in links.values() for _, key in row_links}
+        known = target.store.space.resolve(target.key, tuple(endpoints), list(keys)) if keys else {}
+        result: dict[int, References] = {}
+        for row, row_links in links.items():
+            by_attribute: dict[str, list[tuple[str, str | None, str]]] = {}
+            for attribute, key in row_links:
+                if (found := known.get(key)) is not None:
+                    id, object_type = found
+                    location = f"{caller.base_url}/{endpoints[object_type].endpoint}/{id}"
+                    by_attribute.setdefault(attribute, []).append((id, None, location))
+            result[row] = by_attribute
+        return result
+
+
+def etag(obj: StoredObject) -> str:
+    """Return the weak entity tag of the version (RFC 7644 3.14)."""
+    return f'W/"{obj.number}"'
+
+
+def not_found(rt: ResourceType, id: str) -> ScimError:
+    """Return the 404 for an id; the id is shown, shortened."""
+    shown = id if len(id) <= 80 else id[:80] + "..."
+    return ScimError(404, f"{rt.name} {shown!r} not found")

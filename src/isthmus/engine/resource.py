@@ -1,0 +1,16 @@
+"""One resource as it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """The JSON text of a resource with its headers. `with_body` False: answer 204."""
+
+    body: bytes
+    etag: str
+    id: str
+    location: str
+    with_body: bool = True

@@ -1,0 +1,103 @@
+"""Timers that live in the store: whoever is alive makes what is due happen, once."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from isthmus.engine.host import Host
+from isthmus.engine.importing import Import, Report, scopes_of
+from isthmus.spi import ConnectorError
+from isthmus.store.records import Run
+
+log = structlog.get_logger("isthmus.schedule")
+
+HOUSEKEEPING_SECONDS = 3600.0
+DAY = 86_400.0
+JOURNAL_DAYS = 7
+
+
+def request_import(host: Host, name: str, *, kind: str = "full", requested_by: str) -> list[Run]:
+    """Queue an import of every scope of a connector; a scope that is queued already is not queued twice."""
+    target = host.target(name)
+    return [host.store.runs.request(target.key, kind, scope, requested_by) for scope in scopes_of(target)]
+
+
+def start(host: Host) -> None:
+    """Put every connector on its timer and queue a first import, so that a restart refreshes behind the answers."""
+    for name in host.names():
+        schedule(host, name)
+        if not host.target(name).document.paused:
+            _request(host, name, "start")
+
+
+def schedule(host: Host, name: str) -> None:
+    """Make the connector's timer what its document says."""
+    document = host.target(name).document
+    if document.autosync_minutes > 0 and not document.paused:
+        host.store.schedules.set(name.casefold(), document.autosync_minutes * 60)
+    else:
+        host.store.schedules.remove(name.casefold())
+
+
+def tick(host: Host) -> bool:
+    """Queue what is due, fail what died, and tell whether a run waits to be executed."""
+    for run in host.store.runs.fail_dead():
+        log.error("import_died", connector=run.connector, run=run.id)
+    for key in host.store.schedules.due(time.time()):
+        if host.has(key):
+            _request(host, key, "timer")
+    return any(run.state == "queued" for run in host.store.runs.list(limit=50))
+
+
+def _request(host: Host, name: str, requested_by: str) -> None:
+    try:
+        request_import(host, name, requested_by=requested_by)
+    except ConnectorError as exc:
+        host.target(name).note_attention(exc.message)
+
+
+def execute_next(host: Host, report: Report | None = None) -> Run | None:
+    """Claim the oldest queued run and carry it out in this process; None if there is none."""
+    run = host.store.runs.claim(host.store.owner)
+    return None if run is None else execute(host, run, report)
+
+
+def execute(host: Host, run: Run, report: Report | None = None) -> Run:
+    """Carry out a run that this process has claimed."""
+    if not host.has(run.connector):
+        host.store.runs.finish(run.id, "cancelled", "the connector has been removed", objects=0, changed=0, removed=0)
+    else:
+        log.info("import_begins", connector=run.connector, run=run.id, kind=run.kind, scope=run.scope)
+        work = Import(host.target(run.connector), run, report)
+        state, message = work.execute()
+        progress = work.progress
+        host.store.runs.finish(
+            run.id, state, message, objects=progress.objects, changed=progress.changed, removed=progress.removed
+        )
+        note = log.info if state == "done" else log.error
+        note(
+            "import_ended",
+            connector=run.connector,
+            run=run.id,
+            state=state,
+            objects=progress.objects,
+            changed=progress.changed,
+            removed=progress.removed,
+            message=message,
+        )
+    finished = host.store.runs.get(run.id)
+    assert finished is not None
+    return finished
+
+
+def housekeeping(host: Host) -> None:
+    """Drop what is older than its retention; cheap when nothing is."""
+    now = time.time()
+    audit = host.configuration.host.audit
+    host.store.audit.prune(
+        records_before=now - audit.retention_days * DAY, values_before=now - audit.values_days * DAY
+    )
+    host.store.journal.prune(now - JOURNAL_DAYS * DAY)
+    host.store.space.prune_tombstones(now - DAY)

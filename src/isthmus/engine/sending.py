@@ -1,0 +1,143 @@
+"""Send one write to the target under an open journal entry, and close the entry with what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from isthmus.engine.answers import answer_for
+from isthmus.engine.applying import completed, is_complete, write_of
+from isthmus.engine.auditing import Trail
+from isthmus.engine.caller import Caller
+from isthmus.engine.entries import Repairer
+from isthmus.engine.faults import reached
+from isthmus.engine.target import Target, now_text
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.errors import ScimError
+from isthmus.spi import Attributes, Call, Connector, ConnectorError, ConnectorObject, NotFound, SupportsLookup
+from isthmus.store import UNSET, StoreError, Unset
+from isthmus.store.records import Entry, EntryState, State, StoredObject
+
+
+class Sender:
+    """The one way by which a request changes a target."""
+
+    def __init__(self, target: Target, repairer: Repairer) -> None:
+        self._target = target
+        self._repairer = repairer
+
+    def send(
+        self,
+        rt: ResourceType,
+        entry: Entry,
+        write: Callable[[Connector, Call], ConnectorObject | None],
+        *,
+        trail: Trail,
+        caller: Caller,
+        stored: StoredObject | None,
+    ) -> ConnectorObject | None:
+        """Call the connector; return the object as the target has it, complete, or None after a delete.
+
+        On a definite refusal the entry is closed; with an unknown outcome it stays open, to be repaired by reading.
+
+        Raises:
+            ScimError: what the client is told.
+        """
+        target = self._target
+        call = target.call(caller, entry=entry.id, sent=trail.on_sent)
+        try:
+            reached("before-send")
+            with target.using(trail.operation) as connector:
+                result = write(connector, call)
+                reached("after-send")
+                if result is not None:
+                    result = self._whole(rt, connector, result, call, stored)
+        except ConnectorError as exc:
+            self._failed(rt, entry, exc, trail, stored)
+            raise answer_for(exc) from exc
+        except ScimError as exc:  # no place among the threads that may wait: nothing was sent
+            self.refuse(entry, exc, trail)
+            raise
+        return result
+
+    def _whole(
+        self, rt: ResourceType, connector: Connector, result: ConnectorObject, call: Call, stored: StoredObject | None
+    ) -> ConnectorObject:
+        whole = completed(rt, result, None)
+        if not is_complete(rt, whole) and isinstance(connector, SupportsLookup):
+            try:
+                read = connector.read(
+                    rt.definition.object_type, result.identity, attributes=rt.read_attributes, call=call
+                )
+            except ConnectorError as exc:
+                exc.outcome_unknown = True  # the write itself is done: repair records it
+                raise
+            if read is not None:
+                whole = completed(rt, read, None)
+        if not is_complete(rt, whole) and stored is not None:
+            whole = completed(rt, whole, rt.decode(stored.attributes))
+        return whole
+
+    def _failed(
+        self, rt: ResourceType, entry: Entry, error: ConnectorError, trail: Trail, stored: StoredObject | None
+    ) -> None:
+        answer = answer_for(error)
+        if error.outcome_unknown:
+            self._target.sessions.renew()
+            trail.notes.append(f"journal entry {entry.id} stays open until the outcome is known")
+            self._repairer.abandon(entry, error.message)
+            self._target.store.audit.write(trail.record("unknown", answer.status, error.message))
+            return
+        gone = isinstance(error, NotFound) and stored is not None
+        self._close(
+            entry,
+            EntryState.NOT_DONE,
+            reason=error.message,
+            remove_row=stored.row if gone and stored is not None else None,
+            audit=trail.record("failed", answer.status, error.message),
+        )
+
+    def refuse(self, entry: Entry, error: ScimError, trail: Trail) -> None:
+        """Close an entry whose write was never sent."""
+        self._close(
+            entry, EntryState.NOT_DONE, reason=error.detail, audit=trail.record("refused", error.status, error.detail)
+        )
+
+    def done(
+        self,
+        rt: ResourceType,
+        entry: Entry,
+        result: ConnectorObject | None,
+        *,
+        trail: Trail,
+        status: int,
+        stored: StoredObject | None = None,
+        state: State | None = None,
+        external_id: str | None | Unset = UNSET,
+        guard: tuple[str, str] | None = None,
+        remove: bool = False,
+    ) -> Any:
+        """Record the object as it now is and close the entry, in one store transaction; return what was applied."""
+        reached("before-close")
+        write = None if result is None else write_of(rt, result)
+        renamed = stored is not None and write is not None and write.anchor != stored.anchor
+        applied = self._close(
+            entry,
+            EntryState.DONE,
+            write=write,
+            rename_row=stored.row if renamed and stored is not None else None,
+            remove_row=stored.row if remove and stored is not None else None,
+            object_state=state,
+            external_id=external_id,
+            audit=trail.record("done", status),
+            guard=guard,
+        )
+        reached("after-close")
+        return applied
+
+    def _close(self, entry: Entry, state: EntryState, **what: Any) -> Any:
+        try:
+            return self._target.store.journal.close(entry.id, state, now=now_text(), **what)
+        except StoreError as exc:
+            self._repairer.abandon(entry, f"the store could not record the outcome: {exc}")
+            raise

@@ -1,0 +1,153 @@
+"""Bearer tokens: made, checked, rotated and revoked; known by their hash only."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+import uuid
+from typing import Literal
+
+from isthmus.spi import Secret
+from isthmus.store import Store
+from isthmus.store.records import Token
+
+Scope = Literal["read", "write"]
+MINIMUM_LENGTH = 12
+ADVISED_LENGTH = 20
+FRESH_SECONDS = 1.0
+
+
+class TokenRefused(ValueError):
+    """A chosen token is too weak or cannot be sent in a header."""
+
+
+class Tokens:
+    """The tokens of all connectors. A revoked token stops working within a second, in every process."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._cached: dict[str, list[Token]] = {}
+        self._read_at: dict[str, float] = {}
+        self._verified: dict[tuple[str, str], str] = {}
+
+    def create(
+        self,
+        connector: str,
+        *,
+        name: str,
+        scope: Scope = "write",
+        text: Secret | None = None,
+        expires: float | None = None,
+    ) -> tuple[Token, Secret]:
+        """Store a new token and return it with its text, which is not kept.
+
+        A random token (32 bytes) is stored as SHA-256. A chosen one, of at least 12 characters, is stored with argon2.
+        """
+        if text is None:
+            text = Secret(secrets.token_urlsafe(32))
+            hashed = f"sha256:{_sha256(text.reveal())}"
+        else:
+            problem = token_problem(text)
+            if problem is not None:
+                raise TokenRefused(problem)
+            from argon2 import PasswordHasher
+
+            hashed = PasswordHasher().hash(text.reveal())
+        token = Token(
+            id=uuid.uuid4().hex[:12],
+            connector=connector.casefold(),
+            name=name,
+            scope=scope,
+            hash=hashed,
+            created=time.time(),
+            expires=expires,
+            revoked=None,
+            last_used=None,
+        )
+        self._store.tokens.add(token)
+        self._read_at.pop(token.connector, None)
+        return token, text
+
+    def list(self, connector: str | None = None) -> list[Token]:
+        """Return the tokens, revoked ones included."""
+        return self._store.tokens.list(None if connector is None else connector.casefold())
+
+    def revoke(self, token_id: str, *, at: float | None = None) -> bool:
+        """End a token now, or at a moment to come; False if there is none with this id."""
+        if self._store.tokens.get(token_id) is None:
+            return False
+        self._store.tokens.revoke(token_id, time.time() if at is None else at)
+        self._read_at.clear()
+        return True
+
+    def rotate(self, token_id: str, *, overlap: float) -> tuple[Token, Secret] | None:
+        """Make a successor with the same name and scope; the old token ends after `overlap` seconds."""
+        old = self._store.tokens.get(token_id)
+        if old is None:
+            return None
+        scope: Scope = "read" if old.scope == "read" else "write"
+        made = self.create(old.connector, name=old.name, scope=scope)
+        self.revoke(token_id, at=time.time() + overlap)
+        return made
+
+    def check(self, connector: str, bearer: str) -> Token | None:
+        """Return the valid token of this connector with this text, or None. Takes microseconds once a token is known."""
+        connector = connector.casefold()
+        digest = _sha256(bearer)
+        now = time.time()
+        tokens = self._tokens(connector)
+        for token in tokens:
+            if not _valid(token, now):
+                continue
+            if token.hash.startswith("sha256:"):
+                if secrets.compare_digest(token.hash[7:], digest):
+                    return token
+            elif self._verified.get((connector, digest)) == token.id:
+                return token
+        return self._check_chosen(connector, bearer, digest, [token for token in tokens if _valid(token, now)])
+
+    def _check_chosen(self, connector: str, bearer: str, digest: str, tokens: list[Token]) -> Token | None:
+        for token in tokens:
+            if token.hash.startswith("sha256:"):
+                continue
+            from argon2 import PasswordHasher
+            from argon2.exceptions import InvalidHashError, VerificationError
+
+            with self._lock:  # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
+                try:
+                    PasswordHasher().verify(token.hash, bearer)
+                except (VerificationError, InvalidHashError):
+                    continue
+            self._verified[connector, digest] = token.id
+            return token
+        return None
+
+    def _tokens(self, connector: str) -> list[Token]:
+        now = time.monotonic()
+        if now - self._read_at.get(connector, float("-inf")) > FRESH_SECONDS:
+            self._cached[connector] = self._store.tokens.list(connector)
+            self._read_at[connector] = now
+        return self._cached[connector]
+
+
+def token_problem(text: Secret) -> str | None:
+    """Return why a chosen token is refused, or None."""
+    token = text.reveal()
+    if len(token) < MINIMUM_LENGTH:
+        return f"a chosen token has at least {MINIMUM_LENGTH} characters (better {ADVISED_LENGTH}); leave it out for a random one"
+    if any(not 33 <= ord(character) <= 126 for character in token):
+        return "a token consists of visible ASCII characters without blanks, as it is sent in an HTTP header"
+    return None
+
+
+def _valid(token: Token, now: float) -> bool:
+    if token.revoked is not None and token.revoked <= now:
+        return False
+    return token.expires is None or token.expires > now
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

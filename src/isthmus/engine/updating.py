@@ -1,0 +1,351 @@
+"""PUT and PATCH: change an object; and the updates that revive or complete one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from isthmus.engine.auditing import REDACTED, Trail, changed_values, intent_of
+from isthmus.engine.caller import Caller
+from isthmus.engine.entries import Entries
+from isthmus.engine.faults import reached
+from isthmus.engine.guard import check_provider
+from isthmus.engine.identifying import after, identifiers, in_space, locks_for
+from isthmus.engine.linking import reference_to, referenced_ids, stored_references
+from isthmus.engine.reading import Reader, etag, not_found
+from isthmus.engine.sending import Sender
+from isthmus.engine.target import Target
+from isthmus.mapping.plans import CurrentObject, UpdatePlan
+from isthmus.mapping.plans import Unset as PlanUnset
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.errors import ScimError
+from isthmus.scim.etag import matches
+from isthmus.spi import (
+    AttributeChange,
+    Call,
+    Connector,
+    ConnectorError,
+    ConnectorObject,
+    Operation,
+    Secret,
+    SupportsPassword,
+    SupportsUpdate,
+    Value,
+)
+from isthmus.engine.answers import answer_for, unavailable
+from isthmus.engine.applying import identity_of
+from isthmus.store import UNSET, Unset
+from isthmus.store.records import State, StoredObject
+
+Plan = Callable[[CurrentObject], UpdatePlan]
+ATTEMPTS = 20  # plans made anew because another request changed the object in between
+
+
+class Updater:
+    """The updates of one connector."""
+
+    def __init__(self, target: Target, reader: Reader, entries: Entries, sender: Sender) -> None:
+        self._target = target
+        self._reader = reader
+        self._entries = entries
+        self._sender = sender
+
+    def update(
+        self,
+        rt: ResourceType,
+        id: str,
+        make_plan: Plan,
+        *,
+        operation: str,
+        fresh: bool,
+        if_match: str | None,
+        caller: Caller,
+    ) -> StoredObject | None:
+        """Carry out a PUT or PATCH; return the object, or None where the plan asks for a delete (`active` = false, *delete*).
+
+        `fresh`: the plan depends on what the target has now, so it is read first; so does If-Match. The plan is made outside
+        the journal's lock and made anew if another request changed the object before the lock was ours.
+        """
+        target = self._target
+        target.require_writable()
+        space = target.space(rt)
+        stored = self._reader.stored(rt, id)
+        for _ in range(ATTEMPTS):
+            if (fresh or if_match is not None) and self._reader.live.possible(rt):
+                refreshed = self._reader.live.refresh(rt, stored, caller)
+                if refreshed is None or refreshed.state is not State.LIVE:
+                    raise not_found(rt, id)
+                stored = refreshed
+            if if_match is not None and not matches(if_match, etag(stored)):
+                raise ScimError(412, f"the version is now {etag(stored)}; read the resource again and repeat the change")
+            current = self.current(rt, stored)
+            plan = make_plan(current)
+            disables = plan.active is False and rt.is_active(current.attributes)
+            if plan.active is False and rt.definition.disable is not None and rt.definition.disable.action == "delete":
+                return None
+            if disables:
+                check_provider(target.store, target.document.guard, space, "disable")
+            if plan.clears_members:
+                check_provider(target.store, target.document.guard, space, "empty")
+            result = self._attempt(rt, stored, current, plan, operation, disables=disables, caller=caller)
+            if isinstance(result, StoredObject):
+                return result
+            stored = self._reader.stored(rt, id)
+        raise unavailable("the object is being changed by too many requests at once", 5)
+
+    def current(self, rt: ResourceType, stored: StoredObject) -> CurrentObject:
+        """Return what a plan is judged on."""
+        attributes: dict[str, tuple[Value, ...]] = dict(rt.decode(stored.attributes))
+        references: dict[str, list[str]] = {}
+        if rt.has_references:
+            references = referenced_ids(self._target, stored)
+            attributes.update(stored_references(self._target, stored))
+        return CurrentObject(
+            id=stored.id, attributes=attributes, references=references, external_id=stored.external_id, dn=stored.dn
+        )
+
+    def _attempt(
+        self,
+        rt: ResourceType,
+        stored: StoredObject,
+        current: CurrentObject,
+        plan: UpdatePlan,
+        operation: str,
+        *,
+        disables: bool,
+        caller: Caller,
+    ) -> StoredObject | None:
+        """Return the object as changed, or None if another request changed it before the entry was open."""
+        changes = [*plan.changes, *self._reference_changes(plan)]
+        trail = self._trail(rt, stored, operation, changes, plan.password, caller)
+        trail.notes.extend(plan.warnings)
+        external_id: str | None | Unset = UNSET if isinstance(plan.external_id, PlanUnset) else plan.external_id
+        guard = ("disable", stored.id) if disables else ("empty", stored.id) if plan.clears_members else None
+        return self.write(
+            rt,
+            stored,
+            changes,
+            trail=trail,
+            caller=caller,
+            external_id=external_id,
+            new_dn=plan.new_dn,
+            password=plan.password,
+            guard=guard,
+            state=None,
+            before=current.attributes,
+        )
+
+    def write(
+        self,
+        rt: ResourceType,
+        stored: StoredObject,
+        changes: Sequence[AttributeChange],
+        *,
+        trail: Trail,
+        caller: Caller,
+        external_id: str | None | Unset = UNSET,
+        new_dn: str | None = None,
+        password: Secret | None = None,
+        guard: tuple[str, str] | None = None,
+        state: State | None = None,
+        before: dict[str, tuple[Value, ...]] | Any = None,
+        status: int = 200,
+    ) -> StoredObject | None:
+        """Open an entry, send the changes, record the object. None: the object changed before the entry was open.
+
+        Nothing is sent when only what the store keeps (externalId, state) changes.
+        """
+        target = self._target
+        space = target.space(rt)
+        before = rt.decode(stored.attributes) if before is None else before
+        replaced = {change.name: change.replace for change in changes if change.replace is not None}
+        old_ids, new_ids = identifiers(rt, before), identifiers(rt, after(before, replaced))
+        if changes or new_dn is not None:
+            require_update(rt)
+        reached("before-open")
+        entry = self._entries.open(
+            space,
+            operation=trail.operation,
+            object_id=stored.id,
+            anchor=stored.anchor,
+            intent=intent_of(
+                rt,
+                changes=changes,
+                external_id=external_id if isinstance(external_id, str) else None,
+                state="" if state is None else state.value,
+                has_password=password is not None,
+                new_dn=new_dn,
+            ),
+            locks=locks_for([stored.anchor], old_ids, new_ids),
+            caller=caller,
+        )
+        reached("after-open")
+        now = target.store.space.by_id(space, stored.id, hidden=True)
+        if now is None or now.number != stored.number:
+            self._sender.refuse(entry, ScimError(409, "changed by another request meanwhile"), trail)
+            return None
+        for identifier in new_ids:
+            if identifier in old_ids:
+                continue
+            if any(other.row != stored.row for other in in_space(target.store, space, identifier)):
+                error = ScimError(
+                    409, f"another {rt.name} has this {' and '.join(identifier.attributes)} already", scim_type="uniqueness"
+                )
+                self._sender.refuse(entry, error, trail)
+                raise error
+        result: ConnectorObject | None = None
+        if changes or new_dn is not None:
+
+            def send(connector: Connector, call: Call) -> ConnectorObject:
+                assert isinstance(connector, SupportsUpdate)
+                return connector.update(
+                    rt.definition.object_type, identity_of(stored), changes, new_dn=new_dn, password=None, call=call
+                )
+
+            result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored)
+        applied = self._sender.done(
+            rt,
+            entry,
+            result,
+            trail=trail,
+            status=status,
+            stored=stored,
+            state=state,
+            external_id=external_id,
+            guard=guard,
+        )
+        del applied
+        if password is not None:
+            self._set_password(rt, stored, password, trail, caller)
+        reached("before-answer")
+        changed = target.store.space.by_id(space, stored.id, hidden=True)
+        if changed is None:
+            raise not_found(rt, stored.id)
+        return changed
+
+    def revive(
+        self,
+        rt: ResourceType,
+        stored: StoredObject,
+        attributes: dict[str, tuple[Value, ...]],
+        external_id: str | None,
+        trail: Trail,
+        caller: Caller,
+    ) -> StoredObject:
+        """Bring a deprovisioned object back with the values of a POST; its id stays."""
+        values = {**rt.enabling(), **attributes}
+        anchor = set(rt.object_type.anchor)
+        changes = [
+            AttributeChange(name, replace=value)
+            for name, value in values.items()
+            if not (name in anchor and rt.decode(stored.attributes).get(name) == value)
+        ]
+        trail.object_id = stored.id
+        trail.operation = "create"
+        for _ in range(ATTEMPTS):
+            state = State.LIVE if stored.state is State.HIDDEN else None
+            written = self.write(
+                rt,
+                stored,
+                changes,
+                trail=trail,
+                caller=caller,
+                external_id=external_id,
+                guard=("create", stored.id),
+                state=state,
+                status=201,
+            )
+            if written is not None:
+                return written
+            again = self._target.store.space.by_id(self._target.space(rt), stored.id, hidden=True)
+            if again is None:
+                raise not_found(rt, stored.id)
+            stored = again
+        raise unavailable("the object is being changed by too many requests at once", 5)
+
+    def set_missing_password(
+        self, rt: ResourceType, stored: StoredObject, password: Secret | None, trail: Trail, caller: Caller
+    ) -> StoredObject:
+        """Set the initial password by its own call and show the object; until then SCIM does not list it."""
+        if password is not None:
+            self._set_password(rt, stored, password, trail, caller)
+        if stored.state is State.PASSWORD_MISSING:
+            self._target.store.space.set_state(self._target.space(rt), stored.row, State.LIVE)
+        reached("after-password")
+        shown = self._target.store.space.by_id(self._target.space(rt), stored.id)
+        if shown is None:
+            raise not_found(rt, stored.id)
+        return shown
+
+    def _set_password(
+        self, rt: ResourceType, stored: StoredObject, password: Secret, trail: Trail, caller: Caller
+    ) -> None:
+        target = self._target
+        if Operation.PASSWORD not in rt.object_type.operations:
+            raise ScimError(501, f"passwords of {rt.definition.object_type!r} cannot be set")
+        note = Trail(target.name, rt, "password", caller, object_id=stored.id, name=trail.name, new={"password": REDACTED})
+        try:
+            with target.using("set_password") as connector:
+                assert isinstance(connector, SupportsPassword)
+                connector.set_password(
+                    rt.definition.object_type,
+                    identity_of(stored),
+                    password,
+                    call=target.call(caller, sent=note.on_sent),
+                )
+        except ConnectorError as exc:
+            answer = answer_for(exc)
+            if exc.outcome_unknown:
+                target.sessions.renew()
+            target.store.audit.write(note.record("failed", answer.status, exc.message))
+            raise answer from exc
+        target.store.audit.write(note.record("done", 200))
+
+    def _reference_changes(self, plan: UpdatePlan) -> list[AttributeChange]:
+        def resolve(attribute: str, ids: Sequence[str]) -> tuple[Value, ...]:
+            return tuple(dict.fromkeys(reference_to(self._target, attribute, id) for id in ids))
+
+        result = []
+        for change in plan.references:
+            if change.replace is not None:
+                result.append(AttributeChange(change.attribute, replace=resolve(change.attribute, change.replace)))
+            else:
+                result.append(
+                    AttributeChange(
+                        change.attribute,
+                        add=resolve(change.attribute, change.add),
+                        remove=resolve(change.attribute, change.remove),
+                    )
+                )
+        return result
+
+    def _trail(
+        self,
+        rt: ResourceType,
+        stored: StoredObject,
+        operation: str,
+        changes: Sequence[AttributeChange],
+        password: Secret | None,
+        caller: Caller,
+    ) -> Trail:
+        old, new = changed_values(rt, orjson.loads(stored.attributes), changes)
+        if password is not None:
+            new["password"] = REDACTED
+        return Trail(
+            self._target.name,
+            rt,
+            operation,
+            caller,
+            object_id=stored.id,
+            name=rt.display_name(rt.decode(stored.attributes)),
+            old=old,
+            new=new,
+        )
+
+
+def require_update(rt: ResourceType) -> None:
+    """Refuse what this configuration of the connector cannot do."""
+    if Operation.UPDATE not in rt.object_type.operations:
+        raise ScimError(501, f"the target's {rt.definition.object_type!r} does not support update")

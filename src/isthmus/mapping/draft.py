@@ -1,0 +1,232 @@
+"""What a request has said so far about one object, attribute by attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from isthmus.mapping.layout import PASSWORD, Slot
+from isthmus.mapping.plans import CurrentObject, ReferenceChange
+from isthmus.scim.errors import InvalidValue, NotMutable
+from isthmus.spi import AttributeChange, Value
+
+Verb = Literal["create", "put", "add", "replace"]
+
+
+@dataclass(slots=True)
+class _Links:
+    replace: list[str] | None = None
+    add: dict[str, None] = field(default_factory=dict)
+    remove: dict[str, None] = field(default_factory=dict)
+
+
+class Draft:
+    """Collect assignments in the order of the request; pseudo attributes are kept like any other.
+
+    The same attribute may be reached by two paths (its flow and its own name). If both are sent and differ, the one that
+    differs from what the object has now is meant: a client that reads, changes one and writes all back sends the other
+    unchanged. If both differ from it, the request contradicts itself: 400.
+    """
+
+    def __init__(self, current: CurrentObject | None, *, patch: bool = False) -> None:
+        self.current = current
+        self.patch = patch
+        self.values: dict[str, tuple[Value, ...]] = {}
+        self.active: bool | None = None
+        self.warnings: list[str] = []
+        self._slots: dict[str, Slot] = {}
+        self._weak: set[str] = set()
+        self._adds: dict[str, dict[Value, None]] = {}
+        self._removes: dict[str, dict[Value, None]] = {}
+        self._links: dict[str, _Links] = {}
+        self._cleared: set[str] = set()
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def before(self, attribute: str) -> tuple[Value, ...]:
+        """Return the values the object has in the target."""
+        return () if self.current is None else tuple(self.current.attributes.get(attribute, ()))
+
+    def now(self, attribute: str) -> tuple[Value, ...]:
+        """Return the values the object will have after what has been said so far."""
+        if attribute in self.values:
+            return self.values[attribute]
+        removed, added = self._removes.get(attribute, {}), self._adds.get(attribute, {})
+        kept = tuple(value for value in self.before(attribute) if value not in removed)
+        return (*kept, *(value for value in added if value not in kept))
+
+    def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
+        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so whatever names it outweighs this."""
+        attribute = slot.attribute
+        if not slot.writable:
+            self._refuse(slot, values, weak=weak)
+            return
+        if slot.single and slot.definition.multivalued and values:
+            # SCIM shows the first of several values here; the others are none of its business
+            values += tuple(value for value in self.now(attribute)[1:] if value not in values)
+        if self._outweighed(slot, values, weak=weak):
+            return
+        self.values[attribute] = values
+        self._slots[attribute] = slot
+        self._adds.pop(attribute, None)
+        self._removes.pop(attribute, None)
+        if weak:
+            self._weak.add(attribute)
+        else:
+            self._weak.discard(attribute)
+
+    def _outweighed(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> bool:
+        attribute = slot.attribute
+        earlier = self.values.get(attribute)
+        if earlier is None or attribute in self._weak or earlier == values:
+            return False
+        if weak:
+            return True
+        other = self._slots[attribute]
+        if other is slot:
+            return False
+        if self.current is not None and attribute in self.current.attributes:
+            before = self.before(attribute)
+            if values == before:
+                return True
+            if earlier == before:
+                return False
+        raise InvalidValue(
+            f"{other.path} and {slot.path} are the same attribute {attribute!r} of the target, but were sent with different "
+            "values; send one of them, or both alike"
+        )
+
+    def _refuse(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> None:
+        """Ignore a read-only attribute in a whole resource; in a PATCH, unless nothing would change, refuse (RFC 7644 3.5.2)."""
+        if self.patch and not weak and values != self.before(slot.attribute):
+            raise NotMutable(f"{slot.path} is read-only")
+
+    def add(self, slot: Slot, values: Sequence[Value]) -> None:
+        """Add values to a multi-valued attribute."""
+        attribute = slot.attribute
+        if not slot.writable:
+            present = self.before(attribute)
+            self._refuse(slot, present + tuple(value for value in values if value not in present), weak=False)
+        elif attribute in self.values:
+            kept = self.values[attribute]
+            self.values[attribute] = (*kept, *(value for value in dict.fromkeys(values) if value not in kept))
+        else:
+            removed = self._removes.setdefault(attribute, {})
+            for value in values:
+                removed.pop(value, None)
+            self._adds.setdefault(attribute, {}).update(dict.fromkeys(values))
+            self._slots[attribute] = slot
+
+    def remove(self, slot: Slot, values: Sequence[Value]) -> None:
+        """Remove values from a multi-valued attribute."""
+        attribute = slot.attribute
+        if not slot.writable:
+            self._refuse(slot, tuple(value for value in self.before(attribute) if value not in values), weak=False)
+        elif attribute in self.values:
+            self.values[attribute] = tuple(value for value in self.values[attribute] if value not in values)
+        else:
+            added = self._adds.setdefault(attribute, {})
+            for value in values:
+                added.pop(value, None)
+            self._removes.setdefault(attribute, {}).update(dict.fromkeys(values))
+            self._slots[attribute] = slot
+
+    def link(self, slot: Slot, ids: Sequence[str]) -> None:
+        """Replace the references of an attribute."""
+        if not self._link_allowed(slot, ids):
+            return
+        replace = list(dict.fromkeys(ids))
+        earlier, other = self._links.get(slot.attribute), self._slots.get(slot.attribute)
+        if earlier is not None and other is not None and other is not slot and earlier.replace != replace:
+            raise InvalidValue(f"{other.path} and {slot.path} are the same reference, but were sent with different values")
+        self._links[slot.attribute] = _Links(replace=replace)
+        self._slots[slot.attribute] = slot
+        self._note_cleared(slot, cleared=not ids)
+
+    def link_add(self, slot: Slot, ids: Sequence[str]) -> None:
+        if not self._link_allowed(slot, ids):
+            return
+        links = self._links.setdefault(slot.attribute, _Links())
+        if links.replace is not None:
+            links.replace = list(dict.fromkeys([*links.replace, *ids]))
+            self._note_cleared(slot, cleared=not links.replace)
+            return
+        for id in ids:
+            links.remove.pop(id, None)
+            links.add[id] = None
+
+    def link_remove(self, slot: Slot, ids: Sequence[str]) -> None:
+        if not self._link_allowed(slot, ids):
+            return
+        links = self._links.setdefault(slot.attribute, _Links())
+        if links.replace is not None:
+            links.replace = [id for id in links.replace if id not in ids]
+            return
+        for id in ids:
+            links.add.pop(id, None)
+            links.remove[id] = None
+
+    def _link_allowed(self, slot: Slot, ids: Sequence[str]) -> bool:
+        if slot.writable:
+            return True
+        known = () if self.current is None else self.current.references.get(slot.attribute, ())
+        if self.patch and set(ids) != set(known):
+            raise NotMutable(f"{slot.path} is read-only")
+        return False
+
+    def _note_cleared(self, slot: Slot, *, cleared: bool) -> None:
+        if cleared and slot.definition.required:
+            raise InvalidValue(f"{slot.path} is required and cannot be cleared")
+        if cleared and slot.definition.multivalued:
+            self._cleared.add(slot.attribute)
+        else:
+            self._cleared.discard(slot.attribute)
+
+    @property
+    def clears_members(self) -> bool:
+        """Tell whether a multi-valued reference was emptied as a whole."""
+        return bool(self._cleared)
+
+    def required_but_cleared(self) -> Slot | None:
+        """Return a slot whose required attribute would be left without a value, or None."""
+        for attribute, values in self.values.items():
+            slot = self._slots[attribute]
+            if slot.definition.required and not values and attribute != PASSWORD:
+                return slot
+        return None
+
+    def linked(self) -> list[tuple[str, str]]:
+        """Return (attribute, id) for every reference of an object to be created."""
+        pairs = []
+        for attribute, links in self._links.items():
+            pairs += [(attribute, id) for id in (*(links.replace or ()), *links.add)]
+        return pairs
+
+    def reference_changes(self) -> tuple[ReferenceChange, ...]:
+        changes = []
+        for attribute, links in self._links.items():
+            if links.replace is not None:
+                changes.append(ReferenceChange(attribute=attribute, replace=tuple(links.replace)))
+            elif links.add or links.remove:
+                changes.append(ReferenceChange(attribute=attribute, add=tuple(links.add), remove=tuple(links.remove)))
+        return tuple(changes)
+
+    def attribute_changes(self) -> list[AttributeChange]:
+        """Return every attribute that was named, pseudo ones left out, also where nothing would change."""
+        changes = [
+            AttributeChange(attribute, replace=values)
+            for attribute, values in self.values.items()
+            if not attribute.startswith("#")
+        ]
+        for attribute in dict.fromkeys([*self._adds, *self._removes]):
+            added, removed = tuple(self._adds.get(attribute, ())), tuple(self._removes.get(attribute, ()))
+            if added or removed:
+                changes.append(AttributeChange(attribute, add=added, remove=removed))
+        return changes
+
+    def slot_of(self, attribute: str) -> Slot | None:
+        """Return the slot by which the attribute was last named."""
+        return self._slots.get(attribute)

@@ -1,0 +1,115 @@
+"""The full answer: ready-made text plus id, externalId, references and meta, cut down to what the request asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from isthmus.mapping.layout import Layout, Link, Plural, Section, Simple
+from isthmus.scim.projection import Projection
+from isthmus.spi import AttributeType
+
+Target = tuple[str, str | None, str]
+"""Where a reference leads: the resource's id, its name for people, its URL."""
+
+_TYPES = {"Users": "User", "Groups": "Group"}
+
+
+class Finisher:
+    """Compiled once for each resource type."""
+
+    def __init__(self, layout: Layout) -> None:
+        flowing = {
+            node.slot.attribute
+            for section in layout.sections
+            if section is not layout.extension
+            for node in section.nodes.values()
+            if isinstance(node, Link) and node.slot.readable
+        }
+        self._top: list[tuple[str, Link]] = []
+        self._nested: list[tuple[str, str, Link]] = []
+        for section in layout.sections:
+            for name, node in section.nodes.items():
+                if not isinstance(node, Link) or not node.slot.readable:
+                    continue
+                if section is layout.main:
+                    self._top.append((name, node))
+                elif section is not layout.extension or node.slot.attribute not in flowing:
+                    # a reference with a flow is shown there only, or excludedAttributes=members would not leave it out
+                    self._nested.append((section.urn, name, node))
+        self._keeps_external_id = not _has_flow(layout.main, "externalId")
+        self._exact = any(_has_exact_numbers(section) for section in layout.sections)
+
+    def finish(
+        self,
+        scim: bytes,
+        *,
+        meta: Mapping[str, Any] | bytes,
+        references: Mapping[str, Sequence[Target]],
+        projection: Projection | None,
+        id: str | None,
+        external_id: str | None,
+    ) -> bytes:
+        added: dict[str, Any] = {}
+        if id is not None:
+            added["id"] = id
+        if external_id is not None and self._keeps_external_id:
+            added["externalId"] = external_id
+        for name, link in self._top:
+            if projection is None or projection.includes(name):
+                shown = _shown(link, name, references)
+                if shown is not None:
+                    added[name] = shown
+        nested = [
+            (urn, name, shown)
+            for urn, name, link in self._nested
+            if references.get(link.slot.attribute) and (shown := _shown(link, name, references)) is not None
+        ]
+        if projection is None and not nested:
+            text = meta if isinstance(meta, bytes) else orjson.dumps(dict(meta))
+            head = b"%s," % orjson.dumps(added)[1:-1] if added else b""
+            return b'%s,%s"meta":%s}' % (scim[:-1], head, text)
+        resource = self._parse(scim)
+        resource.update(added)
+        for urn, name, shown in nested:
+            resource.setdefault(urn, {})[name] = shown
+        resource["meta"] = orjson.loads(meta) if isinstance(meta, bytes) else dict(meta)
+        return orjson.dumps(resource if projection is None else projection.apply(resource))
+
+    def _parse(self, scim: bytes) -> dict[str, Any]:
+        parsed: dict[str, Any] = (
+            json.loads(scim, parse_float=orjson.Fragment) if self._exact else orjson.loads(scim)
+        )
+        return parsed
+
+
+def _shown(link: Link, name: str, references: Mapping[str, Sequence[Target]]) -> Any:
+    targets = references.get(link.slot.attribute, ())
+    if link.plural:
+        # an empty list as well: authentik adds members only where it sees `members`
+        return [_reference(target, "display") for target in targets]
+    return _reference(targets[0], "displayName" if name == "manager" else "display") if targets else None
+
+
+def _reference(target: Target, label: str) -> dict[str, str]:
+    id, display, location = target
+    shown = {"value": id, "$ref": location}
+    if label == "display" and (type_name := _TYPES.get(location.rpartition("/")[0].rpartition("/")[2])) is not None:
+        shown["type"] = type_name
+    if display is not None:
+        shown[label] = display
+    return shown
+
+
+def _has_flow(section: Section, name: str) -> bool:
+    node = section.nodes.get(name)
+    return isinstance(node, Simple) and not node.slot.attribute.startswith("#")
+
+
+def _has_exact_numbers(section: Section) -> bool:
+    slots = [node.slot for node in section.nodes.values() if isinstance(node, Simple)]
+    slots += [node.whole for node in section.nodes.values() if isinstance(node, Plural) and node.whole is not None]
+    return any(slot.definition.type is AttributeType.DECIMAL for slot in slots)

@@ -1,0 +1,87 @@
+"""When the write-ahead log is copied back into the database.
+
+A checkpoint inside a commit makes that writer wait for tens of milliseconds; none at all lets the log grow and reads
+slow down. So a thread per process copies passively, beside readers and writers, whenever enough has gathered. Only a log
+that outgrows `_LARGE` (a bulk import outruns the thread) makes the writer help, between two transactions.
+No checkpoint here ever makes a reader wait.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import struct
+import threading
+from pathlib import Path
+
+from isthmus.store.connections import connect
+
+_ENOUGH = 2_000  # pages of 4 KiB not yet copied: 8 MB
+_LARGE = 16_000  # pages in the log: 64 MB
+_REST = 2_000  # pages that a writer may copy while it holds the lock
+
+# The log's index (https://www.sqlite.org/walformat.html): mxFrame at byte 16, nBackfill at byte 96, native byte order.
+_FRAMES_AT = 16
+_COPIED_AT = 96
+
+
+class Checkpoints:
+    """Copies the log back in a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, writing=True)
+        self._connection.execute("PRAGMA cache_size = -1000").close()
+        self._connection.execute("SELECT value FROM counter").fetchone()  # opens log and index
+        self._index = os.open(path.with_name(path.name + "-shm"), os.O_RDONLY | os.O_CLOEXEC)
+        self._wanted = threading.Condition()
+        self._asked = False
+        self._stopped = False
+        self.failure: sqlite3.Error | None = None
+        self._thread = threading.Thread(target=self._work, name="store-checkpoints", daemon=True)
+        self._thread.start()
+
+    def state(self) -> tuple[int, int]:
+        """Return how many pages the log has, and how many of them are not copied yet. Two small reads, no lock."""
+        frames: int = struct.unpack("=I", os.pread(self._index, 4, _FRAMES_AT))[0]
+        copied: int = struct.unpack("=I", os.pread(self._index, 4, _COPIED_AT))[0]
+        return frames, max(0, frames - copied)
+
+    def before_write(self, connection: sqlite3.Connection) -> None:
+        """Called by the writer that has the turn: finish a large log's copy, so that it starts again from its beginning."""
+        frames, left = self.state()
+        if frames > _LARGE and 0 < left <= _REST:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def after_write(self, connection: sqlite3.Connection) -> None:
+        """Called by the writer that has given up its turn."""
+        frames, left = self.state()
+        if left <= _ENOUGH:
+            return
+        if frames > _LARGE:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            return
+        with self._wanted:
+            self._asked = True
+            self._wanted.notify()
+
+    def close(self) -> None:
+        """Stop the thread; the last process to close the database copies what is left."""
+        with self._wanted:
+            self._stopped = True
+            self._wanted.notify()
+        self._thread.join()
+        self._connection.close()
+        os.close(self._index)
+
+    def _work(self) -> None:
+        while True:
+            with self._wanted:
+                self._wanted.wait_for(lambda: self._asked or self._stopped)
+                if self._stopped:
+                    return
+                self._asked = False
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self.failure = None
+            except sqlite3.Error as error:
+                self.failure = error  # a full disk: the log keeps everything, and the next round tries again

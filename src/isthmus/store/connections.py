@@ -1,0 +1,86 @@
+"""How the store's database is opened: one connection per reading thread, one for writing, one for checkpoints."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from isthmus.store.errors import StoreClosed
+from isthmus.store.folding import register
+
+BUSY_SECONDS = 5.0
+"""How long to wait for a lock before `StoreBusy`."""
+
+_READ_CACHE_KIB = 2_000
+_WRITE_CACHE_KIB = 48_000  # a bulk import re-reads index leaves: fewer, and fewer spills, with tens of megabytes
+
+
+def connect(path: Path, *, writing: bool = False) -> sqlite3.Connection:
+    """Open the database in autocommit mode, durable (`synchronous=FULL`), with the store's SQL functions.
+
+    Checkpoints never run inside a commit (`wal_autocheckpoint=0`): see `checkpoints.py`.
+    """
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        register(connection)
+        cache = _WRITE_CACHE_KIB if writing else _READ_CACHE_KIB
+        for pragma in (
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "wal_autocheckpoint = 0",
+            "temp_store = MEMORY",
+            "secure_delete = FAST",
+            "trusted_schema = OFF",
+            f"cache_size = -{cache}",
+            f"journal_size_limit = {128 << 20}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+        if not writing:
+            connection.execute("PRAGMA query_only = ON").close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class _Held:
+    """A thread's connection; closed when its thread ends."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+class Readers:
+    """The read connections of this process, one per thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._closed = False
+
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection; it must not be handed to another thread.
+
+        Raises:
+            StoreClosed: after `close`.
+        """
+        try:
+            connection: sqlite3.Connection = self._local.connection
+        except AttributeError:
+            if self._closed:
+                raise StoreClosed("the store is closed") from None
+            connection = connect(self._path)
+            self._local.held = _Held(connection)
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Close every thread's connection. No thread may be inside a call."""
+        self._closed = True
+        self._local = threading.local()  # the old one's values go with it, for every thread

@@ -1,0 +1,76 @@
+"""The folder that holds the store: what it must be, and why one is refused."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from isthmus.store.errors import StoreFull, StoreRefused
+
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre"}
+)
+"""File systems where SQLite's shared memory or locks do not work between machines (https://www.sqlite.org/wal.html)."""
+
+_NETWORK_FUSE = ("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs", "fuse.smb")
+_ROOM = 16 << 20  # bytes: less than this is gone with the first checkpoint
+
+
+def prepare(folder: Path, *, create: bool) -> None:
+    """Make the folder if wanted, and check that a store can live there.
+
+    Raises:
+        StoreRefused: it is missing, not a folder, not ours to write, or on a network file system.
+        StoreFull: the disk is full.
+    """
+    if create:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreRefused(f"the store's folder {folder} cannot be made: {error.strerror}") from error
+    if not folder.is_dir():
+        raise StoreRefused(f"there is no folder {folder} for the store: run 'isthmus init'")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreRefused(f"the store's folder {folder} cannot be written by this user")
+    kind = file_system(folder.resolve(), _mounts())
+    if is_network(kind):
+        raise StoreRefused(
+            f"the store's folder {folder} is on a network file system ({kind}); its locks cannot be relied on: use a local disk"
+        )
+    room = os.statvfs(folder)
+    if room.f_bavail * room.f_frsize < _ROOM:
+        raise StoreFull(f"less than {_ROOM >> 20} MB are free for the store in {folder}: free disk space")
+
+
+def keep_private(path: Path) -> None:
+    """Take the rights of group and others from a file of ours."""
+    mode = path.stat()
+    if mode.st_uid == os.geteuid() and stat.S_IMODE(mode.st_mode) & 0o077:
+        path.chmod(0o600)
+
+
+def is_network(kind: str) -> bool:
+    """Tell whether a file system of that kind may be shared between machines."""
+    return kind in NETWORK or kind.startswith(_NETWORK_FUSE)
+
+
+def file_system(folder: Path, mounts: Iterable[str]) -> str:
+    """Return the kind of file system the folder is on, by lines as in /proc/mounts; empty if none fits."""
+    best, kind = -1, ""
+    for line in mounts:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = Path(fields[1].encode().decode("unicode_escape"))  # blanks are written \040 (man 5 proc)
+        if (folder == point or point in folder.parents) and len(point.parts) >= best:
+            best, kind = len(point.parts), fields[2]
+    return kind
+
+
+def _mounts() -> list[str]:
+    try:
+        return Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
+    except FileNotFoundError:
+        return []  # not Linux: nothing is known of the file system

@@ -1,0 +1,233 @@
+"""The journal: writes to the target that are under way, and the locks they hold."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from isthmus.store import entries, objects
+from isthmus.store.closing import Closing, close
+from isthmus.store.connections import Readers
+from isthmus.store.errors import EntryClosed, EntryUnknown, translated
+from isthmus.store.owners import Owner
+from isthmus.store.records import (
+    UNSET,
+    Applied,
+    AuditRecord,
+    Blocked,
+    Entry,
+    EntryState,
+    ObjectWrite,
+    Space,
+    State,
+    Unset,
+)
+from isthmus.store.statements import statement
+from isthmus.store.writing import Writer
+
+ANCHOR = "#anchor"
+"""In `absent`: the value is an anchor's canonical text."""
+
+_INSERT = statement("entry_insert")
+_LOCK = statement("lock_take")
+_MARK = statement("entry_mark")
+_TAKE_OVER = statement("entry_take_over")
+_PRUNE = statement("entries_prune")
+_COUNTER = statement("counter_value")
+
+_WEEK = 7 * 86_400.0
+
+
+class Journal:
+    """Entries of all processes. An entry is durable, and its locks are held, before `open` returns."""
+
+    def __init__(self, readers: Readers, writer: Writer, owner: Owner) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._owner = owner
+
+    def open(
+        self,
+        *,
+        space: Space,
+        operation: str,
+        object_id: str | None,
+        anchor: Sequence[str] | None,
+        session: str,
+        correlation: str,
+        intent: Mapping[str, Any],
+        locks: Sequence[str],
+        absent: Sequence[tuple[str, str]] = (),
+        id: str | None = None,
+    ) -> Entry | Blocked:
+        """Open an entry that holds all the locks, or say what is in the way; then nothing was written.
+
+        `absent`: keys (attribute, normalised value), or (`ANCHOR`, anchor text), that no object of the space, in any
+        state, may have: checked in the same transaction, so that a create that ended a moment ago is not repeated.
+        `id` lets the caller make the entry's id beforehand (it may be part of what is sent); otherwise it is a UUID.
+        """
+        entry = Entry(
+            id=id or str(uuid4()),
+            space=space.number,
+            operation=operation,
+            object_id=object_id,
+            anchor=None if anchor is None else tuple(anchor),
+            owner=self._owner.id,
+            session=session,
+            state=EntryState.OPEN,
+            opened=time.time(),
+            noted=0,
+            correlation=correlation,
+            intent=dict(intent),
+            locks=tuple(dict.fromkeys(locks)),
+        )
+        intent_text = orjson.dumps(entry.intent).decode()
+        return self._writer.run(lambda c: _open(c, entry, intent_text, absent))
+
+    def close(
+        self,
+        entry_id: str,
+        state: EntryState,
+        *,
+        write: ObjectWrite | None = None,
+        rename_row: int | None = None,
+        remove_row: int | None = None,
+        object_state: State | None = None,
+        external_id: str | Unset | None = UNSET,
+        audit: AuditRecord | None = None,
+        reason: str = "",
+        guard: tuple[str, str] | None = None,
+        now: str,
+    ) -> Applied | None:
+        """End an entry and record what came of it, all in one transaction; its locks are free when this returns.
+
+        The write is never skipped: the entry's locks kept imports away. With `rename_row` it is that row's new contents
+        and anchor. `object_state` and `external_id` are of the written object or, without a write, of the entry's.
+        `guard`: (kind, object id) to count. An object added by an entry whose operation is "create" is counted as
+        created. The result is what became of the write; its number includes state and external id.
+
+        Raises:
+            EntryClosed: it was closed before; nothing was changed.
+            EntryUnknown: there is no such entry.
+            IdentityChanged: the write was rendered for another id; render again and close again.
+            AlreadyUsed: the new anchor is another object's.
+        """
+        closing = Closing(
+            state=state,
+            write=write,
+            rename_row=rename_row,
+            remove_row=remove_row,
+            object_state=object_state,
+            external_id=external_id,
+            audit=audit,
+            reason=reason,
+            guard=guard,
+            now=now,
+        )
+        return self._writer.run(lambda c: close(c, entry_id, closing))
+
+    def mark(self, entry_id: str, state: EntryState, reason: str = "") -> None:
+        """Call an unfinished entry open or in doubt.
+
+        Raises:
+            EntryClosed: it is closed.
+            EntryUnknown: there is no such entry.
+        """
+        if state not in (EntryState.OPEN, EntryState.IN_DOUBT):
+            raise ValueError("an entry is ended by close, not by mark")
+
+        def mark(connection: sqlite3.Connection) -> None:
+            if not connection.execute(_MARK, (state, reason, entry_id)).rowcount:
+                raise _missing(connection, entry_id)
+
+        self._writer.run(mark)
+
+    def take_over(self, entry_id: str, from_owner: str, session: str = "") -> bool:
+        """Make an unfinished entry ours if it is still that owner's; only one process of several succeeds."""
+        return self._writer.run(
+            lambda c: c.execute(_TAKE_OVER, (self._owner.id, session, entry_id, from_owner)).rowcount == 1
+        )
+
+    def get(self, id: str) -> Entry | None:
+        """Return an entry in any state; closed ones for some days."""
+        with translated():
+            return entries.get(self._readers.connection(), id)
+
+    def unfinished(self, connector: str | None = None) -> list[Entry]:
+        """Return entries that are open or in doubt, oldest first."""
+        with translated():
+            return entries.unfinished(self._readers.connection(), connector)
+
+    def all(self, connector: str | None = None, *, limit: int = 100) -> list[Entry]:
+        """Return entries in any state, newest first."""
+        with translated():
+            return entries.newest(self._readers.connection(), connector, limit)
+
+    def of_dead_owners(self) -> list[Entry]:
+        """Return open entries whose process has ended, oldest first."""
+        alive: dict[str, bool] = {}
+        found = []
+        for entry in self.unfinished():
+            if entry.state is not EntryState.OPEN:
+                continue
+            if entry.owner not in alive:
+                alive[entry.owner] = self._owner.is_alive(entry.owner)
+            if not alive[entry.owner]:
+                found.append(entry)
+        return found
+
+    def holders(self, space: Space, locks: Sequence[str]) -> list[Entry]:
+        """Return the unfinished entries that hold any of these locks."""
+        with translated():
+            return entries.holders(self._readers.connection(), space.number, locks)
+
+    def prune(self, older_than: float | None = None, *, limit: int = 1_000) -> int:
+        """Forget some entries that were closed before that time; None: a week ago. Returns how many."""
+        before = time.time() - _WEEK if older_than is None else older_than
+        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
+
+
+def _open(
+    connection: sqlite3.Connection, entry: Entry, intent: str, absent: Sequence[tuple[str, str]]
+) -> Entry | Blocked:
+    if entry.locks and (holders := entries.holders(connection, entry.space, entry.locks)):
+        return Blocked(entry=holders[0])
+    for attribute, value in absent:
+        if attribute == ANCHOR:
+            present = objects.by_anchor(connection, entry.space, objects.anchor_of(value))
+        else:
+            present = next(iter(objects.by_key(connection, entry.space, attribute, value, hidden=True, limit=1)), None)
+        if present is not None:
+            return Blocked(present=present)
+    noted = connection.execute(_COUNTER).fetchone()[0]
+    anchor = None if entry.anchor is None else objects.anchor_text(entry.anchor)
+    connection.execute(
+        _INSERT,
+        (
+            entry.id,
+            entry.space,
+            entry.operation,
+            entry.object_id,
+            anchor,
+            entry.owner,
+            entry.session,
+            entry.opened,
+            noted,
+            entry.correlation,
+            intent,
+            objects.json_array(entry.locks),
+        ),
+    )
+    connection.executemany(_LOCK, [(entry.space, key, entry.id) for key in entry.locks])
+    return entries.with_noted(entry, noted)
+
+
+def _missing(connection: sqlite3.Connection, entry_id: str) -> EntryClosed | EntryUnknown:
+    if entries.get(connection, entry_id) is None:
+        return EntryUnknown(f"there is no journal entry {entry_id}")
+    return EntryClosed(f"journal entry {entry_id} is closed already")

@@ -1,0 +1,101 @@
+"""Bring the database to this program's schema; copy it first."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from isthmus.store.errors import StoreRefused, StoreTooNew
+
+APPLICATION = 0x49735468
+"""Written into the database's header ("IsTh"), so that another program's file is not taken for a store."""
+
+
+@cache
+def migrations() -> tuple[tuple[int, str, str], ...]:
+    """Return number, name and text of every migration, in order from 1 without a gap."""
+    folder = resources.files("isthmus.store").joinpath("migrations")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    found = tuple((int(name[:4]), name, folder.joinpath(name).read_text("utf-8")) for name in names)
+    if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
+        raise ValueError(f"migrations are not numbered from 1 without a gap: {names}")
+    return found
+
+
+def migrate(path: Path) -> Path | None:
+    """Create or upgrade the database; return the copy made before an upgrade.
+
+    Processes that start together take turns by a file lock. Each migration is one transaction.
+
+    Raises:
+        StoreTooNew: the database is newer than this program; it was not touched.
+        StoreRefused: the file is not a store.
+    """
+    with _alone(path.with_name("migrate.lock")):
+        _create_private(path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            current = _version(connection, path)
+            newest = len(migrations())
+            if current > newest:
+                raise StoreTooNew(
+                    f"{path} has schema {current}, this program knows {newest}: use the newer program, "
+                    "or restore the copy that the upgrade made beside it"
+                )
+            if current == newest:
+                return None
+            copy = _copy(connection, path, current) if current else None
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            for number, _, text in migrations()[current:]:
+                _apply(connection, number, text)
+            return copy
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION and (application or version or tables):
+        raise StoreRefused(f"{path} is a database of another program")
+    return version
+
+
+def _apply(connection: sqlite3.Connection, number: int, text: str) -> None:
+    connection.executescript(
+        f"BEGIN IMMEDIATE;\n{text}\nPRAGMA application_id = {APPLICATION};\nPRAGMA user_version = {number};\nCOMMIT;"
+    )
+
+
+def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    """Copy the database beside itself, and return the copy once it is on the disk."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    target = path.with_name(f"{path.stem}-schema{version}-{stamp}{path.suffix}")
+    partial = target.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    _create_private(partial)
+    with closing(sqlite3.connect(partial)) as copy:
+        connection.backup(copy)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(target)
+    return target
+
+
+def _create_private(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

@@ -1,0 +1,574 @@
+-- The store's statements. Each is read by its name (see statements.py). `?` and `:name` are bound, never joined in.
+-- A condition of a search (predicates.py) and the columns of an object (objects.py) are put in at {where} and {columns}.
+
+-- ---------------------------------------------------------------- counter and spaces
+
+-- name: counter_value
+-- The change counter now.
+SELECT value FROM counter;
+
+-- name: counter_advance
+-- Take that many numbers; returns the last of them.
+UPDATE counter SET value = value + ? RETURNING value;
+
+-- name: spaces_all
+-- Every space that is in use.
+SELECT number, connector, object_type FROM spaces WHERE dropped = 0 ORDER BY number;
+
+-- name: space_find
+-- A space in any state.
+SELECT number, dropped, id_form FROM spaces WHERE connector = ? AND object_type = ?;
+
+-- name: space_by_number
+-- A space by its key.
+SELECT number, connector, object_type FROM spaces WHERE number = ?;
+
+-- name: space_add
+-- A new space.
+INSERT INTO spaces (connector, object_type, id_form) VALUES (?, ?, ?) RETURNING number;
+
+-- name: space_revive
+-- A dropped and emptied space is used again.
+UPDATE spaces SET dropped = 0 WHERE number = ?;
+
+-- name: space_set_id_form
+-- How new objects get their ids from now on.
+UPDATE spaces SET id_form = ? WHERE number = ?;
+
+-- name: spaces_drop
+-- Nobody may use the connector's spaces any more.
+UPDATE spaces SET dropped = 1 WHERE connector = ? AND dropped = 0;
+
+-- name: spaces_dropped
+-- The spaces of a connector that wait for being emptied.
+SELECT number FROM spaces WHERE connector = ? AND dropped = 1;
+
+-- name: space_head
+-- What a bulk write must know of the space.
+SELECT last, dropped, id_form FROM spaces WHERE number = ?;
+
+-- name: space_set_last
+-- The highest row number ever given out.
+UPDATE spaces SET last = ? WHERE number = ?;
+
+-- ---------------------------------------------------------------- reading objects
+
+-- name: object_by_id
+-- A live object.
+SELECT {columns} FROM objects AS o WHERE o.space = ? AND o.id = ? AND o.state = 'live';
+
+-- name: object_by_id_any
+-- An object in any state.
+SELECT {columns} FROM objects AS o WHERE o.space = ? AND o.id = ?;
+
+-- name: object_by_anchor
+-- An object in any state.
+SELECT {columns} FROM objects AS o WHERE o.space = ? AND o.anchor = ?;
+
+-- name: object_by_row
+-- An object in any state.
+SELECT {columns} FROM objects AS o WHERE o.row = ?;
+
+-- name: objects_by_anchors
+-- Objects in any state, by a JSON array of anchor texts.
+SELECT {columns} FROM json_each(?2) AS j CROSS JOIN objects AS o WHERE o.space = ?1 AND o.anchor = j.value;
+
+-- name: objects_by_rows
+-- Objects in any state, by a JSON array of rows.
+SELECT {columns} FROM json_each(?) AS j CROSS JOIN objects AS o WHERE o.row = j.value ORDER BY o.row;
+
+-- name: objects_by_key
+-- Live objects with a key.
+SELECT {columns} FROM keys AS k CROSS JOIN objects AS o
+WHERE k.space = ? AND k.attribute = ? AND k.value = ? AND o.row = k.row AND o.state = 'live' ORDER BY k.row LIMIT ?;
+
+-- name: objects_by_key_any
+-- Objects in any state with a key.
+SELECT {columns} FROM keys AS k CROSS JOIN objects AS o
+WHERE k.space = ? AND k.attribute = ? AND k.value = ? AND o.row = k.row ORDER BY k.row LIMIT ?;
+
+-- name: known_by_anchors
+-- What an import must know of objects before it decodes them.
+SELECT o.anchor, o.row, o.id, o.number, o.state, d.wire, d.canonical
+FROM json_each(?2) AS j CROSS JOIN objects AS o CROSS JOIN digests AS d
+WHERE o.space = ?1 AND o.anchor = j.value AND d.row = o.row;
+
+-- name: greatest_anchor
+-- The last anchor in text order: an import in that order needs no look-ups.
+SELECT max(anchor) FROM objects WHERE space = ?;
+
+-- name: anchors_by_rows
+-- Anchors by a JSON array of rows.
+SELECT o.row, o.anchor FROM json_each(?) AS j CROSS JOIN objects AS o WHERE o.row = j.value;
+
+-- name: rows_after
+-- The next rows of a space.
+SELECT row FROM objects WHERE row > ? AND row <= ? ORDER BY row LIMIT ?;
+
+-- name: digests_after
+-- The next wire digests of a space.
+SELECT row, wire FROM digests WHERE row > ? AND row <= ? ORDER BY row LIMIT ?;
+
+-- name: canonical_by_rows
+-- Canonical digests by a JSON array of rows.
+SELECT d.row, d.canonical FROM json_each(?) AS j CROSS JOIN digests AS d WHERE d.row = j.value;
+
+-- name: links_by_rows
+-- What objects refer to, by a JSON array of rows.
+SELECT l.row, l.attribute, l.key FROM json_each(?) AS j CROSS JOIN links AS l WHERE l.row = j.value;
+
+-- name: links_to
+-- Rows of a space that refer to a target key.
+SELECT l.row FROM links AS l WHERE l.attribute = ? AND l.key = ? AND l.row BETWEEN ? AND ? ORDER BY l.row;
+
+-- name: resolve_by_anchor
+-- Live objects by a JSON array of target keys that are anchors.
+SELECT j.value, o.id FROM json_each(?2) AS j CROSS JOIN objects AS o
+WHERE o.space = ?1 AND o.anchor = j.value AND o.state = 'live';
+
+-- name: resolve_by_dn
+-- Live objects by a JSON array of names.
+SELECT j.value, o.id FROM json_each(?2) AS j CROSS JOIN objects AS o
+WHERE o.space = ?1 AND o.dn = j.value AND o.dn IS NOT NULL AND o.state = 'live';
+
+-- ---------------------------------------------------------------- lists
+
+-- name: blocks_of
+-- Live objects per block of a space, in order.
+SELECT block, live FROM blocks WHERE block BETWEEN ? AND ? AND live > 0 ORDER BY block;
+
+-- name: blocks_total
+-- Live objects of a space.
+SELECT coalesce(sum(live), 0) FROM blocks WHERE block BETWEEN ? AND ?;
+
+-- name: page_from
+-- Live objects from a row on.
+SELECT {columns} FROM objects AS o
+WHERE o.row BETWEEN ? AND ? AND o.state = 'live' ORDER BY o.row LIMIT ? OFFSET ?;
+
+-- name: search_all
+-- Rows of the live objects that meet a condition; every object of the space is looked at.
+SELECT o.row FROM objects AS o WHERE o.row BETWEEN :low AND :high AND o.state = 'live' AND ({where}) ORDER BY o.row;
+
+-- name: search_candidates
+-- The same, where an index names the candidates.
+SELECT o.row FROM objects AS o
+WHERE o.row IN ({candidates}) AND o.row BETWEEN :low AND :high AND o.state = 'live' AND ({where}) ORDER BY o.row;
+
+-- ---------------------------------------------------------------- writing objects
+
+-- name: object_insert
+-- A new object.
+INSERT INTO objects (row, state, space, number, generation, shape, id, anchor, dn, created, modified, keys, attributes, scim)
+VALUES (?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: object_update
+-- An object's new contents: a new version.
+UPDATE objects SET number = ?, shape = ?, dn = ?, modified = ?, keys = ?, attributes = ?, scim = ? WHERE row = ?;
+
+-- name: object_reindex
+-- The same contents in another form, or other keys: no new version.
+UPDATE objects SET shape = ?, keys = ?, attributes = ?, scim = ? WHERE row = ?;
+
+-- name: object_rename
+-- Another anchor, same id.
+UPDATE objects SET anchor = ? WHERE row = ?;
+
+-- name: object_set_state
+-- Shown or hidden.
+UPDATE objects SET state = ?, number = ?, modified = coalesce(?, modified) WHERE row = ?;
+
+-- name: object_set_external_id
+-- The client's own id of the object.
+UPDATE objects SET external_id = ?, number = ?, modified = coalesce(?, modified) WHERE row = ?;
+
+-- name: object_set_scim
+-- Text rendered again for a newer shape; not over a change made since.
+UPDATE objects SET scim = ?1, shape = ?2 WHERE row = ?3 AND shape <> ?2 AND (?4 IS NULL OR number = ?4);
+
+-- name: object_delete
+-- An object.
+DELETE FROM objects WHERE row = ?;
+
+-- name: object_for_change
+-- What changing one object must know.
+SELECT space, state, anchor, id, number, generation, external_id, keys FROM objects WHERE row = ?;
+
+-- name: objects_for_removal
+-- What removing objects must know, by a JSON array of rows.
+SELECT o.row, o.anchor, o.id, o.number, o.generation, o.state, o.external_id, o.keys
+FROM json_each(?) AS j CROSS JOIN objects AS o WHERE o.row = j.value;
+
+-- name: objects_slice
+-- The first rows of a space.
+SELECT row FROM objects WHERE row BETWEEN ? AND ? ORDER BY row LIMIT ?;
+
+-- name: keys_of_rows
+-- The keys of objects as they were written, by a JSON array of rows.
+SELECT o.row, o.keys FROM json_each(?) AS j CROSS JOIN objects AS o WHERE o.row = j.value;
+
+-- name: digest_insert
+-- Digests of a new object.
+INSERT INTO digests (row, wire, canonical) VALUES (?, ?, ?);
+
+-- name: digest_update
+-- Digests of a changed object.
+UPDATE digests SET wire = ?, canonical = ? WHERE row = ?;
+
+-- name: digest_delete
+-- Digests of a removed object.
+DELETE FROM digests WHERE row = ?;
+
+-- name: key_insert
+-- A key of an object.
+INSERT OR IGNORE INTO keys (space, attribute, value, row) VALUES (?, ?, ?, ?);
+
+-- name: key_delete
+-- A key of an object.
+DELETE FROM keys WHERE space = ? AND attribute = ? AND value = ? AND row = ?;
+
+-- name: link_insert
+-- A reference of an object.
+INSERT OR IGNORE INTO links (row, attribute, key) VALUES (?, ?, ?);
+
+-- name: link_delete
+-- A reference of an object.
+DELETE FROM links WHERE row = ? AND attribute = ? AND key = ?;
+
+-- name: links_delete
+-- Every reference of an object.
+DELETE FROM links WHERE row = ?;
+
+-- name: block_more
+-- More live objects in a block.
+INSERT INTO blocks (block, live) VALUES (?, ?) ON CONFLICT (block) DO UPDATE SET live = live + excluded.live;
+
+-- name: block_fewer
+-- Fewer live objects in a block.
+UPDATE blocks SET live = live - ? WHERE block = ?;
+
+-- name: blocks_delete
+-- A space is empty.
+DELETE FROM blocks WHERE block BETWEEN ? AND ?;
+
+-- name: identity_insert
+-- An id that is never given out again.
+INSERT OR IGNORE INTO identities (space, anchor, generation, id, used) VALUES (?, ?, ?, ?, ?);
+
+-- name: identities_exist
+-- Whether any object of the space was ever removed or renamed.
+SELECT EXISTS (SELECT 1 FROM identities WHERE space = ?);
+
+-- name: generations_of
+-- The highest generation used of each anchor, by a JSON array of anchor texts.
+SELECT i.anchor, max(i.generation) FROM json_each(?2) AS j CROSS JOIN identities AS i
+WHERE i.space = ?1 AND i.anchor = j.value GROUP BY i.anchor;
+
+-- name: id_used
+-- Whether an id was ever given out in a space.
+SELECT EXISTS (SELECT 1 FROM objects WHERE space = ?1 AND id = ?2)
+    OR EXISTS (SELECT 1 FROM identities WHERE space = ?1 AND id = ?2);
+
+-- name: tombstone_insert
+-- A removed object.
+INSERT OR REPLACE INTO tombstones (space, anchor, number, at, id) VALUES (?, ?, ?, ?, ?);
+
+-- name: tombstones_after
+-- Of a JSON array of anchor texts, those whose object was removed after a number.
+SELECT t.anchor FROM json_each(?2) AS j CROSS JOIN tombstones AS t
+WHERE t.space = ?1 AND t.anchor = j.value AND t.number > ?3;
+
+-- name: tombstones_exist_after
+-- Whether any object of a space was removed after a number.
+SELECT EXISTS (SELECT 1 FROM tombstones WHERE space = ? AND number > ?);
+
+-- name: tombstones_prune
+-- Tombstones that no run can need any more.
+DELETE FROM tombstones WHERE (space, anchor) IN (
+    SELECT space, anchor FROM tombstones
+    WHERE at < :before AND number <= coalesce((SELECT min(noted) FROM runs WHERE state = 'running'), number) LIMIT :limit
+);
+
+-- name: tombstones_drop
+-- A space is empty.
+DELETE FROM tombstones WHERE space = ?;
+
+-- ---------------------------------------------------------------- journal
+
+-- name: locks_exist
+-- Whether anything of a space is locked by another entry.
+SELECT EXISTS (SELECT 1 FROM entry_locks WHERE space = ? AND entry IS NOT ?);
+
+-- name: locks_held
+-- Of a JSON array of lock keys, those held by other entries.
+SELECT l.key FROM json_each(?2) AS j CROSS JOIN entry_locks AS l
+WHERE l.space = ?1 AND l.key = j.value AND l.entry IS NOT ?3;
+
+-- name: locks_holders
+-- The unfinished entries that hold any of a JSON array of lock keys.
+SELECT DISTINCT {columns} FROM json_each(?2) AS j CROSS JOIN entry_locks AS l CROSS JOIN entries AS e
+WHERE l.space = ?1 AND l.key = j.value AND e.id = l.entry ORDER BY e.opened, e.id;
+
+-- name: lock_take
+-- A lock: fails if it is held.
+INSERT INTO entry_locks (space, key, entry) VALUES (?, ?, ?);
+
+-- name: locks_release
+-- All locks of an entry.
+DELETE FROM entry_locks WHERE entry = ?;
+
+-- name: entry_insert
+-- An entry opens.
+INSERT INTO entries (id, space, operation, object_id, anchor, owner, session, state, opened, noted, correlation, intent, locks)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?);
+
+-- name: entry_get
+-- An entry in any state.
+SELECT {columns} FROM entries AS e WHERE e.id = ?;
+
+-- name: entries_unfinished
+-- Entries that are open or in doubt, oldest first; of one connector, or of all.
+SELECT {columns} FROM entries AS e JOIN spaces AS s ON s.number = e.space
+WHERE e.closed IS NULL AND (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened, e.id;
+
+-- name: entries_all
+-- Entries in any state, newest first; of one connector, or of all.
+SELECT {columns} FROM entries AS e JOIN spaces AS s ON s.number = e.space
+WHERE (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened DESC, e.id LIMIT ?2;
+
+-- name: entry_close
+-- An entry ends.
+UPDATE entries SET state = ?, reason = ?, closed = ?, object_id = coalesce(?, object_id) WHERE id = ?;
+
+-- name: entry_mark
+-- An unfinished entry's state.
+UPDATE entries SET state = ?, reason = ? WHERE id = ? AND closed IS NULL;
+
+-- name: entry_take_over
+-- Another process repairs the entry.
+UPDATE entries SET owner = ?, session = ? WHERE id = ? AND owner = ? AND closed IS NULL;
+
+-- name: entries_prune
+-- Some entries that ended long ago.
+DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE closed < ? ORDER BY closed LIMIT ?);
+
+-- ---------------------------------------------------------------- runs
+
+-- name: run_queued
+-- The run of a scope that waits already.
+SELECT {columns} FROM runs WHERE connector = ? AND scope = ? AND state = 'queued';
+
+-- name: run_insert
+-- A run is asked for.
+INSERT INTO runs (id, connector, kind, scope, state, requested_by, queued) VALUES (?, ?, ?, ?, 'queued', ?, ?);
+
+-- name: run_upgrade
+-- A full import is asked for where a delta waits.
+UPDATE runs SET kind = 'full', requested_by = ? WHERE id = ? AND state = 'queued';
+
+-- name: run_get
+-- A run.
+SELECT {columns} FROM runs WHERE id = ?;
+
+-- name: run_next
+-- The oldest queued run whose scope has none running.
+SELECT id FROM runs AS q WHERE state = 'queued' AND NOT EXISTS (
+    SELECT 1 FROM runs AS r WHERE r.connector = q.connector AND r.scope = q.scope AND r.state = 'running'
+) ORDER BY queued, id LIMIT 1;
+
+-- name: run_claim
+-- A run begins.
+UPDATE runs SET state = 'running', owner = ?, started = ?, noted = (SELECT value FROM counter)
+WHERE id = ? AND state = 'queued' RETURNING {columns};
+
+-- name: run_hand_over
+-- The process that really works takes a claimed run over.
+UPDATE runs SET owner = ? WHERE id = ? AND state = 'running' AND owner = ?;
+
+-- name: run_progress
+-- How far a run is.
+UPDATE runs SET objects = ?, changed = ?, removed = ?, expected = coalesce(?, expected)
+WHERE id = ? RETURNING cancel_requested;
+
+-- name: run_finish
+-- A run ends.
+UPDATE runs SET state = ?, message = ?, ended = ?, objects = coalesce(?, objects), changed = coalesce(?, changed),
+    removed = coalesce(?, removed), expected = coalesce(?, expected)
+WHERE id = ? AND state IN ('queued', 'running');
+
+-- name: run_cancel_queued
+-- A run that did not begin ends.
+UPDATE runs SET state = 'cancelled', ended = ?, message = 'cancelled before it began', cancel_requested = 1
+WHERE id = ? AND state = 'queued';
+
+-- name: run_cancel_running
+-- A running one is asked to stop.
+UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running';
+
+-- name: run_release
+-- A held run waits again.
+UPDATE runs SET state = 'queued', owner = NULL, started = NULL, ended = NULL, noted = NULL, queued = ?, message = '',
+    cancel_requested = 0, objects = 0, changed = 0, removed = 0
+WHERE id = ? AND state = 'held';
+
+-- name: runs_list
+-- Runs, newest first.
+SELECT {columns} FROM runs WHERE ?1 IS NULL OR connector = ?1 ORDER BY queued DESC, id DESC LIMIT ?2;
+
+-- name: runs_running
+-- Runs under way.
+SELECT {columns} FROM runs WHERE state = 'running';
+
+-- name: run_fail_dead
+-- A run whose process ended.
+UPDATE runs SET state = 'failed', ended = ?, message = 'the process ended' WHERE id = ? AND state = 'running' AND owner = ?
+RETURNING {columns};
+
+-- name: runs_oldest_noted
+-- The counter when the oldest running run began.
+SELECT min(noted) FROM runs WHERE state = 'running';
+
+-- name: runs_prune
+-- Some runs that ended long ago.
+DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended < ? AND state NOT IN ('queued', 'running') LIMIT ?);
+
+-- ---------------------------------------------------------------- schedules
+
+-- name: schedule_set
+-- A connector's interval; its next run stays unless it would come sooner with the new interval.
+INSERT INTO schedules (connector, interval, next_run) VALUES (?1, ?2, ?3 + ?2)
+ON CONFLICT (connector) DO UPDATE SET interval = excluded.interval, next_run = min(next_run, excluded.next_run)
+WHERE interval <> excluded.interval OR next_run > excluded.next_run;
+
+-- name: schedules_waiting
+-- Whether any connector is due.
+SELECT EXISTS (SELECT 1 FROM schedules WHERE next_run <= ?);
+
+-- name: schedules_due
+-- Connectors that are due; their next run moves on.
+UPDATE schedules SET next_run = ?1 + interval WHERE next_run <= ?1 RETURNING connector;
+
+-- name: schedule_next
+-- When a connector is due.
+SELECT next_run FROM schedules WHERE connector = ?;
+
+-- name: schedule_remove
+-- No more automatic runs.
+DELETE FROM schedules WHERE connector = ?;
+
+-- ---------------------------------------------------------------- guard
+
+-- name: guard_event_insert
+-- Something the guard counts.
+INSERT INTO guard_events (connector, object_type, kind, object_id, at) VALUES (?, ?, ?, ?, ?);
+
+-- name: guard_count
+-- Objects with such an event since then, without those created through Isthmus since then.
+SELECT count(DISTINCT e.object_id) FROM guard_events AS e
+WHERE e.connector = ?1 AND e.object_type = ?2 AND e.kind = ?3 AND e.at >= ?4 AND NOT EXISTS (
+    SELECT 1 FROM guard_events AS c WHERE c.connector = ?1 AND c.object_type = ?2 AND c.object_id = e.object_id
+    AND c.kind = 'create' AND c.at >= ?4
+);
+
+-- name: guard_events_prune
+-- Some events older than any window.
+DELETE FROM guard_events WHERE id IN (SELECT id FROM guard_events WHERE at < ? ORDER BY at LIMIT ?);
+
+-- name: hold_open
+-- The hold of that kind that stands already.
+SELECT {columns} FROM holds WHERE connector = ? AND object_type = ? AND kind = ? AND state = 'held' ORDER BY opened LIMIT 1;
+
+-- name: hold_insert
+-- The guard holds something back.
+INSERT INTO holds (id, connector, object_type, kind, run, count, "limit", opened, state, message)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?);
+
+-- name: hold_update
+-- A standing hold grows.
+UPDATE holds SET count = ?, "limit" = ?, run = coalesce(?, run), message = ? WHERE id = ?;
+
+-- name: hold_get
+-- A hold.
+SELECT {columns} FROM holds WHERE id = ?;
+
+-- name: holds_list
+-- Holds, newest first; active ones are held, or released and not over.
+SELECT {columns} FROM holds WHERE (?1 IS NULL OR connector = ?1)
+AND (NOT ?2 OR state = 'held' OR (state = 'released' AND (released_until IS NULL OR released_until > ?3)))
+ORDER BY opened DESC, id;
+
+-- name: hold_end
+-- An operator, or the run that used it, decides.
+UPDATE holds SET state = ?, released_until = ?, ended_by = ? WHERE id = ? AND state IN ('held', 'released');
+
+-- name: hold_released
+-- A release that holds at a time.
+SELECT {columns} FROM holds WHERE connector = ? AND object_type = ? AND kind = ? AND state = 'released'
+AND (released_until IS NULL OR released_until > ?) ORDER BY opened DESC LIMIT 1;
+
+-- ---------------------------------------------------------------- audit, tokens, settings
+
+-- name: audit_insert
+-- Something happened.
+INSERT INTO audit (at, connector, actor, address, operation, object_type, object_id, name, name_folded, outcome, status,
+    duration, correlation, message, sent, old, new)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: audit_query
+-- What happened, newest first.
+SELECT {columns} FROM audit WHERE {where} ORDER BY id DESC LIMIT :limit;
+
+-- name: audit_prune_records
+-- Some records past their retention.
+DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ?);
+
+-- name: audit_prune_values
+-- Some records whose values are past theirs.
+UPDATE audit SET sent = '[]', old = '{}', new = '{}', blanked = 1
+WHERE id IN (SELECT id FROM audit WHERE at < ? AND at >= ? AND blanked = 0 ORDER BY at LIMIT ?) RETURNING at;
+
+-- name: token_insert
+-- A token.
+INSERT INTO tokens (id, connector, name, scope, hash, created, expires, revoked, last_used)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: tokens_list
+-- Tokens of a connector, or all.
+SELECT {columns} FROM tokens WHERE ?1 IS NULL OR connector = ?1 ORDER BY created, id;
+
+-- name: token_get
+-- A token.
+SELECT {columns} FROM tokens WHERE id = ?;
+
+-- name: tokens_by_hash
+-- Tokens with a hash.
+SELECT {columns} FROM tokens WHERE hash = ? ORDER BY created, id;
+
+-- name: token_revoke
+-- From then on the token is refused.
+UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL;
+
+-- name: token_last_used
+-- When a token was last used.
+SELECT last_used FROM tokens WHERE id = ?;
+
+-- name: token_touch
+-- A token was used.
+UPDATE tokens SET last_used = max(coalesce(last_used, 0), ?) WHERE id = ?;
+
+-- name: setting_get
+-- A small durable thing.
+SELECT value FROM settings WHERE name = ?;
+
+-- name: setting_set
+-- The same, written.
+INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+WHERE value <> excluded.value;
+
+-- name: setting_remove
+-- The same, forgotten.
+DELETE FROM settings WHERE name = ?;
+
+-- name: settings_list
+-- Settings whose name begins so.
+SELECT name, value FROM settings WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name;

@@ -1,0 +1,40 @@
+"""Small durable things by name: discovered schemas, watermarks."""
+
+from __future__ import annotations
+
+from isthmus.store.connections import Readers
+from isthmus.store.errors import translated
+from isthmus.store.statements import statement
+from isthmus.store.writing import Writer
+
+_GET = statement("setting_get")
+_SET = statement("setting_set")
+_REMOVE = statement("setting_remove")
+_LIST = statement("settings_list")
+
+
+class KeyValues:
+    """Texts by name."""
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    def get(self, name: str) -> str | None:
+        """Return the text kept under a name."""
+        with translated():
+            row = self._readers.connection().execute(_GET, (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a text under a name; the same text again writes nothing."""
+        self._writer.run(lambda c: c.execute(_SET, (name, value)).rowcount)
+
+    def remove(self, name: str) -> None:
+        """Forget the text kept under a name."""
+        self._writer.run(lambda c: c.execute(_REMOVE, (name,)).rowcount)
+
+    def list(self, prefix: str = "") -> dict[str, str]:
+        """Return the texts whose name begins so, by name."""
+        with translated():
+            return dict(self._readers.connection().execute(_LIST, (prefix,)).fetchall())

@@ -1,0 +1,269 @@
+"""The connector space: our durable copy of the targets' objects."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, spaces
+from isthmus.store.connections import Readers
+from isthmus.store.errors import SpaceDropped, translate, translated
+from isthmus.store.predicate import Predicate
+from isthmus.store.records import Applied, Known, ObjectWrite, Page, Space, State, StoredObject
+from isthmus.store.statements import statement
+from isthmus.store.writing import Writer
+
+_DIGESTS = statement("digests_after")
+_ROWS = statement("rows_after")
+_CANONICAL = statement("canonical_by_rows")
+_ANCHORS = statement("anchors_by_rows")
+_SET_SCIM = statement("object_set_scim")
+_PRUNE_TOMBSTONES = statement("tombstones_prune")
+
+_BATCH = 20_000
+_DAY = 86_400.0
+
+Anchor = tuple[str, ...]
+
+
+class SpaceTable:
+    """Objects by space. Reads see what is committed at that moment; each write is durable when its call returns."""
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._cache: dict[tuple[str, str, str | None], Space] = {}
+        self._mutex = threading.Lock()
+
+    # -- which spaces there are
+
+    def ensure(self, connector: str, object_type: str, *, id_form: str | None = None) -> Space:
+        """Return the space of a connector's object type, made if there is none. `connector` is casefolded by the caller.
+
+        `id_form` ("uuid" or "anchor") says how objects added from now on get their ids; None leaves it. A connector that
+        was dropped and comes back has its old space, empty: its ids are still never reused.
+        """
+        key = (connector, object_type, id_form)
+        space = self._cache.get(key)
+        while space is None:
+            space = self._ensure(connector, object_type, id_form)
+        with self._mutex:
+            self._cache[key] = space
+        return space
+
+    def _ensure(self, connector: str, object_type: str, id_form: str | None) -> Space | None:
+        with translated():
+            present = spaces.find(self._readers.connection(), connector, object_type)
+        if present is not None and not present[1] and id_form in (None, present[2]):
+            return Space(present[0], connector, object_type)
+        return self._writer.run(lambda c: spaces.ensure(c, connector, object_type, id_form))
+
+    def all(self) -> list[Space]:
+        """Return every space in use."""
+        with translated():
+            return spaces.in_use(self._readers.connection())
+
+    def drop(self, connector: str) -> None:
+        """Forget a connector's objects, slice by slice; what ids it gave out stays known. Can be repeated."""
+        self._forget()
+        self._writer.run(lambda c: spaces.close(c, connector))
+        for space in self._writer.run(lambda c: spaces.dropped(c, connector)):
+            while not self._writer.run(lambda c, space=space: spaces.empty_further(c, space)):  # type: ignore[misc]
+                pass
+
+    # -- reading
+
+    def by_id(self, space: Space, id: str, *, hidden: bool = False) -> StoredObject | None:
+        """Return a live object, or with `hidden` one in any state."""
+        try:
+            return objects.by_id(self._readers.connection(), space.number, id, hidden=hidden)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def by_row(self, row: int) -> StoredObject | None:
+        """Return an object in any state."""
+        with translated():
+            return objects.by_row(self._readers.connection(), row)
+
+    def by_anchor(self, space: Space, anchor: Sequence[str]) -> StoredObject | None:
+        """Return an object in any state."""
+        with translated():
+            return objects.by_anchor(self._readers.connection(), space.number, anchor)
+
+    def by_anchors(self, space: Space, anchors: Iterable[Sequence[str]]) -> dict[Anchor, StoredObject]:
+        """Return the objects, in any state, that there are of these anchors."""
+        with translated():
+            return objects.by_anchors(self._readers.connection(), space.number, anchors)
+
+    def by_key(
+        self, space: Space, attribute: str, value: str, *, hidden: bool = False, limit: int = 100
+    ) -> list[StoredObject]:
+        """Return live objects (with `hidden`: any) with that key, in row order."""
+        try:
+            return objects.by_key(
+                self._readers.connection(), space.number, attribute, value, hidden=hidden, limit=limit
+            )
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def known(self, space: Space, anchors: Iterable[Sequence[str]]) -> dict[Anchor, Known]:
+        """Return row, id, number, state and digests of the objects, in any state, that there are of these anchors."""
+        with translated():
+            texts = (objects.anchor_text(anchor) for anchor in anchors)
+            found = objects.known(self._readers.connection(), space.number, texts)
+        return {objects.anchor_of(text): one for text, one in found.items()}
+
+    def ids(self, space: Space, anchors: Iterable[Sequence[str]]) -> dict[Anchor, str]:
+        """Return the id that each anchor's object has, or would get if it were added now.
+
+        For rendering before writing: give it as `ObjectWrite.id`, and the write fails should that have changed meanwhile.
+        """
+        wanted = {objects.anchor_text(anchor): tuple(anchor) for anchor in anchors}
+        with translated():
+            connection = self._readers.connection()
+            present = objects.known(connection, space.number, wanted)
+            found = spaces.find(connection, space.connector, space.object_type)
+            form = "uuid" if found is None else found[2]
+            missing = [text for text in wanted if text not in present]
+            made = identities.next_ids(connection, space, missing, id_form=form) if missing else {}
+        return {anchor: present[text].id if text in present else made[text][0] for text, anchor in wanted.items()}
+
+    def count(self, space: Space, predicate: Predicate | None = None, *, deadline: float | None = None) -> int:
+        """Return how many live objects there are, or meet a condition. Without a condition nothing is scanned."""
+        with translated():
+            return listing.count(self._readers.connection(), space, predicate, deadline)
+
+    def page(
+        self, space: Space, predicate: Predicate | None, *, start: int, count: int, deadline: float | None = None
+    ) -> Page:
+        """Return `count` live objects in row order from the `start`th (from 1) on, and the exact total.
+
+        Without a condition the cost does not depend on `start`; equality of keys, references and ids is answered by an
+        index, alone or within `All` (and within `AnyOf` if every part is); any other condition is a scan inside SQLite.
+
+        Raises:
+            StoreBusy: `deadline` (monotonic) passed.
+            ValueError: the condition is nested too deeply.
+        """
+        with translated():
+            return listing.page(
+                self._readers.connection(), space, predicate, start=start, count=count, deadline=deadline
+            )
+
+    def links(self, rows: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+        """Return (attribute, target key) of everything each object refers to."""
+        with translated():
+            return indexing.links_of(self._readers.connection(), rows)
+
+    def resolve(
+        self, connector: str, object_types: Sequence[str] | None, keys: Sequence[str]
+    ) -> dict[str, tuple[str, str]]:
+        """Return id and object type of the live object each canonical target key means; keys of none are left out.
+
+        `object_types` in the order of preference; None: all of the connector.
+        """
+        if not keys:
+            return {}
+        with translated():
+            connection = self._readers.connection()
+            own = {space.object_type: space for space in spaces.in_use(connection) if space.connector == connector}
+            wanted = list(own) if object_types is None else [name for name in object_types if name in own]
+            return resolving.resolve(connection, [own[name] for name in wanted], keys)
+
+    def referring(self, space: Space, attribute: str, key: str) -> list[int]:
+        """Return the rows of the space's objects, in any state, that refer to the target key."""
+        with translated():
+            return resolving.referring(self._readers.connection(), space, attribute, key)
+
+    def digests(self, space: Space) -> Iterator[list[tuple[int, int | None]]]:
+        """Yield (row, wire digest) of every object, in any state, in batches by row. Each batch is a read of its own."""
+        yield from self._batches(_DIGESTS, space)
+
+    def rows(self, space: Space) -> Iterator[list[int]]:
+        """Yield the row of every object, in any state, in batches by row. Each batch is a read of its own."""
+        for batch in self._batches(_ROWS, space):
+            yield [row for (row,) in batch]
+
+    def canonical(self, rows: Sequence[int]) -> dict[int, int]:
+        """Return the canonical digests of objects."""
+        with translated():
+            return dict(self._readers.connection().execute(_CANONICAL, (objects.json_array(rows),)))
+
+    def anchors(self, rows: Sequence[int]) -> dict[int, Anchor]:
+        """Return the anchors of objects."""
+        with translated():
+            found = self._readers.connection().execute(_ANCHORS, (objects.json_array(rows),)).fetchall()
+        return {row: objects.anchor_of(text) for row, text in found}
+
+    # -- writing
+
+    def apply(
+        self,
+        space: Space,
+        writes: Sequence[ObjectWrite],
+        *,
+        noted: int | None,
+        now: str,
+        except_entry: str | None = None,
+    ) -> list[Applied]:
+        """Write what is new or changed, in one transaction; see `applying.apply`.
+
+        The write lock is held for all of them: an import gives at most `SLICE` at once, see `slices`.
+        """
+        try:
+            return self._writer.run(
+                lambda c: applying.apply(c, space, writes, noted=noted, now=now, except_entry=except_entry)
+            )
+        except SpaceDropped:
+            self._forget()  # another process removed the connector; `ensure` must look again
+            raise
+
+    def rename(
+        self, space: Space, row: int, write: ObjectWrite, *, now: str, except_entry: str | None = None
+    ) -> Applied:
+        """Give an object another anchor; its id stays. Raises `AlreadyUsed` if another object has that anchor."""
+        return self._writer.run(lambda c: removing.rename(c, space, row, write, now=now, except_entry=except_entry))
+
+    def remove(
+        self, space: Space, rows: Sequence[int], *, noted: int | None, except_entry: str | None = None
+    ) -> list[int]:
+        """Remove objects, in one transaction; return the rows really gone: newer and locked ones are skipped."""
+        return self._writer.run(lambda c: removing.remove(c, space, rows, noted=noted, except_entry=except_entry))
+
+    def set_state(self, space: Space, row: int, state: State, *, now: str | None = None) -> None:  # noqa: ARG002
+        """Show or hide an object: a new version."""
+        self._writer.run(lambda c: removing.set_state(c, row, state, now=now))
+
+    def set_external_id(self, space: Space, row: int, external_id: str | None, *, now: str | None = None) -> None:  # noqa: ARG002
+        """Keep the client's own id of an object: a new version. It is found by `by_key(space, "#externalId", ...)`."""
+        self._writer.run(lambda c: removing.set_external_id(c, row, external_id, now=now))
+
+    def set_scim(self, rows: Sequence[tuple[int, bytes, int] | tuple[int, bytes, int, int]]) -> None:
+        """Keep texts rendered again: (row, text, shape[, number of the object it was made from]). No new version.
+
+        A row that has that shape by now, or another number, was written meanwhile and is left alone.
+        """
+        values = [(one[1], one[2], one[0], one[3] if len(one) == 4 else None) for one in rows]
+        self._writer.run(lambda c: c.executemany(_SET_SCIM, values).rowcount)
+
+    def prune_tombstones(self, before: float | None = None, *, limit: int = 2_000) -> int:
+        """Forget some removed objects: at least 24 hours old, and removed before every run that is under way began."""
+        latest = time.time() - _DAY
+        at = latest if before is None else min(before, latest)
+        return self._writer.run(lambda c: c.execute(_PRUNE_TOMBSTONES, {"before": at, "limit": limit}).rowcount)
+
+    def _forget(self) -> None:
+        with self._mutex:
+            self._cache.clear()
+
+    def _batches(self, sql: str, space: Space) -> Iterator[list[tuple[int, int | None]]]:
+        last, high = objects.row_range(space)
+        while True:
+            with translated():
+                batch = self._readers.connection().execute(sql, (last, high, _BATCH)).fetchall()
+            if not batch:
+                return
+            yield batch
+            last = batch[-1][0]

@@ -1,0 +1,62 @@
+"""Taking turns at writing between processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from isthmus.store.errors import StoreBusy
+
+_PAUSE = 0.0002
+_LONGEST_PAUSE = 0.002
+
+
+class Turns:
+    """A fair write lock between processes, in front of SQLite's own.
+
+    SQLite lets waiters poll, so a process that writes slice after slice would starve the others. Here a waiter holds
+    the gate while it waits for the lock: whoever just wrote finds the gate shut and comes second. Both are locks of the
+    operating system: a process that dies gives them up. SQLite's lock stays the one that correctness rests on.
+    Not thread-safe: the writer calls it from one thread at a time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._gate = os.open(folder / "gate.lock", flags, 0o600)
+        self._lock = os.open(folder / "write.lock", flags, 0o600)
+
+    def take(self, seconds: float) -> None:
+        """Wait for the turn.
+
+        Raises:
+            StoreBusy: it did not come in that time.
+        """
+        deadline = time.monotonic() + seconds
+        _lock(self._gate, deadline)
+        try:
+            _lock(self._lock, deadline)
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def give_up(self) -> None:
+        """Let the next one write."""
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._gate)
+        os.close(self._lock)
+
+
+def _lock(file: int, deadline: float) -> None:
+    pause = _PAUSE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise StoreBusy("another process keeps the store's write lock; try again") from None
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)

@@ -1,0 +1,1 @@
+"""The tests, one class for each subject; `ConnectorConformance` joins them."""

@@ -1,0 +1,43 @@
+"""One request on its way through the web layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from isthmus.engine.caller import Caller
+
+if TYPE_CHECKING:
+    from isthmus.engine.endpoint import Endpoint
+
+KEY = "isthmus.exchange"
+"""Where an Exchange stands in the WSGI environ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller with a valid token, and the connector it is for."""
+
+    endpoint: Endpoint
+    caller: Caller
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of a request so far, for its answer, its log line and its count."""
+
+    correlation: str
+    address: str
+    connector: str = ""
+    """As written in the configuration; empty until the caller has shown a valid token for it."""
+    actor: str = ""
+    admitted: Admitted | None = None
+    rest: tuple[str, ...] = field(default=())
+    """The path below the base URL."""
+
+
+def admitted(environ: dict[str, Any]) -> Admitted:
+    """Return who asks and whom; the gate lets nothing else through."""
+    exchange: Exchange = environ[KEY]
+    assert exchange.admitted is not None
+    return exchange.admitted

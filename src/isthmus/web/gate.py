@@ -1,0 +1,159 @@
+"""Everything a request passes before and after the endpoints, in this order:
+
+correlation id, network, connector, token, scope, endpoint, security headers, count, log line.
+
+A plain WSGI callable around the Falcon application: whatever goes wrong, also inside the framework, is answered as a SCIM
+error, counted and logged, and nothing of a body is read before the caller is known.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from isthmus.config.documents import Configuration
+from isthmus.engine.caller import Caller
+from isthmus.scim.errors import Failed, Forbidden, NotFound, ScimError
+from isthmus.web import paths
+from isthmus.web.answers import FIXED_HEADERS, correlation_of, error_headers, reason
+from isthmus.web.authentication import Authentication
+from isthmus.web.exchange import KEY, Admitted, Exchange
+from isthmus.web.logs import AccessLog
+from isthmus.web.metrics import Recorder
+from isthmus.web.proxies import Networks, Origin
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from isthmus.engine.host import Host
+
+log = structlog.get_logger("isthmus.web")
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FIXED_NAMES = frozenset(name.lower() for name, _ in FIXED_HEADERS)
+
+
+class Gate:
+    """The SCIM application as granian calls it. `closing` tells whether clients are to leave this process."""
+
+    def __init__(self, host: Host, application: WSGIApplication, *, recorder: Recorder, access_log: AccessLog) -> None:
+        configuration: Configuration = host.configuration
+        scim = configuration.host.scim
+        self.closing: Callable[[], bool] = lambda: False
+        self._host = host
+        self._application = application
+        self._recorder = recorder
+        self._access_log = access_log
+        self._timeout = scim.request_timeout
+        self._allowed = Networks(scim.allow_from)
+        self._origin = Origin(scim.trusted_proxies, configuration.host.public_url, scim.listen)
+        self._authentication = Authentication(host.tokens, threads=scim.threads)
+        self._process = secrets.token_hex(4)
+        self._count = 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        began = time.perf_counter()
+        self._count += 1
+        exchange = Exchange(
+            correlation=correlation_of(environ, f"{self._process}-{self._count:x}"),
+            address=self._origin.address(environ),
+        )
+        environ[KEY] = exchange
+        answer: list[Any] = []
+
+        def remember(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
+            answer[:] = (status, headers)
+            return _no_write
+
+        try:
+            self._admit(environ, exchange)
+            chunks: Iterable[bytes] = self._application(environ, remember)
+            status, headers = answer
+        except ScimError as error:
+            status, headers, chunks = reason(error.status), error_headers(error), [error.body()]
+        except Exception:
+            log.exception("bug", correlation=exchange.correlation, method=environ["REQUEST_METHOD"])
+            failed = Failed(f"an unexpected error; the host's log has it under correlation id {exchange.correlation}")
+            status, headers, chunks = reason(500), [], [failed.body()]
+        body = b"".join(chunks)
+        start_response(status, self._headers(headers, body, exchange))
+        self._after(environ, exchange, int(status[:3]), len(body), time.perf_counter() - began)
+        return [body]
+
+    def _admit(self, environ: WSGIEnvironment, exchange: Exchange) -> None:
+        method = environ["REQUEST_METHOD"]
+        if self._allowed and not self._allowed.contains(exchange.address):
+            raise Forbidden("this address may not connect (scim.allow_from)", {"Connection": "close"})
+        path = paths.parse(environ["PATH_INFO"])
+        if path is None:
+            raise NotFound(f"there is nothing at this path; the base URL of a connector is {paths.FORMS}")
+        endpoint = self._host.endpoint(path.name)
+        try:
+            token = self._authentication.authenticate(
+                environ.get("HTTP_AUTHORIZATION"),
+                connector=path.name if endpoint is None else endpoint.name,
+                known=endpoint is not None,
+                address=exchange.address,
+                method=method,
+            )
+        except ScimError as error:
+            error.headers.setdefault("Connection", "close")  # a body that nobody reads must not hold the connection
+            raise
+        if endpoint is None:
+            raise NotFound(f"there is no connector of this name; the base URL of a connector is {paths.FORMS}")
+        exchange.connector = endpoint.name
+        exchange.actor = token.name
+        exchange.rest = path.rest
+        if method not in _METHODS:
+            raise ScimError(501, f"the method {method!r} is not known here", headers={"Connection": "close"})
+        caller = Caller(
+            actor=token.name,
+            address=exchange.address,
+            correlation=exchange.correlation,
+            deadline=time.monotonic() + self._timeout,
+            base_url=self._origin.root(environ) + path.base,
+        )
+        exchange.admitted = Admitted(endpoint, caller)
+        environ["PATH_INFO"] = "/" + "/".join(path.rest)
+
+    def _headers(self, own: list[tuple[str, str]], body: bytes, exchange: Exchange) -> list[tuple[str, str]]:
+        headers = [
+            *FIXED_HEADERS,
+            ("X-Correlation-Id", exchange.correlation),
+            *(
+                (name, value)
+                for name, value in own
+                if name.lower() not in _FIXED_NAMES and name.lower() != "content-length"
+            ),
+        ]
+        headers.append(("Content-Length", str(len(body))))
+        if self.closing():
+            headers.append(("Connection", "close"))
+        return headers
+
+    def _after(self, environ: WSGIEnvironment, exchange: Exchange, status: int, size: int, seconds: float) -> None:
+        method = environ["REQUEST_METHOD"]
+        self._recorder.request(exchange.connector, method if method in _METHODS else "other", status, seconds)
+        if self._access_log.enabled:
+            self._access_log.write(
+                {
+                    "correlation": exchange.correlation,
+                    "address": exchange.address,
+                    "actor": exchange.actor,
+                    "connector": exchange.connector,
+                    "method": method,
+                    "path": "/".join(exchange.rest) if exchange.connector else environ["PATH_INFO"][:200],
+                    "status": status,
+                    "bytes": size,
+                    "ms": round(seconds * 1000, 2),
+                }
+            )
+
+
+def _no_write(_data: bytes) -> None:
+    """Refuse WSGI's imperative writing, which nothing here uses."""
+    raise NotImplementedError

@@ -1,0 +1,212 @@
+"""The SCIM endpoints (RFC 7644) of every connector, as one WSGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import falcon
+import falcon.errors
+
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.body import parse_json
+from isthmus.scim.errors import MethodNotAllowed, NotFound, ScimError, Unsupported
+from isthmus.scim.etag import not_modified
+from isthmus.web.answers import SCIM
+from isthmus.web.bodies import BodyReader
+from isthmus.web.discovery import RESERVED, ResourceTypes, Schemas, ServiceProvider
+from isthmus.web.exchange import Admitted, admitted
+from isthmus.web.gate import Gate
+from isthmus.web.logs import AccessLog
+from isthmus.web.metrics import Recorder
+from isthmus.web.query import parameters, projection, whole_number
+
+if TYPE_CHECKING:
+    from isthmus.engine.host import Host
+    from isthmus.engine.resource import Resource
+
+
+def scim_application(host: Host, *, recorder: Recorder | None = None, access_log: AccessLog | None = None) -> Gate:
+    """Return the WSGI application that serves all connectors of a host."""
+    scim = host.configuration.host.scim
+    bodies = BodyReader(
+        places=max(1, scim.threads // 2),
+        timeout=min(scim.body_timeout, scim.request_timeout),
+        limit=scim.max_body_bytes,
+    )
+    application: falcon.App[Any, Any] = falcon.App(media_type=SCIM)
+    application.req_options.strip_url_path_trailing_slash = True
+    application.set_error_serializer(_serialise)
+    application.add_error_handler(ScimError, _answer)
+    application.add_error_handler(Exception, _raise)
+    application.add_route("/ServiceProviderConfig", ServiceProvider(max_results=scim.max_count))
+    application.add_route("/ResourceTypes", ResourceTypes())
+    application.add_route("/ResourceTypes/{name}", ResourceTypes(), suffix="one")
+    application.add_route("/Schemas", Schemas())
+    application.add_route("/Schemas/{name}", Schemas(), suffix="one")
+    for path in ("/Bulk", "/.search", "/{endpoint}/.search", "/Me"):
+        application.add_route(path, _NotYet())
+    application.add_route("/{endpoint}", Collection(bodies, scim.max_depth))
+    application.add_route("/{endpoint}/{id}", Item(bodies, scim.max_depth))
+    application.add_sink(_nothing_there)
+    return Gate(
+        host,
+        application,
+        recorder=recorder or Recorder(None),
+        access_log=access_log or AccessLog(host.configuration.host.log),
+    )
+
+
+class Collection:
+    """`/Users` and every other resource type: list and create."""
+
+    def __init__(self, bodies: BodyReader, max_depth: int) -> None:
+        self._bodies = bodies
+        self._max_depth = max_depth
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, endpoint: str) -> None:
+        """Answer RFC 7644 3.4.2."""
+        asked = admitted(req.env)
+        query = parameters(req.env)
+        start = whole_number(query, "startindex")
+        resp.data = asked.endpoint.list(
+            resource_type(asked, endpoint),
+            filter=query.get("filter"),
+            start=1 if start is None else start,
+            count=whole_number(query, "count"),
+            projection=projection(query),
+            caller=asked.caller,
+        )
+
+    on_head = on_get
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, endpoint: str) -> None:
+        """Answer RFC 7644 3.3: 201 with Location."""
+        asked = admitted(req.env)
+        rt = resource_type(asked, endpoint)
+        body = parse_json(self._bodies.read(req.env), max_depth=self._max_depth)
+        made = asked.endpoint.create(rt, body, caller=asked.caller)
+        _answer_with(resp, made, falcon.HTTP_201)
+
+
+class Item:
+    """One resource: read, replace, change, delete."""
+
+    def __init__(self, bodies: BodyReader, max_depth: int) -> None:
+        self._bodies = bodies
+        self._max_depth = max_depth
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, endpoint: str, id: str) -> None:
+        """Answer RFC 7644 3.4.1, and 304 where the client has this version (3.14)."""
+        asked = admitted(req.env)
+        query = parameters(req.env) if req.env["QUERY_STRING"] else {}
+        found = asked.endpoint.get(
+            resource_type(asked, endpoint),
+            id,
+            projection=projection(query),
+            caller=asked.caller,
+        )
+        if "HTTP_IF_NONE_MATCH" in req.env and not_modified(req.env["HTTP_IF_NONE_MATCH"], found.etag):
+            resp.status = falcon.HTTP_304
+            resp.set_headers([("ETag", found.etag), ("Content-Location", found.location)])
+            return
+        resp.data = found.body
+        resp.set_headers([("ETag", found.etag), ("Content-Location", found.location)])
+
+    on_head = on_get
+
+    def on_put(self, req: falcon.Request, resp: falcon.Response, endpoint: str, id: str) -> None:
+        """Answer RFC 7644 3.5.1."""
+        asked = admitted(req.env)
+        rt = resource_type(asked, endpoint)
+        body = parse_json(self._bodies.read(req.env), max_depth=self._max_depth)
+        done = asked.endpoint.replace(
+            rt,
+            id,
+            body,
+            if_match=req.env.get("HTTP_IF_MATCH"),
+            caller=asked.caller,
+        )
+        _answer_with(resp, done, falcon.HTTP_200)
+
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, endpoint: str, id: str) -> None:
+        """Answer RFC 7644 3.5.2: 200 with the resource, or 204."""
+        asked = admitted(req.env)
+        rt = resource_type(asked, endpoint)
+        body = parse_json(self._bodies.read(req.env), max_depth=self._max_depth)
+        done = asked.endpoint.patch(
+            rt,
+            id,
+            body,
+            if_match=req.env.get("HTTP_IF_MATCH"),
+            caller=asked.caller,
+        )
+        _answer_with(resp, done, falcon.HTTP_200)
+
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, endpoint: str, id: str) -> None:
+        """Answer RFC 7644 3.6."""
+        asked = admitted(req.env)
+        asked.endpoint.delete(
+            resource_type(asked, endpoint),
+            id,
+            if_match=req.env.get("HTTP_IF_MATCH"),
+            caller=asked.caller,
+        )
+        resp.status = falcon.HTTP_204
+
+
+class _NotYet:
+    """Endpoints of RFC 7644 that this release does not offer, as /ServiceProviderConfig tells."""
+
+    def on_post(self, req: falcon.Request, _resp: falcon.Response, **_fields: str) -> None:
+        raise Unsupported(f"{req.path} is not offered; /ServiceProviderConfig tells what is", {"Connection": "close"})
+
+    on_get = on_head = on_put = on_patch = on_delete = on_post
+
+
+def resource_type(asked: Admitted, name: str) -> ResourceType:
+    """Return the resource type behind an endpoint name.
+
+    Raises:
+        NotFound: there is none; names those that are (the caller has a valid token).
+    """
+    offered = asked.endpoint.resource_types()
+    found = offered.get(name.casefold())
+    if found is None:
+        names = ", ".join(f"/{rt.endpoint}" for rt in offered.values())
+        raise NotFound(f"this connector has no endpoint of that name; it has {names}, {RESERVED}")
+    return found
+
+
+def _answer_with(resp: falcon.Response, resource: Resource, status: str) -> None:
+    headers = [("ETag", resource.etag)] if resource.etag else []
+    if status == falcon.HTTP_201:
+        headers.append(("Location", resource.location))
+    resp.set_headers(headers)
+    if resource.with_body:
+        resp.status = status
+        resp.data = resource.body
+    else:
+        resp.status = falcon.HTTP_204
+
+
+def _nothing_there(_req: falcon.Request, _resp: falcon.Response, **_fields: str) -> None:
+    raise NotFound(f"there is nothing at this path below the base URL; there is /Users, /Users/ID, {RESERVED}")
+
+
+def _answer(_req: falcon.Request, _resp: falcon.Response, error: Exception, _fields: Any) -> None:
+    raise error
+
+
+def _raise(_req: falcon.Request, _resp: falcon.Response, error: Exception, _fields: Any) -> None:
+    if isinstance(error, falcon.HTTPMethodNotAllowed):
+        allowed = (error.headers or {}).get("Allow", "") if isinstance(error.headers, dict) else ""
+        raise MethodNotAllowed(f"this endpoint takes {allowed}", {"Allow": allowed}) from None
+    if isinstance(error, falcon.HTTPError):
+        raise ScimError(
+            error.status_code, error.description or error.title or "the request cannot be understood"
+        ) from None
+    raise error
+
+
+def _serialise(_req: falcon.Request, _resp: falcon.Response, error: falcon.HTTPError) -> None:
+    raise ScimError(error.status_code, error.description or error.title or "the request cannot be understood")

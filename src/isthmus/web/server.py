@@ -1,0 +1,140 @@
+"""One generation of the SCIM server: granian with its workers, on a listening socket inherited from the supervisor.
+
+    python -m isthmus.web.server PARENT LISTENER LIFE NOTICES      (process id and descriptors; configuration on stdin)
+
+granian 2.8.7 forks its workers here and answers SIGTERM by letting requests in flight end. What it lacks is supplied in
+`connections` and `watch`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported there under its name, not exported
+from granian.server.mp import MPServer
+
+from isthmus.config.documents import Configuration
+from isthmus.web import logs, process
+from isthmus.web.sockets import BACKLOG
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_HEADER_BYTES = 65_536
+"""What a request's header section may take; hyper answers 431 beyond."""
+
+
+class InheritedServer(MPServer):
+    """granian on a socket that somebody else opened: all workers accept from one queue that outlives them.
+
+    granian's own way on Linux, one SO_REUSEPORT socket for each worker, resets what waits in a worker's queue when that
+    worker ends, and lets a second server share the port unnoticed. It has this other way for Unix sockets; there is no
+    parameter for choosing it, hence the override.
+    """
+
+    inherited: socket.socket
+
+    def _init_shared_socket(self) -> None:
+        self._ssp: Any = None
+        unix = self.inherited.family == socket.AF_UNIX
+        self._shd: Any = SocketHolder(self.inherited.fileno(), unix, self.backlog)
+        self._sfd: Any = self.inherited.fileno()
+        self._sso = self.inherited
+
+    def _unlink_pidfile(self) -> None:
+        """Leave the file of a Unix socket alone: it belongs to the supervisor."""
+
+
+def build(task: process.Task, listener: socket.socket, *, files: int) -> InheritedServer:
+    """Return the server with every setting made explicit. `files`: how many this process may have open."""
+    scim, tls = task.host.scim, task.tls
+    server = InheritedServer(
+        "isthmus",
+        interface=Interfaces.WSGI,
+        workers=scim.workers,
+        blocking_threads=scim.threads,
+        runtime_blocking_threads=8,
+        http=HTTPModes.http1,  # HTTP/2 connections are not held to the header timeout
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(scim.header_timeout * 1000), keep_alive=True, max_buffer_size=_HEADER_BYTES
+        ),
+        backlog=BACKLOG,
+        # Each open connection takes one: as many as there are descriptors, less those of files and targets.
+        backpressure=max(128, min(16_384, files - 512)),
+        websockets=False,
+        log_level=LogLevels.warning,
+        ssl_cert=Path(tls.certificate) if tls else None,
+        ssl_key=Path(tls.key) if tls else None,
+        ssl_ca=Path(tls.client_ca) if tls and tls.client_ca else None,
+        ssl_client_verify=bool(tls and tls.client_ca),
+        ssl_protocol_min=SSLProtocols.tls12,
+        respawn_failed_workers=True,
+        workers_kill_timeout=max(1, int(scim.stop_timeout)),
+    )
+    server.inherited = listener
+    return server
+
+
+def worker_loader(
+    configuration: Configuration, listener: socket.socket, *, life: int, notices: process.Notices
+) -> Callable[[], WSGIApplication]:
+    """Return what granian calls in each worker, after the fork, to get the application."""
+    master = os.getpid()
+
+    def load() -> WSGIApplication:
+        process.die_with_parent(master)
+        process.raise_file_limit()
+        from isthmus.engine.host import Host
+        from isthmus.web.metrics import Recorder
+        from isthmus.web.scim import scim_application
+        from isthmus.web.watch import Watch
+
+        scim = configuration.host.scim
+        host = Host.open(configuration, threads=scim.threads)
+        host.start_background()
+        recorder = Recorder(configuration.state_dir / "metrics")
+        application = scim_application(host, recorder=recorder)
+        watch = Watch(
+            life=life,
+            listener=listener,
+            tls=scim.tls.enabled,
+            stall_limit=scim.body_timeout + scim.request_timeout + 5.0,
+            stop_timeout=scim.stop_timeout,
+            every_second=recorder.publish,
+        )
+        application.closing = lambda: watch.draining
+        watch.start()
+        notices.send("ready", str(os.getpid()))
+        return application
+
+    return load
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until told to stop."""
+    parent, listening, life, telling = (int(argument) for argument in arguments)
+    process.die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until granian takes over; Ctrl-C is the supervisor's business
+    process.clear_header_variables()
+    task = process.Task.receive()
+    configuration = task.configuration()
+    logs.configure(configuration.host.log)
+    files = process.raise_file_limit()
+    listener = socket.socket(fileno=listening)
+    server = build(task, listener, files=files)
+    logs.configure(configuration.host.log)  # granian set up logging its own way when it was made
+    loader: Any = worker_loader(configuration, listener, life=life, notices=process.Notices(telling))
+    server.serve(target_loader=loader, wrap_loader=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

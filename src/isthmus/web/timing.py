@@ -1,0 +1,67 @@
+"""Notice what is due: imports by timer, queued runs, housekeeping. The work itself is done in processes of its own.
+
+Asked once a second, so it only reads a few small rows; opening a connector, which loads database drivers, is left to the
+process that imports.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from isthmus.store import StoreError
+
+if TYPE_CHECKING:
+    from isthmus.engine.host import Host
+
+log = structlog.get_logger("isthmus.web")
+
+_INTERVAL = 1.0
+_DAY_SLICE = 3600.0
+
+
+class Timing(threading.Thread):
+    """The background thread of the operations process. `work` tells the supervisor that an importer has work."""
+
+    def __init__(self, host: Host, *, work: Callable[[], None]) -> None:
+        super().__init__(name="timing", daemon=True)
+        self._host = host
+        self._work = work
+        self._stop = threading.Event()
+        self._housekeeping_at = time.monotonic() + 60.0
+
+    def stop(self) -> None:
+        """End the thread after what it is doing now."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Look once a second until stopped."""
+        while not self._stop.wait(_INTERVAL):
+            try:
+                if due(self._host):
+                    self._work()
+                if time.monotonic() >= self._housekeeping_at:
+                    from isthmus.engine.scheduling import housekeeping
+
+                    self._housekeeping_at = time.monotonic() + _DAY_SLICE
+                    housekeeping(self._host)
+            except StoreError as exc:
+                log.error("timing_failed", reason=str(exc))  # noqa: TRY400 - tried again in a second
+
+
+def due(host: Host) -> bool:
+    """Tell whether a timer has run out or a run waits; runs whose process died are closed on the way."""
+    store = host.store
+    for run in store.runs.fail_dead():
+        log.error("import_died", connector=run.connector, run=run.id)
+    runs = store.runs.list(limit=50)
+    busy = {(run.connector, run.scope) for run in runs if run.state == "running"}
+    if any(run.state == "queued" and (run.connector, run.scope) not in busy for run in runs):
+        return True
+    now = time.time()
+    times = [store.schedules.next(name.casefold()) for name in host.names()]
+    return any(at is not None and at <= now for at in times)

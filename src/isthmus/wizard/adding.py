@@ -1,0 +1,214 @@
+"""Add a connector: settings, then what the target has, then what disable and delete mean."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from isthmus.config.documents import Configuration, ConnectorDocument
+from isthmus.config.errors import ConfigError, nearest
+from isthmus.config.names import connector_name_problem
+from isthmus.config.settings import open_connector
+from isthmus.engine.answers import connector_edge
+from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
+from isthmus.mapping.resource_type import compile_resource_type
+from isthmus.mapping.suggesting import suggest_flows
+from isthmus.spi import AttributeType, Call, ObjectType, Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the operator has said so far."""
+
+    name: str
+    type: str = "sql"
+    url: str | None = None
+    table: str | None = None
+    anchor: tuple[str, ...] = ()
+    matching: tuple[str, ...] = ()
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What the target has, and what is suggested. `object_type` None: one of several must be chosen."""
+
+    answers: Answers
+    settings: Mapping[str, Any]
+    schema: Schema
+    object_type: ObjectType | None
+    definition: ResourceTypeDefinition
+    notes: tuple[str, ...] = ()
+
+    def boolean_attributes(self) -> list[str]:
+        """Return the attributes that a disable flow can set most simply."""
+        if self.object_type is None:
+            return []
+        return [one.name for one in self.object_type.attributes if one.type is AttributeType.BOOLEAN and not one.readonly]
+
+
+def check_name(configuration: Configuration, name: str) -> None:
+    """Refuse a name that is not valid or taken."""
+    problem = connector_name_problem(name)
+    if problem is not None:
+        raise ConfigError(problem)
+    if name.casefold() in configuration.connectors:
+        raise ConfigError(f"there is already a connector {configuration.names[name.casefold()]}")
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Return `key=value` texts as settings; a value that is not TOML is taken as text."""
+    result: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{text!r} is not of the form key=value")
+        try:
+            result[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            result[key] = value
+    return result
+
+
+def with_password(answers: Answers, secret_name: str) -> Answers:
+    """Return the answers with a reference to the stored password."""
+    return replace(answers, settings={**answers.settings, "password": {"secret": secret_name}})
+
+
+def discover(configuration: Configuration, answers: Answers) -> Draft:
+    """Ask the target for its schema with these settings; nothing is written.
+
+    Raises:
+        ConnectorError: the target cannot be reached or read; the message says why.
+    """
+    settings: dict[str, Any] = dict(answers.settings)
+    if answers.url is not None:
+        settings["url"] = answers.url
+    if answers.table is not None:
+        chosen: dict[str, Any] = {"name": answers.table}
+        if answers.anchor:
+            chosen["anchor"] = list(answers.anchor)
+        settings["object_types"] = [chosen]
+    document = ConnectorDocument(type=answers.type, settings=settings)
+    key = answers.name.casefold()
+    trial = msgspec.structs.replace(
+        configuration,
+        connectors={**configuration.connectors, key: document},
+        names={**configuration.names, key: answers.name},
+    )
+    connector = open_connector(trial, answers.name)
+    try:
+        with connector_edge(answers.name, "test"):
+            call = Call(timeout=document.timeout)
+            connector.test(call=call)
+            schema = connector.read_schema(call=call)
+    finally:
+        connector.close()
+    if not schema.object_types:
+        raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
+    draft = Draft(
+        answers=answers,
+        settings=settings,
+        schema=schema,
+        object_type=None,
+        definition=ResourceTypeDefinition(object_type="", attributes=()),
+    )
+    if len(schema.object_types) == 1:
+        return choose(draft, next(iter(schema.object_types)))
+    return draft
+
+
+def choose(draft: Draft, object_type: str) -> Draft:
+    """Return the draft for one object type, with suggested attributes, matching and flows."""
+    found = draft.schema.object_types.get(object_type)
+    if found is None:
+        raise ConfigError(f"the target has no {object_type!r}; {nearest(object_type, draft.schema.object_types, what='tables')}")
+    definition = suggest_flows(found)
+    if draft.answers.matching:
+        for name in draft.answers.matching:
+            if found.attribute(name) is None:
+                known = [one.name for one in found.attributes]
+                raise ConfigError(f"{object_type!r} has no attribute {name!r}; {nearest(name, known, what='attributes')}")
+        definition = msgspec.structs.replace(definition, matching=draft.answers.matching)
+    settings = dict(draft.settings)
+    if "object_types" not in settings and draft.answers.type == "sql":
+        settings["object_types"] = [{"name": object_type}]
+    return replace(
+        draft, settings=settings, object_type=found, definition=definition, notes=tuple(_notes(found, definition))
+    )
+
+
+def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[str]:
+    notes = []
+    missing = [one.name for one in object_type.attributes if one.required and one.name not in definition.attributes]
+    if missing:
+        notes.append(f"required, but not selected (they look like secrets?): {', '.join(missing)}")
+    if not definition.matching:
+        notes.append("no matching attribute could be suggested; name one with --matching, or doubles may be made")
+    if "userName" not in definition.flows:
+        notes.append("no attribute looks like userName; add a flow for it if your identity provider is not Entra")
+    generated = [one for one in object_type.anchor if (found := object_type.attribute(one)) is not None and found.generated]
+    if generated and object_type.correlation_attribute is None and not definition.matching:
+        notes.append("the target makes the anchor and nothing else identifies a row: set a correlation_attribute")
+    return notes
+
+
+def complete(draft: Draft, *, disable: str, delete: str) -> dict[str, Any]:
+    """Return the connector's document, checked against the discovered schema."""
+    assert draft.object_type is not None
+    definition = msgspec.structs.replace(
+        draft.definition,
+        disable=deprovisioning(disable, draft.object_type),
+        delete=deprovisioning(delete, draft.object_type),
+    )
+    compile_resource_type(definition, draft.object_type, shape=0)
+    document = ConnectorDocument(
+        type=draft.answers.type, settings=dict(draft.settings), resource_types=(definition,)
+    )
+    plain: dict[str, Any] = msgspec.to_builtins(document)
+    defaults = msgspec.to_builtins(ConnectorDocument(type=draft.answers.type))
+    kept = {key: value for key, value in plain.items() if key in ("type", "settings") or value != defaults[key]}
+    for one in kept["resource_types"]:
+        for flow in one["flows"].values():
+            if flow.get("direction") == "both":
+                del flow["direction"]
+            if not flow.get("invert", True):
+                del flow["invert"]
+        for name in ("disable", "delete"):
+            one[name] = {key: value for key, value in one[name].items() if value}
+    return kept
+
+
+def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:
+    """Return what `nothing`, `delete` or `ATTRIBUTE=VALUE[,ATTRIBUTE=VALUE]` means."""
+    if text == "nothing":
+        return Deprovisioning(action="nothing")
+    if text == "delete":
+        return Deprovisioning(action="delete")
+    values: dict[str, Any] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        found = object_type.attribute(name.strip())
+        if not equals or found is None:
+            known = [one.name for one in object_type.attributes]
+            hint = f"; {nearest(name.strip(), known, what='attributes')}" if equals else ""
+            raise ConfigError(f"{text!r} is neither nothing, delete nor ATTRIBUTE=VALUE{hint}")
+        values[found.name] = _typed(value.strip(), found.type)
+    return Deprovisioning(action="set", values=values)
+
+
+def _typed(text: str, type: AttributeType) -> Any:
+    if type is AttributeType.BOOLEAN:
+        if text.casefold() not in ("true", "false", "1", "0"):
+            raise ConfigError(f"{text!r} is not true or false")
+        return text.casefold() in ("true", "1")
+    if type is AttributeType.INTEGER:
+        try:
+            return int(text)
+        except ValueError as exc:
+            raise ConfigError(f"{text!r} is not a whole number") from exc
+    return text

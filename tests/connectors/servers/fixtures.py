@@ -1,0 +1,43 @@
+"""Fixtures: one server of each kind for each test process, started on first use, removed at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import pytest
+
+from connectors.servers import mariadb as mariadb_programs
+from connectors.servers import postgresql as postgresql_programs
+from connectors.servers.mariadb import MariadbServer
+from connectors.servers.postgresql import PostgresServer
+from connectors.servers.process import Server
+from connectors.servers.requirement import missing
+
+S = TypeVar("S", bound=Server)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    programs = postgresql_programs.find_programs()
+    if programs is None:
+        missing("PostgreSQL (initdb, postgres)")
+    server = PostgresServer(programs)
+    yield from _running(server)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    programs = mariadb_programs.find_programs()
+    if programs is None:
+        missing("MariaDB (mariadbd, mariadb-install-db)")
+    server = MariadbServer(programs)
+    yield from _running(server)
+
+
+def _running(server: S) -> Iterator[S]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
