@@ -34,8 +34,9 @@ bench: ## Measure speed as ratios; writes docs/benchmarks.md
 	@tools/servers.sh
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: ## Run every command of the documentation and check its links
+docs: ## Write the command line reference, run every command of the documentation, check its links
 	@tools/bootstrap.sh dev
+	@$(BIN)/python tools/cli_reference.py
 	@$(BIN)/pytest tests/docs $(ARGS)
 
 lock: ## Write the lock files anew

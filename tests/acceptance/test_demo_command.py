@@ -34,9 +34,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
         log = tmp_path / "demo.log"
         process = start("demo", "--port", "0", *arguments, folder=tmp_path, log=log)
         started.append(process)
-        wait_for(
-            lambda: "four commands" in log.read_text() or process.poll() is not None, f"the demo serves ({log})"
-        )
+        wait_for(lambda: "four commands" in log.read_text() or process.poll() is not None, f"the demo serves ({log})")
         assert process.poll() is None, log.read_text()
         return process, log
 

@@ -13,6 +13,19 @@ _NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """`output` is what the page shows of it; empty: nothing is promised. `...` stands for anything."""
+
+    text: str
+    output: str
+
+    def promises(self, found: str) -> bool:
+        """Tell whether the output found is what the page shows."""
+        pattern = ".*".join(re.escape(part) for part in self.output.split("..."))
+        return not self.output or re.fullmatch(pattern, found.strip(), re.DOTALL) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A fenced block. `tag` is the language, `role` what follows it (`serve`), `reason` why it is not run."""
 
@@ -22,15 +35,19 @@ class Block:
     text: str
     reason: str
 
-    def commands(self) -> list[str]:
-        """Return the commands of a console block: `$ ` begins one, `> ` goes on with it."""
-        commands: list[str] = []
+    def commands(self) -> list[Command]:
+        """Return the commands of a console block: `$ ` begins one, `> ` goes on with it, other lines are its output."""
+        texts: list[tuple[list[str], list[str]]] = []
         for line in self.text.splitlines():
             if line.startswith("$ "):
-                commands.append(line[2:])
-            elif line.startswith("> ") and commands:
-                commands[-1] += "\n" + line[2:]
-        return commands
+                texts.append(([line[2:]], []))
+            elif not texts:
+                raise AssertionError(f"line {self.line}: a console block begins with a command")
+            elif line.startswith(">") and not texts[-1][1]:
+                texts[-1][0].append(line[2:])
+            else:
+                texts[-1][1].append(line)
+        return [Command("\n".join(text), "\n".join(output).strip()) for text, output in texts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ stop_server() {
   server=
 }
 trap stop_server EXIT
+isthmus() {
+  # Readers are not root; where tests are, serving has to be allowed.
+  if [ "$(id -u)" = 0 ] && [ "${*: -1}" = serve ]; then set -- "$@" --allow-root; fi
+  command isthmus "$@"
+}
 wait_until_ready() {
   for _ in $(seq 300); do
     if curl --silent --fail http://127.0.0.1:8587/readyz >/dev/null; then return 0; fi
@@ -42,19 +47,36 @@ wait_until_ready() {
 """
 
 
-def script(page: Page) -> str:
-    """Return one script for the page: what one block changes (folder, variables, files), the next one sees."""
+def script(page: Page, outputs: Path) -> str:
+    """Return one script for the page: what one block changes (folder, variables, files), the next one sees.
+
+    What command N prints goes to the file `N` in `outputs`.
+    """
     lines = [_PROLOGUE]
+    number = 0
     for block in page.blocks():
         if block.tag != "console":
             continue
         for command in block.commands():
-            lines.append(f"echo {shlex.quote(f'=== {page.name}:{block.line}: {command}')} >&2")
+            lines.append(f"echo {shlex.quote(f'=== {page.name}:{block.line}: {command.text}')} >&2")
             if block.role == "serve":
-                lines.append(f"stop_server; {{ {command}; }} >serve.log 2>&1 & server=$!; wait_until_ready")
+                lines.append(f"stop_server; {{ {command.text}; }} >serve.log 2>&1 & server=$!; wait_until_ready")
             else:
-                lines.append(command)
+                lines.append(f"{{ {command.text}\n}} >{shlex.quote(str(outputs / str(number)))}")
+            number += 1
     return "\n".join(lines) + "\n"
+
+
+def broken_promises(page: Page, outputs: Path) -> list[str]:
+    """Return what a page shows as output and did not come."""
+    commands = [command for block in page.blocks() if block.tag == "console" for command in block.commands()]
+    broken = []
+    for number, command in enumerate(commands):
+        if command.output:
+            found = (outputs / str(number)).read_text()
+            if not command.promises(found):
+                broken.append(f"$ {command.text}\nshown: {command.output}\nfound: {found}")
+    return broken
 
 
 def missing() -> str:
@@ -91,12 +113,11 @@ def test_commands_of_the_page_work(page: Page, tmp_path: Path) -> None:
         if os.environ.get("ISTHMUS_REQUIRE") == "all":
             pytest.fail(reason)
         pytest.skip(reason)
-    home = tmp_path / "home"
-    folder = tmp_path / "folder"
-    home.mkdir()
-    folder.mkdir()
+    home, folder, outputs = tmp_path / "home", tmp_path / "folder", tmp_path / "outputs"
+    for each in (home, folder, outputs):
+        each.mkdir()
     ran = subprocess.run(
-        ["bash", "-c", script(page)],
+        ["bash", "-c", script(page, outputs)],
         cwd=folder,
         env=environment(home),
         stdin=subprocess.DEVNULL,
@@ -104,13 +125,28 @@ def test_commands_of_the_page_work(page: Page, tmp_path: Path) -> None:
         text=True,
         timeout=100,
     )
-    assert ran.returncode == 0, f"{ran.stdout[-4000:]}\n{ran.stderr[-4000:]}"
+    printed = "\n".join(
+        path.read_text()[-2000:] for path in sorted(outputs.iterdir(), key=lambda path: int(path.name))[-2:]
+    )
+    assert ran.returncode == 0, f"{ran.stderr[-4000:]}\n{printed}"
+    assert broken_promises(page, outputs) == []
 
 
 def test_a_failing_command_fails_the_page(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text("# Page\n\n```console\n$ true\n$ false\n$ touch reached\n```\n")
-    ran = subprocess.run(["bash", "-c", script(Page(path))], cwd=tmp_path, capture_output=True, text=True, timeout=10)
+    ran = subprocess.run(
+        ["bash", "-c", script(Page(path), tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=10
+    )
     assert ran.returncode != 0
     assert "false" in ran.stderr
     assert not (tmp_path / "reached").exists()
+
+
+def test_output_that_is_shown_must_come(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("# Page\n\n```console\n$ echo one two three\none...three\n$ echo four\nfive\n```\n")
+    page = Page(path)
+    subprocess.run(["bash", "-c", script(page, tmp_path)], cwd=tmp_path, check=True, capture_output=True, timeout=10)
+    assert len(broken_promises(page, tmp_path)) == 1
+    assert "five" in broken_promises(page, tmp_path)[0]

@@ -1,1 +1,1 @@
-"""The command `isthmus`: one file for each group of commands; every command calls the functions that the server calls."""
+"""The command `isthmus`: one file for each group of commands; a command calls what the server calls."""

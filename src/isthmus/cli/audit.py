@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -35,7 +35,7 @@ def audit(
         isthmus audit --connector hr --outcome failed --since 2h
     """
     with session(context).host() as host:
-        query = {
+        query: dict[str, Any] = {
             "connector": None if connector is None else existing(host.configuration, connector),
             "outcome": outcome,
             "operation": operation,

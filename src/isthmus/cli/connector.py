@@ -34,11 +34,10 @@ def add(
     disable: Annotated[
         str | None, typer.Option(help="What active=false does: nothing, delete, or ATTRIBUTE=VALUE.")
     ] = None,
-    delete: Annotated[
-        str | None, typer.Option(help="What DELETE does: nothing, delete, or ATTRIBUTE=VALUE.")
-    ] = None,
+    delete: Annotated[str | None, typer.Option(help="What DELETE does: nothing, delete, or ATTRIBUTE=VALUE.")] = None,
     ask_password: Annotated[
-        bool, typer.Option("--password", help="Ask for a password (or read it from standard input) and keep it encrypted.")
+        bool,
+        typer.Option("--password", help="Ask for a password (or read it from standard input) and keep it encrypted."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -48,9 +47,9 @@ def add(
 
     Examples:
 
-        isthmus connector add hr --url sqlite:////var/lib/hr/hr.db --table Employees --disable Disabled=true --delete delete
+        isthmus connector add hr --url sqlite:////srv/hr.db --table Employees --disable Disabled=true --delete delete
 
-        isthmus connector add hr --url postgresql://isthmus@db/hr --table employees --password --disable nothing --delete delete
+        isthmus connector add hr --url postgresql://me@db/hr --table people --password --disable nothing --delete delete
     """
     from isthmus.config.editing import add_connector
     from isthmus.config.secrets import Secrets
@@ -117,7 +116,9 @@ def list_connectors(context: typer.Context, json: Json = False) -> None:
         rows = []
         for name in sorted(host.names()):
             target = host.target(name)
-            objects = sum(host.store.space.count(space) for space in host.store.space.all() if space.connector == target.key)
+            objects = sum(
+                host.store.space.count(space) for space in host.store.space.all() if space.connector == target.key
+            )
             state = "paused" if target.document.paused else target.attention or "ready"
             rows.append({"name": name, "type": target.document.type, "objects": objects, "state": state})
     if json:
@@ -142,7 +143,11 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     written = existing(configuration, name)
     document = configuration.connectors[written.casefold()]
     url = configuration.host.public_url or f"https://{configuration.host.scim.listen}"
-    values: dict[str, Any] = {"name": written, "endpoint": f"{url}/ecma2host_{written}/scim", **msgspec.to_builtins(document)}
+    values: dict[str, Any] = {
+        "name": written,
+        "endpoint": f"{url}/ecma2host_{written}/scim",
+        **msgspec.to_builtins(document),
+    }
     if json:
         write_json(values)
     else:
@@ -161,7 +166,7 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
 
 
 @app.command("test")
-def test(context: typer.Context, name: Name, json: Json = False) -> None:
+def examine_target(context: typer.Context, name: Name, json: Json = False) -> None:
     """Ask the target: can it be reached and read, does its schema fit, can every write be repaired?
 
     Only reads. Exit code 1 if something hinders provisioning.
@@ -210,7 +215,9 @@ def schema(
         write_json(msgspec.to_builtins(found))
         return
     for object_type in found.object_types.values():
-        typer.echo(f"{object_type.name}: anchor {', '.join(object_type.anchor)}; {', '.join(sorted(object_type.operations))}")
+        typer.echo(
+            f"{object_type.name}: anchor {', '.join(object_type.anchor)}; {', '.join(sorted(object_type.operations))}"
+        )
         rows = []
         for attribute in object_type.attributes:
             marks = [
@@ -219,7 +226,15 @@ def schema(
                 if getattr(attribute, mark)
             ]
             published = attribute.name in selected.get(object_type.name, ())
-            rows.append((attribute.name, attribute.type, attribute.native_type, " ".join(marks), "published" if published else ""))
+            rows.append(
+                (
+                    attribute.name,
+                    attribute.type,
+                    attribute.native_type,
+                    " ".join(marks),
+                    "published" if published else "",
+                )
+            )
         table(("  attribute", "type", "in the target", "", ""), rows, empty="no attributes")
 
 

@@ -9,7 +9,7 @@ from isthmus.cli.session import Json, session
 
 
 def doctor(context: typer.Context, json: Json = False) -> None:
-    """Look at everything that hinders provisioning: listeners, certificate, tokens, targets, columns, store, disk, clock.
+    """Look for what hinders provisioning: listeners, certificate, tokens, targets, columns, store, disk, clock.
 
     Only reads. Exit code 1 if something must be mended; every line says how.
 

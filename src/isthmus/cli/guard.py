@@ -59,7 +59,7 @@ def release(
     hold_id: Annotated[str, typer.Argument(help="Id of the hold.")],
     hours: Annotated[float, typer.Option(help="How long the guard lets this kind of change through.", min=0.01)] = 1.0,
 ) -> None:
-    """Let through what is held back. A held import is run anew; an identity provider sends its requests again by itself.
+    """Let through what is held back. A held import is run anew; an identity provider sends its requests again.
 
     Example: isthmus guard release 77ab... --hours 2
     """

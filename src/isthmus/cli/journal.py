@@ -16,7 +16,9 @@ app = typer.Typer(help="Writes under way, and those whose outcome is not known."
 
 @app.command("list")
 def list_entries(
-    context: typer.Context, name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None, json: Json = False
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None,
+    json: Json = False,
 ) -> None:
     """List open entries and those in doubt.
 

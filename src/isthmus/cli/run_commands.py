@@ -42,7 +42,9 @@ def start(
         write_json([describe(run) for run in ended])
     else:
         for run in ended:
-            typer.echo(f"{run.state}: {run.objects} objects, {run.changed} changed, {run.removed} removed {run.message}")
+            typer.echo(
+                f"{run.state}: {run.objects} objects, {run.changed} changed, {run.removed} removed {run.message}"
+            )
     if any(run.state != "done" for run in ended):
         raise typer.Exit(1)
 
@@ -53,7 +55,7 @@ def follow(host: Host, run: Run, *, quiet: bool) -> Run:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from isthmus.engine.scheduling import execute_next
-    from isthmus.web.supervisor import is_serving
+    from isthmus.web.claim import claimant
 
     columns = (
         TextColumn("{task.description}"),
@@ -76,7 +78,7 @@ def follow(host: Host, run: Run, *, quiet: bool) -> Run:
                 return now
             began = now.started or time.time()
             show(now.objects, now.expected, now.objects / max(time.time() - began, 0.001))
-            if now.state == "queued" and not is_serving(host.configuration):
+            if now.state == "queued" and claimant(host.configuration.state_dir) is None:
                 execute_next(host, lambda progress: show(progress.objects, progress.expected, progress.rate))
             else:
                 time.sleep(POLL_SECONDS)
@@ -136,7 +138,7 @@ def cancel(context: typer.Context, run_id: Annotated[str, typer.Argument(help="I
 
 @app.command("release")
 def release(context: typer.Context, run_id: Annotated[str, typer.Argument(help="Id of the held run.")]) -> None:
-    """Let a run through that the guard holds: the target is read anew and what is missing is removed.
+    """Let a run through that the guard holds: it reads the target anew and removes what is missing.
 
     Example: isthmus run release 8c1f0d7e
     """
@@ -144,7 +146,7 @@ def release(context: typer.Context, run_id: Annotated[str, typer.Argument(help="
 
     with session(context).host() as host:
         run = run_release(host, run_id, actor=operator())
-    typer.echo(f"released; run {run.id} takes its place")
+    typer.echo(f"released; run {run.id} is queued again")
 
 
 def describe(run: Run) -> dict[str, Any]:

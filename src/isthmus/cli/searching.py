@@ -48,9 +48,7 @@ def search(
         rt = types.get(endpoint.casefold())
         if rt is None:
             raise NotFound(f"{connector} has no {endpoint}; it has {', '.join(one.endpoint for one in types.values())}")
-        answer = orjson.loads(
-            found.list(rt, filter=filter, start=start, count=count, projection=None, caller=caller)
-        )
+        answer = orjson.loads(found.list(rt, filter=filter, start=start, count=count, projection=None, caller=caller))
     if json:
         write_json(answer)
         return

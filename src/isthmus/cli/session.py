@@ -14,8 +14,20 @@ if TYPE_CHECKING:  # loading these takes longer than showing help does
     from isthmus.config.documents import Configuration
     from isthmus.engine.host import Host
 
+
+def complete(incomplete: str) -> list[str]:
+    """Return the connector names that begin so, for shell completion; nothing where there is no configuration."""
+    from isthmus.config.errors import ConfigError
+
+    try:
+        names = Session(None).configuration().names.values()
+    except ConfigError:
+        return []
+    return sorted(name for name in names if name.casefold().startswith(incomplete.casefold()))
+
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
-Name = Annotated[str, typer.Argument(help="The connector.", autocompletion=lambda incomplete: complete(incomplete))]
+Name = Annotated[str, typer.Argument(help="The connector.", autocompletion=complete)]
 
 
 class Session:
@@ -72,14 +84,3 @@ def existing(configuration: Configuration, name: str) -> str:
 
     connector_path(configuration, name)
     return configuration.names[name.casefold()]
-
-
-def complete(incomplete: str) -> list[str]:
-    """Return the connector names that begin so, for shell completion; nothing where there is no configuration."""
-    from isthmus.config.errors import ConfigError
-
-    try:
-        names = Session(None).configuration().names.values()
-    except ConfigError:
-        return []
-    return sorted(name for name in names if name.casefold().startswith(incomplete.casefold()))

@@ -73,7 +73,9 @@ def create(
 
 @app.command("list")
 def list_tokens(
-    context: typer.Context, name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None, json: Json = False
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None,
+    json: Json = False,
 ) -> None:
     """List tokens, without their text.
 

@@ -102,7 +102,7 @@ def set_values(path: Path, values: Mapping[str | KeyPath, Any], *, host: HostDoc
             _assign(edited, where, None if content is None else _item(content), path)
         text = tomlkit.dumps(edited)
         faithful = bool(tomllib.loads(text) == expected)
-    except (tomlkit.exceptions.TOMLKitError, tomllib.TOMLDecodeError, RecursionError):
+    except (tomlkit.exceptions.TOMLKitError, ValueError, RecursionError):
         faithful = False
     if not faithful:
         keys = ", ".join(key if isinstance(key, str) else dotted(key) for key in values)
@@ -127,7 +127,7 @@ def parse_key(text: str) -> KeyPath:
     at = 0
     while at < len(text):
         match = _KEY_PART.match(text, at)
-        if match is None:
+        if match is None or (at == 0 and text.startswith(".")):
             break
         bare, quoted, index = match.groups()
         try:
@@ -147,7 +147,7 @@ def _assign(document: Any, path: KeyPath, value: Any, file: Path) -> None:
         if isinstance(part, str) and isinstance(table, dict) and part not in table:
             if value is None:
                 return
-            table[part] = tomlkit.table() if isinstance(table, tomlkit.items.Item | tomlkit.TOMLDocument) else {}
+            table[part] = _new_table(table)
         table = _child(table, part, file, path[:depth])
     last = path[-1]
     if isinstance(last, int) or not isinstance(table, dict):
@@ -160,6 +160,12 @@ def _assign(document: Any, path: KeyPath, value: Any, file: Path) -> None:
         table.pop(last, None)
     else:
         table[last] = value
+
+
+def _new_table(within: Any) -> Any:
+    if isinstance(within, tomlkit.items.InlineTable):
+        return tomlkit.inline_table()
+    return tomlkit.table() if isinstance(within, tomlkit.items.Item | tomlkit.TOMLDocument) else {}
 
 
 def _child(table: Any, part: Any, file: Path, path: KeyPath) -> Any:

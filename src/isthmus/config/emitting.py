@@ -21,11 +21,16 @@ def plain(value: Any) -> Any:
         ConfigError: something in it cannot be written in TOML, or must not be: a secret.
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items() if item is not None}
+        return {plain(str(key)): plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if isinstance(value, enum.Enum):
         return plain(value.value)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigError("a text that is not Unicode cannot be written to a configuration file") from None
     if isinstance(value, str | bool | int | float | dt.datetime | dt.date | dt.time):
         return value
     raise ConfigError(f"a value of the type {type(value).__name__} cannot be written to a configuration file")
@@ -62,7 +67,7 @@ def _stands_alone(path: tuple[str, ...], key: str, value: Any) -> bool:
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _text(key)
+    return key if _BARE.fullmatch(key) else quoted(key)
 
 
 def _value(value: Any, before: int) -> str:
@@ -79,15 +84,7 @@ def _inline(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_inline(element) for element in value) + "]"
     if isinstance(value, str):
-        return _text(value)
+        return quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, dt.datetime | dt.date | dt.time) else repr(value)
-
-
-def _text(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ConfigError("a text that is not Unicode cannot be written to a configuration file") from None
-    return quoted(text)

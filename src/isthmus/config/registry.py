@@ -69,7 +69,7 @@ def _load(point: EntryPoint) -> ConnectorType[Any]:
     try:
         loaded = point.load()
     except Exception as exc:  # a foreign package may fail in any way while it is imported
-        reason = f"{type(exc).__name__}: {exc}"
+        reason = " ".join(f"{type(exc).__name__}: {exc}".split())
         raise ConfigError(
             f'the connector type "{point.name}" of the package {package} cannot be loaded: {reason}; '
             f"install what it needs, or uninstall it"

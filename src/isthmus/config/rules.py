@@ -50,7 +50,7 @@ def _range_problems(document: Any, ranges: dict[str, tuple[float, float]]) -> It
             value = getattr(value, part)
         if not (math.isfinite(value) and least <= value <= greatest):
             fraction = " (a fraction: 0.2 is 20 %)" if key.endswith("_share") else ""
-            yield Problem(tuple(key.split(".")), f"must be between {least:,g} and {greatest:,g}{fraction}")
+            yield Problem(tuple(key.split(".")), f"must be between {least:,} and {greatest:,}{fraction}")
 
 
 def host_problems(document: HostDocument) -> Iterator[Problem]:
@@ -158,4 +158,6 @@ def connector_problems(document: ConnectorDocument, host: HostDocument) -> Itera
             f"must be less than scim.request_timeout ({limit:g} s), so that a hung target is answered with 503 in time"
         )
         yield Problem(("timeout",), text)
+    if document.publish_new:  # nothing acts on it so far; taking it in silence would promise what does not happen
+        yield Problem(("publish_new",), "cannot be true yet: name new attributes in resource_types[].attributes")
     yield from resource_type_problems(document.resource_types)

@@ -177,8 +177,8 @@ class Reader:
         greatest = declared.maximum if declared is not None else None
         if (least is not None and value < least) or (greatest is not None and value > greatest):
             if least is not None and greatest is not None:
-                self._wrong(path, f"must be between {least:,g} and {greatest:,g}")
-            self._wrong(path, f"must be at least {least:,g}" if least is not None else f"must be at most {greatest:,g}")
+                self._wrong(path, f"must be between {least:,} and {greatest:,}")
+            self._wrong(path, f"must be at least {least:,}" if least is not None else f"must be at most {greatest:,}")
         return value
 
 

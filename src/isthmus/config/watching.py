@@ -10,7 +10,6 @@ from pathlib import Path
 from isthmus.config.documents import Configuration, HostDocument
 from isthmus.config.errors import ConfigError
 from isthmus.config.loading import load_host
-from isthmus.config.tls import server_files
 
 
 def fingerprint(path: Path) -> str:
@@ -32,6 +31,8 @@ def fingerprint(path: Path) -> str:
 
 def tls_fingerprint(configuration: Configuration) -> str:
     """Return a text that changes whenever the certificate, key or client CA that the SCIM listener uses does."""
+    from isthmus.config.tls import server_files  # `serve` watches in a process that is to stay small
+
     seen = hashlib.sha256()
     try:
         files = server_files(configuration)

@@ -31,7 +31,7 @@ def own_database_commands() -> tuple[str, ...]:
     """Return the commands that the demo and the documentation show."""
     return (
         "isthmus init",
-        "isthmus connector add people --type sql",
+        "isthmus connector add people --url postgresql://USER@HOST/DATABASE --table TABLE --password",
         "isthmus doctor",
         "isthmus token create people",
     )

@@ -43,7 +43,7 @@ def run(
     `once` ends after the walk instead of serving on. `port` 0 takes free ports. `database` names a PostgreSQL, MySQL or
     MariaDB database in which the demo makes a table of its own, which it removes at the end.
     """
-    console = console or Console(highlight=False)
+    console = console or _console()
     where = (directory or Path("demo")).absolute()
     with ExitStack() as stack:
         try:
@@ -124,6 +124,13 @@ def _run(
     code = server.wait()
     console.print(f"The server ended by itself (exit {code}); its log: {server.log}", style="bold red")
     return 1
+
+
+def _console() -> Console:
+    """Return a console that is not wider than people read; output to a file is as wide as a terminal."""
+    console = Console(highlight=False)
+    console.width = min(console.width, 120) if console.is_terminal else 110
+    return console
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,9 @@ from rich.text import Text
 
 from isthmus.demo.steps import ECMA, Outcome, Row, Step
 
-_COLUMNS = ("ContosoLogin", "FirstName", "LastName", "Email", "AzureID", "textID", "Disabled")
+_COLUMNS = ("ContosoLogin", "FirstName", "LastName", "Email", "textID", "Disabled")
+_OTHER_COLUMNS_WIDTH = 66  # what is left of the terminal's width is for the address
+_GUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _INDENT = (0, 0, 0, 3)
 
 
@@ -24,11 +27,12 @@ def show_step(
     console.print()
     console.print(Text.assemble((f"{number}. {step.title}", "bold cyan"), (f"  {step.why}", "dim")))
     request = step.request
-    console.print(Padding(Text(f"{request.method} {base}{request.target(encoded=False)}", style="bold"), _INDENT))
+    target = _abbreviated(base + request.target(encoded=False))
+    console.print(Padding(Text(f"{request.method} {target}", style="bold"), _INDENT))
     if request.body is not None:
         console.print(Padding(Text(_short(request.body), style="magenta"), _INDENT))
     console.print(Padding(_answer_line(outcome), _INDENT))
-    console.print(Padding(_rows(outcome.before, outcome.after), _INDENT))
+    console.print(Padding(_rows(outcome.before, outcome.after, console.width), _INDENT))
     if not problems:
         console.print(Padding(Text(f"✓ {step.result}", style="green"), _INDENT))
     for problem in problems:
@@ -53,13 +57,14 @@ def _answer_line(outcome: Outcome) -> Text:
     return line
 
 
-def _rows(before: Row, after: Row) -> Table:
+def _rows(before: Row, after: Row, width: int) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("")
     for name in _COLUMNS:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=8 if name == "AzureID" else 30)
-    table.add_row("before", *_cells(before, before), style="dim")
-    table.add_row("after", *_cells(after, before))
+        widest = max(8, width - _OTHER_COLUMNS_WIDTH) if name == "Email" else 15
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=widest)
+    table.add_row("row before", *_cells(before, before), style="dim")
+    table.add_row("row after", *_cells(after, before))
     return table
 
 
@@ -82,6 +87,11 @@ def _cell(value: Any) -> str:
 
 
 def _short(body: Mapping[str, Any]) -> str:
-    """Return the body as JSON with the long URN abbreviated; `schemas` and `meta` say nothing new."""
+    """Return the body as JSON; `schemas` and `meta` say nothing new."""
     told = {name: value for name, value in body.items() if name not in ("schemas", "meta")}
-    return json.dumps(told, ensure_ascii=False).replace(ECMA, "urn:…:ECMA2Host:2.0:User")
+    return _abbreviated(json.dumps(told, ensure_ascii=False))
+
+
+def _abbreviated(text: str) -> str:
+    """Return the text with the long URN and GUIDs cut; what is sent is whole."""
+    return _GUID.sub(r"\1…", text.replace(ECMA, "urn:…:ECMA2Host:2.0:User"))

@@ -75,10 +75,14 @@ def connector_edge(connector: str, operation: str) -> Iterator[None]:
         raise
     except Exception as exc:
         log.error(  # noqa: TRY400 - the message of a foreign exception may hold values
-            "bug_in_connector", connector=connector, operation=operation, error=type(exc).__name__, where=_innermost(exc)
+            "bug_in_connector",
+            connector=connector,
+            operation=operation,
+            error=type(exc).__name__,
+            where=_innermost(exc),
         )
         raise ConnectorError(
-            f"bug in connector {connector!r}: {operation} raised {type(exc).__name__}; see the log, and report it to the connector's author",
+            f"bug in connector {connector!r}: {operation} raised {type(exc).__name__}; see the log and tell its author",
             outcome_unknown=True,
         ) from exc
 

@@ -27,7 +27,9 @@ def write_of(rt: ResourceType, obj: ConnectorObject, *, wire: int | None = None)
     )
 
 
-def apply_live(target: Target, rt: ResourceType, space: Space, objects: Sequence[ConnectorObject], *, noted: int) -> None:
+def apply_live(
+    target: Target, rt: ResourceType, space: Space, objects: Sequence[ConnectorObject], *, noted: int
+) -> None:
     """Record objects just read from the target, unless the space learnt something newer since `noted`."""
     if objects:
         target.store.space.apply(space, [write_of(rt, obj) for obj in objects], noted=noted, now=now_text())
@@ -46,7 +48,7 @@ def identity_of(obj: StoredObject) -> Identity:
 
 
 def completed(rt: ResourceType, obj: ConnectorObject, before: Attributes | None) -> ConnectorObject:
-    """Return the object with every attribute it does not carry taken from `before`; names that are not published are left out."""
+    """Return the object as the space keeps it: what it does not carry is taken from `before`, unpublished names go."""
     merged = dict(before or {})
     merged.update(obj.attributes)
     wanted = {name: merged[name] for name in rt.read_attributes if name in merged}

@@ -50,7 +50,7 @@ class Creator:
         target.require_writable()
         require(rt, Operation.CREATE)
         plan = rt.plan_create(body)
-        attributes = {**plan.attributes, **resolve_references(target, rt, plan.references)}
+        attributes = {**plan.attributes, **resolve_references(target, plan.references)}
         identified = identifiers(rt, attributes)
         space = target.space(rt)
         trail = Trail(target.name, rt, "create", caller, notes=list(plan.warnings))
@@ -60,10 +60,8 @@ class Creator:
             if (existing := self._existing(rt, space, identified, caller)) is not None:
                 return self._meet(rt, existing, plan, attributes, trail, caller)
             entry = self._open(rt, space, plan, attributes, identified, caller)
-            # Under the locks nobody else can create these values any more: look once more.
-            if any(in_space(target.store, space, identifier) for identifier in identified):
-                self._sender.refuse(entry, ScimError(409, "created by another request meanwhile"), trail)
-                continue
+            if entry is None:
+                continue  # created by another request meanwhile
             return self._create(rt, entry, plan, attributes, identified, trail, caller)
 
     def _open(
@@ -74,7 +72,7 @@ class Creator:
         attributes: dict[str, tuple[Value, ...]],
         identified: list[Identifier],
         caller: Caller,
-    ) -> Entry:
+    ) -> Entry | None:
         reached("before-open")
         entry = self._entries.open(
             space,
@@ -89,6 +87,7 @@ class Creator:
                 new_dn=plan.dn,
             ),
             locks=locks_for([], identified),
+            absent=[(one.attributes[0], one.keys[0]) for one in identified if len(one.attributes) == 1],
             caller=caller,
         )
         reached("after-open")
@@ -135,7 +134,6 @@ class Creator:
             status=201,
             state=State.PASSWORD_MISSING if second_call else State.LIVE,
             external_id=plan.external_id,
-            guard=("create", ""),
         )
         stored = target.store.space.by_id(target.space(rt), applied.id, hidden=True)
         if stored is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isthmus.engine.answers import unavailable
 from isthmus.engine.applying import identity_of
 from isthmus.engine.auditing import Trail
 from isthmus.engine.caller import Caller
@@ -10,13 +11,12 @@ from isthmus.engine.faults import reached
 from isthmus.engine.guard import check_provider
 from isthmus.engine.identifying import identifiers, locks_for
 from isthmus.engine.reading import Reader, etag, not_found
-from isthmus.engine.answers import unavailable
 from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
 from isthmus.engine.updating import ATTEMPTS, Updater
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
-from isthmus.scim.etag import matches
+from isthmus.scim.etag import parse_entity_tags
 from isthmus.spi import AttributeChange, Call, Connector, Operation, SupportsDelete
 from isthmus.store.records import State, StoredObject
 
@@ -31,7 +31,9 @@ class Deleter:
         self._sender = sender
         self._updater = updater
 
-    def delete(self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller, action: str | None = None) -> None:
+    def delete(
+        self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller, action: str | None = None
+    ) -> None:
         """Deprovision the object; afterwards SCIM answers 404 for it.
 
         `action` overrides the delete flow (a disable flow that deletes).
@@ -42,8 +44,8 @@ class Deleter:
             if rt.definition.delete is None:
                 raise ScimError(
                     400,
-                    f"connector {target.name!r} does not say what DELETE means for {rt.name}: set 'delete' of this resource "
-                    "type to nothing, set or delete",
+                    f"connector {target.name!r} does not say what DELETE means for {rt.name}: set 'delete' of this "
+                    "resource type to nothing, set or delete",
                 )
             action = rt.definition.delete.action
         for _ in range(ATTEMPTS):
@@ -54,11 +56,16 @@ class Deleter:
                     if refreshed is None or refreshed.state is not State.LIVE:
                         raise not_found(rt, id)
                     stored = refreshed
-                if not matches(if_match, etag(stored)):
+                if not parse_entity_tags(if_match).match(etag(stored)):
                     raise ScimError(412, f"the version is now {etag(stored)}; read the resource again")
             check_provider(target.store, target.document.guard, target.space(rt), "delete")
             trail = Trail(
-                target.name, rt, "delete", caller, object_id=stored.id, name=rt.display_name(rt.decode(stored.attributes))
+                target.name,
+                rt,
+                "delete",
+                caller,
+                object_id=stored.id,
+                name=rt.display_name(rt.decode(stored.attributes)),
             )
             if action == "delete":
                 if self._delete(rt, stored, trail, caller):
@@ -99,6 +106,7 @@ class Deleter:
             locks=locks_for([stored.anchor], identifiers(rt, rt.decode(stored.attributes))),
             caller=caller,
         )
+        assert entry is not None, "nothing was to be absent"
         reached("after-open")
         now = target.store.space.by_id(space, stored.id)
         if now is None or now.number != stored.number:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from isthmus.config.documents import Configuration
@@ -63,7 +64,9 @@ def examine(host: Host, name: str) -> list[Finding]:
         found += _resource_type(target, rt)
     entries = host.store.journal.unfinished(target.key)
     if entries:
-        found.append(Finding("journal", "warning", f"{len(entries)} writes are not settled; see 'isthmus journal list'"))
+        found.append(
+            Finding("journal", "warning", f"{len(entries)} writes are not settled; see 'isthmus journal list'")
+        )
     for hold in host.store.guard.holds(target.key, active=True):
         found.append(Finding("guard", "warning", f"{hold.message}; 'isthmus guard release {hold.id}' lets it through"))
     return found
@@ -106,7 +109,9 @@ def _resource_type(target: Target, rt: ResourceType) -> Iterator[Finding]:
     unmapped = [
         a.name
         for a in object_type.attributes
-        if a.required and a.name in definition.attributes and a.name not in {f.attribute for f in definition.flows.values()}
+        if a.required
+        and a.name in definition.attributes
+        and a.name not in {f.attribute for f in definition.flows.values()}
     ]
     if unmapped:
         yield Finding(
@@ -130,7 +135,9 @@ def _repairable(target: Target, rt: ResourceType, endpoint: str) -> Finding:
     object_type = rt.object_type
     if Operation.LOOKUP not in object_type.operations:
         return Finding(
-            endpoint, "warning", "the target cannot be asked for single objects: a lost answer leaves the write in doubt"
+            endpoint,
+            "warning",
+            "the target cannot be asked for single objects: a lost answer leaves the write in doubt",
         )
     anchors = [object_type.attribute(name) for name in object_type.anchor]
     made_by_target = any(anchor is not None and (anchor.generated or anchor.readonly) for anchor in anchors)
@@ -142,8 +149,8 @@ def _repairable(target: Target, rt: ResourceType, endpoint: str) -> Finding:
             return Finding(
                 endpoint,
                 "warning",
-                "the target makes the anchor and no unique matching attribute identifies a row: a create whose answer is lost "
-                "is looked for by matching values; set a correlation_attribute to be certain",
+                "the target makes the anchor and no unique matching attribute identifies a row: a create whose answer is "
+                "lost is looked for by matching values; a correlation_attribute makes it certain",
             )
     if not isinstance(target.connector, SupportsSettling):
         return Finding(endpoint, "ok", f"lost answers are settled after {target.type.settle_seconds:g} s")
@@ -162,7 +169,9 @@ def _tokens(host: Host, name: str) -> Iterator[Finding]:
         return
     soon = [t for t in valid if t.expires is not None and t.expires - now < 14 * 86_400]
     if soon and len(soon) == len(valid):
-        yield Finding(f"{name}: token", "warning", f"every token expires within two weeks; 'isthmus token rotate {soon[0].id}'")
+        yield Finding(
+            f"{name}: token", "warning", f"every token expires within two weeks; 'isthmus token rotate {soon[0].id}'"
+        )
     else:
         yield Finding(f"{name}: token", "ok", f"{len(valid)} valid")
 
@@ -175,7 +184,7 @@ def _listeners(configuration: Configuration) -> Iterator[Finding]:
     for title, text in listeners:
         address = parse_listen(text)
         if address.path is not None:
-            state = address.path.exists()
+            state = Path(address.path).exists()
         else:
             try:
                 with socket.create_connection((address.host or "127.0.0.1", address.port or 0), PROBE_SECONDS):

@@ -11,14 +11,14 @@ from isthmus.config.documents import ConnectorDocument
 from isthmus.mapping.resource_type import ResourceType
 
 SIZE = 7
-"""Bytes of a wire digest: 56 bits fit a small Python integer, and a wrong match needs 1 in 10^10 even at a million objects."""
+"""Bytes of a wire digest: 56 bits make small integers; at a million objects one wrong match in 7 * 10^10 changes."""
 
 
 def digester(rt: ResourceType, document: ConnectorDocument) -> Callable[[bytes], int]:
     """Return the function from wire form to digest.
 
-    Keyed by what decoding depends on: settings, selected attributes, shape (which holds the code version). A change of any of
-    them makes every digest new, so that every object is decoded again.
+    Keyed by what decoding depends on: settings, selected attributes, shape (which holds the code version). A change of
+    any of them makes every digest new, so that every object is decoded again.
     """
     text = msgspec.json.encode([document.settings, rt.read_attributes, rt.shape], order="sorted")
     key = hashlib.blake2b(text, digest_size=32).digest()
@@ -33,7 +33,7 @@ def digester(rt: ResourceType, document: ConnectorDocument) -> Callable[[bytes],
 class Sightings:
     """Which objects of a space a full import has seen.
 
-    An unchanged object is known by its digest alone and never looked up. Memory: about 70 bytes for each object of the space.
+    An unchanged object is known by its digest alone and never looked up. Memory: about 70 bytes for each object.
     """
 
     def __init__(self, batches: Iterable[Sequence[tuple[int, int | None]]]) -> None:

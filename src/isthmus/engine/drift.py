@@ -9,7 +9,7 @@ from isthmus.spi import Schema
 
 
 def drift(before: Schema | None, now: Schema, definitions: Sequence[ResourceTypeDefinition]) -> list[str]:
-    """Return what an operator must look at, empty if nothing that is used has vanished or changed its type or anchor."""
+    """Return what an operator must look at; empty if nothing that is used has vanished or changed type or anchor."""
     problems: list[str] = []
     for definition in definitions:
         new_type = now.object_types.get(definition.object_type)
@@ -30,7 +30,8 @@ def drift(before: Schema | None, now: Schema, definitions: Sequence[ResourceType
                 continue
             if new is None:
                 problems.append(
-                    f"attribute {name!r} of {definition.object_type!r} has vanished from the target; restore it or take it off the selection"
+                    f"attribute {name!r} of {definition.object_type!r} has vanished; "
+                    "restore it in the target or take it off the selection"
                 )
             elif (old.type, old.multivalued) != (new.type, new.multivalued):
                 problems.append(

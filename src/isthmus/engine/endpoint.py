@@ -61,7 +61,7 @@ class Endpoint:
         caller: Caller,
     ) -> bytes:
         """Return a ListResponse as JSON text (RFC 7644 3.4.2)."""
-        return self._reader.list(rt, filter=filter, start=start, count=count, projection=projection, caller=caller)
+        return self._reader.search(rt, filter=filter, start=start, count=count, projection=projection, caller=caller)
 
     def create(self, rt: ResourceType, body: dict[str, Any], *, caller: Caller) -> Resource:
         """Create a resource (RFC 7644 3.3)."""
@@ -96,9 +96,7 @@ class Endpoint:
             caller=caller,
         )
         if self._answers_without_body(rt):
-            return Resource(
-                body=b"", etag=resource.etag, id=resource.id, location=resource.location, with_body=False
-            )
+            return Resource(body=b"", etag=resource.etag, id=resource.id, location=resource.location, with_body=False)
         return resource
 
     def delete(self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller) -> None:
@@ -116,9 +114,7 @@ class Endpoint:
         if_match: str | None,
         caller: Caller,
     ) -> Resource:
-        stored = self._updater.update(
-            rt, id, plan, operation=operation, fresh=fresh, if_match=if_match, caller=caller
-        )
+        stored = self._updater.update(rt, id, plan, operation=operation, fresh=fresh, if_match=if_match, caller=caller)
         if stored is None:  # active = false, and the disable flow is to delete
             before = self._reader.resource(rt, self._reader.stored(rt, id), caller)
             self._deleter.delete(rt, id, if_match=if_match, caller=caller, action="delete")

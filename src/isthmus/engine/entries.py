@@ -47,8 +47,11 @@ class Entries:
         intent: Mapping[str, Any],
         locks: Sequence[str],
         caller: Caller,
-    ) -> Entry:
+        absent: Sequence[tuple[str, str]] = (),
+    ) -> Entry | None:
         """Return the open entry, once every lock is free; it is durable when this returns.
+
+        None: an object of the space has one of the keys in `absent`, which was looked at in the same transaction.
 
         Raises:
             ScimError: 503, the locks were not free before the deadline, or their holder is in doubt.
@@ -65,10 +68,13 @@ class Entries:
                 correlation=caller.correlation,
                 intent=intent,
                 locks=locks,
+                absent=absent,
             )
             if not isinstance(outcome, Blocked):
                 return outcome
             holder = outcome.entry
+            if holder is None:
+                return None
             if holder.state is EntryState.IN_DOUBT:
                 raise unavailable(
                     f"an earlier {holder.operation} of this object is in doubt; an operator settles it with "

@@ -59,7 +59,9 @@ def _comparison(bound: BoundComparison, rt: ResourceType) -> p.Predicate:
     if bound.operator == "eq" and bound.value == "" and bound.kind == "text":
         return p.Constant(False)  # an empty string is no value (RFC 7643 2.5); nobody is matched by it
     if bound.operator == "eq" and (bound.indexed or bound.attribute == p.Pseudo.EXTERNAL_ID):
-        value = str(bound.value) if bound.attribute == p.Pseudo.EXTERNAL_ID else rt.normalise(bound.attribute, bound.value)
+        value = (
+            str(bound.value) if bound.attribute == p.Pseudo.EXTERNAL_ID else rt.normalise(bound.attribute, bound.value)
+        )
         return p.KeyEquals(bound.attribute, value)
     return p.Test(bound.attribute, bound.operator, bound.value, bound.kind, bound.case_exact)
 

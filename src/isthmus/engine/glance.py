@@ -19,7 +19,7 @@ class Glance:
         self._read_at = float("-inf")
 
     def get(self) -> str:
-        """Return the value, an empty string if there is none. The same object is returned while the value is unchanged."""
+        """Return the value, or an empty string; the same object while the value is unchanged."""
         now = time.monotonic()
         if now - self._read_at >= FRESH_SECONDS:
             text = self._store.settings.get(self._name) or ""

@@ -30,7 +30,9 @@ def hold_removal(
     nothing_read = read == 0 and present > 0
     if missing <= limit and not nothing_read:
         return None
-    if store.guard.active_release(space.connector, space.object_type, "removal", time.time()) is not None:
+    release = store.guard.active_release(space.connector, space.object_type, "removal", time.time())
+    if release is not None:
+        store.guard.over(release.id)
         return None
     reason = "the target returned no object at all" if nothing_read else f"more than {limit} would be removed"
     hold = store.guard.hold(
@@ -42,7 +44,9 @@ def hold_removal(
         limit=limit,
         message=f"{missing} of {present} objects are missing in the target; {reason}",
     )
-    log.error("guard_holds_import", connector=space.connector, object_type=space.object_type, missing=missing, hold=hold.id)
+    log.error(
+        "guard_holds_import", connector=space.connector, object_type=space.object_type, missing=missing, hold=hold.id
+    )
     return hold
 
 

@@ -14,7 +14,7 @@ from isthmus.store.records import Space, StoredObject
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """Values of one or more attributes that no two objects of a type may share. `enforced`: the target sees to it itself."""
+    """Values of attributes that no two objects of a type may share. `enforced`: the target sees to it itself."""
 
     attributes: tuple[str, ...]
     values: tuple[Value, ...]
@@ -31,19 +31,20 @@ class Identifier:
 def identifying_attributes(rt: ResourceType) -> list[tuple[str, ...]]:
     """Return the attribute combinations that identify, the anchor first, without repetition."""
     combinations = [rt.object_type.anchor, *((name,) for name in rt.definition.matching)]
-    if (flow := rt.definition.flows.get("userName")) is not None:
-        combinations.append((flow.attribute,))
+    combinations += [
+        (flow.attribute,) for path, flow in rt.definition.flows.items() if path.lower().endswith("username")
+    ]
     return list(dict.fromkeys(combinations))
 
 
 def identifiers(rt: ResourceType, attributes: Attributes) -> list[Identifier]:
-    """Return what identifies an object with these attributes; combinations with a value missing or empty are left out."""
+    """Return what identifies an object with these attributes; combinations that lack a value are left out."""
     result = []
     for names in identifying_attributes(rt):
         values = tuple(attributes[name][0] for name in names if attributes.get(name))
         if len(values) != len(names) or any(value == "" or isinstance(value, Reference) for value in values):
             continue
-        keys = tuple(rt.normalise(name, rt.plain(value)) for name, value in zip(names, values, strict=True))
+        keys = tuple(rt.normalise(name, value) for name, value in zip(names, values, strict=True))
         definition = rt.object_type.attribute(names[0])
         enforced = len(names) == 1 and definition is not None and definition.unique
         result.append(Identifier(names, values, keys, names == rt.object_type.anchor, enforced))

@@ -159,7 +159,9 @@ class Import:
             changed = sightings[name].changed(wires)
             if changed:
                 objects = [page.objects[index] for index in changed]
-                self._apply(types[name], spaces[name], objects, [wires[index] for index in changed], sightings[name], noted)
+                self._apply(
+                    types[name], spaces[name], objects, [wires[index] for index in changed], sightings[name], noted
+                )
             return
         by_type: dict[str, tuple[list[ConnectorObject], list[int | None]]] = {}
         for index, obj in enumerate(page.objects):
@@ -192,7 +194,7 @@ class Import:
             took = time.monotonic() - began
             self._slice = max(20, min(2000, int(self._slice * min(2.0, max(0.5, SLICE_SECONDS / max(took, 1e-4))))))
             for one in applied:
-                if sightings is not None and one.row is not None:
+                if sightings is not None and one.row:
                     sightings.saw_row(one.row)
                 if one.outcome in ("added", "changed"):
                     self.progress.changed += 1
@@ -263,7 +265,13 @@ class Import:
             return
         present = store.space.count(space)
         hold = hold_removal(
-            store, self._target.document.guard, space, run=self._run.id, present=present, read=present, missing=len(rows)
+            store,
+            self._target.document.guard,
+            space,
+            run=self._run.id,
+            present=present,
+            read=present,
+            missing=len(rows),
         )
         if hold is not None:
             raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")

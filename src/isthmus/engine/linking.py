@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import orjson
 
 from isthmus.engine.target import Target
-from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import Reference, Value
 from isthmus.store.records import StoredObject
@@ -28,22 +27,19 @@ def reference_to(target: Target, attribute: str, id: str) -> Reference:
     raise ScimError(400, f"{attribute}: there is no resource with the id {shown!r}", scim_type="invalidValue")
 
 
-def resolve_references(
-    target: Target, rt: ResourceType, named: Iterable[tuple[str, str]]
-) -> dict[str, tuple[Value, ...]]:
+def resolve_references(target: Target, named: Iterable[tuple[str, str]]) -> dict[str, tuple[Value, ...]]:
     """Return target attributes for (attribute, id) pairs."""
     result: dict[str, list[Value]] = {}
-    for attribute, id in named:
-        reference = reference_to(target, attribute, id)
+    for attribute, wanted in named:
+        reference = reference_to(target, attribute, wanted)
         values = result.setdefault(attribute, [])
         if reference not in values:
             values.append(reference)
-    del rt
     return {attribute: tuple(values) for attribute, values in result.items()}
 
 
 def referenced_ids(target: Target, stored: StoredObject) -> dict[str, list[str]]:
-    """Return the SCIM ids an object refers to, by attribute; references to objects that are not published are left out."""
+    """Return the SCIM ids an object refers to, by attribute; what is not published is left out."""
     links = target.store.space.links([stored.row]).get(stored.row, [])
     if not links:
         return {}
@@ -62,5 +58,3 @@ def stored_references(target: Target, stored: StoredObject) -> dict[str, tuple[R
     for attribute, key in target.store.space.links([stored.row]).get(stored.row, []):
         result.setdefault(attribute, []).append(Reference(tuple(orjson.loads(key))))
     return {attribute: tuple(values) for attribute, values in result.items()}
-
-

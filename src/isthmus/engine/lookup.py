@@ -38,7 +38,11 @@ class LiveLookup:
             with self._target.using("find") as connector:
                 assert isinstance(connector, SupportsLookup)
                 found = connector.find(
-                    rt.definition.object_type, attribute, value, attributes=rt.read_attributes, call=self._target.call(caller)
+                    rt.definition.object_type,
+                    attribute,
+                    value,
+                    attributes=rt.read_attributes,
+                    call=self._target.call(caller),
                 )
             apply_live(self._target, rt, space, found, noted=noted)
             return found
@@ -51,7 +55,7 @@ class LiveLookup:
             raise answer_for(exc) from exc
 
     def refresh(self, rt: ResourceType, stored: StoredObject, caller: Caller) -> StoredObject | None:
-        """Read the object from the target, record what it is now, and return it from the space; None if the target has none.
+        """Read the object from the target, record what it is now, and return that; None if the target has none.
 
         An object the target no longer has is removed from the space.
         """

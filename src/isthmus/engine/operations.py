@@ -101,9 +101,7 @@ def guard_release(host: Host, hold_id: str, *, hours: float, actor: str) -> Hold
     host.store.guard.release(hold_id, time.time() + hours * 3600, actor)
     _audit_guard(host, hold, "release guard", actor)
     if hold.run is not None:
-        run = run_show(host, hold.run)
-        host.store.runs.finish(run.id, "cancelled", f"released by {actor}; a new run takes its place")
-        host.store.runs.request(run.connector, "full", run.scope, f"guard release by {actor}")
+        host.store.runs.release(hold.run)
     return guard_show(host, hold_id)
 
 
@@ -118,11 +116,11 @@ def guard_cancel(host: Host, hold_id: str, *, actor: str) -> Hold:
 
 
 def run_release(host: Host, run_id: str, *, actor: str, hours: float = 1.0) -> Run:
-    """Release the hold that keeps a run; return the run that takes its place."""
+    """Release the hold that keeps a run; the run reads the target anew."""
     for hold in host.store.guard.holds(None, active=True):
         if hold.run == run_id:
             guard_release(host, hold.id, hours=hours, actor=actor)
-            return run_list(host, hold.connector, 1)[0]
+            return run_show(host, run_id)
     raise NoSuch(f"the guard holds no run {run_id!r}; 'isthmus guard show' lists what it holds")
 
 

@@ -53,8 +53,15 @@ class Reader:
             found = refreshed
         return self.resource(rt, found, caller, projection)
 
-    def list(
-        self, rt: ResourceType, *, filter: str | None, start: int, count: int | None, projection: Projection | None, caller: Caller
+    def search(
+        self,
+        rt: ResourceType,
+        *,
+        filter: str | None,
+        start: int,
+        count: int | None,
+        projection: Projection | None,
+        caller: Caller,
     ) -> bytes:
         """Return a ListResponse. An equality that nobody in the space matches is put to the target first."""
         target = self._target
@@ -68,7 +75,9 @@ class Reader:
             bound = rt.bind(parse_filter(filter))
             if self.live.possible(rt):
                 for index, lookup in enumerate(lookups(bound, rt)):
-                    if index < MAX_LOOKUPS and not target.store.space.by_key(space, lookup.attribute, lookup.key, hidden=True, limit=1):
+                    if index < MAX_LOOKUPS and not target.store.space.by_key(
+                        space, lookup.attribute, lookup.key, hidden=True, limit=1
+                    ):
                         self._ask(rt, lookup.attribute, lookup.value, caller)
             condition = predicate_of(bound, rt, self.key_of)
         try:
@@ -86,7 +95,7 @@ class Reader:
                 "itemsPerPage": len(resources),
             }
         )
-        return b"%s,\"Resources\":[%s]}" % (head[:-1], b",".join(resources))
+        return b'%s,"Resources":[%s]}' % (head[:-1], b",".join(resources))
 
     def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
         try:
@@ -101,12 +110,18 @@ class Reader:
         for rt in target.resource_types().values():
             found = target.store.space.by_id(target.space(rt), id)
             if found is not None:
-                return anchor_text([found.dn]) if rt.object_type.dn is not None and found.dn is not None else anchor_text(found.anchor)
+                return (
+                    anchor_text([found.dn])
+                    if rt.object_type.dn is not None and found.dn is not None
+                    else anchor_text(found.anchor)
+                )
         return None
 
     # -- making answers
 
-    def resource(self, rt: ResourceType, obj: StoredObject, caller: Caller, projection: Projection | None = None) -> Resource:
+    def resource(
+        self, rt: ResourceType, obj: StoredObject, caller: Caller, projection: Projection | None = None
+    ) -> Resource:
         """Return the resource as it is sent."""
         body = self.resources(rt, [obj], caller, projection)[0]
         return Resource(body=body, etag=etag(obj), id=obj.id, location=f"{caller.base_url}/{rt.endpoint}/{obj.id}")
@@ -116,7 +131,7 @@ class Reader:
     ) -> list[bytes]:
         """Return the JSON text of each object."""
         prefix = f"{caller.base_url}/{rt.endpoint}/"
-        references = self._references(rt, objects, caller) if rt.has_references else {}
+        references = self._references(objects, caller) if rt.has_references else {}
         result = []
         for obj in objects:
             scim = obj.scim if obj.shape == rt.shape else rt.render(rt.decode(obj.attributes), dn=obj.dn)
@@ -136,7 +151,7 @@ class Reader:
             )
         return result
 
-    def _references(self, rt: ResourceType, objects: Sequence[StoredObject], caller: Caller) -> dict[int, References]:
+    def _references(self, objects: Sequence[StoredObject], caller: Caller) -> dict[int, References]:
         target = self._target
         links = target.store.space.links([obj.row for obj in objects])
         endpoints = {other.definition.object_type: other for other in target.resource_types().values()}
@@ -147,9 +162,9 @@ class Reader:
             by_attribute: dict[str, list[tuple[str, str | None, str]]] = {}
             for attribute, key in row_links:
                 if (found := known.get(key)) is not None:
-                    id, object_type = found
-                    location = f"{caller.base_url}/{endpoints[object_type].endpoint}/{id}"
-                    by_attribute.setdefault(attribute, []).append((id, None, location))
+                    referred, object_type = found
+                    location = f"{caller.base_url}/{endpoints[object_type].endpoint}/{referred}"
+                    by_attribute.setdefault(attribute, []).append((referred, None, location))
             result[row] = by_attribute
         return result
 

@@ -77,7 +77,11 @@ class Recovery:
         for entry in self._target.store.journal.unfinished(self._target.key):
             if should_stop():
                 break
-            if entry.state is EntryState.OPEN and self.is_orphan(entry) and not self.repair(entry, timeout=REPAIR_SECONDS):
+            if (
+                entry.state is EntryState.OPEN
+                and self.is_orphan(entry)
+                and not self.repair(entry, timeout=REPAIR_SECONDS)
+            ):
                 left += 1
         return left
 
@@ -87,7 +91,7 @@ class Recovery:
         if current is None or current.state not in (EntryState.OPEN, EntryState.IN_DOUBT):
             self._forget(entry.id)
             return True
-        if current.owner != store.owner and not store.journal.take_over(entry.id, current.owner):
+        if current.owner != store.owner and not store.journal.take_over(entry.id, current.owner, current.session):
             return False
         with self._lock:
             self._abandoned.add(entry.id)  # ours now; if this attempt fails, the next one goes on from here
@@ -146,7 +150,8 @@ class Recovery:
                         candidates.append(obj)
         else:
             return self._doubt(
-                entry, "nothing identifies the object: give it a matching attribute or the table a correlation_attribute"
+                entry,
+                "nothing identifies the object: give it a matching attribute or the table a correlation_attribute",
             )
         fresh = [obj for obj in candidates if not self._known_before(space, obj, entry)]
         if len(fresh) > 1:
@@ -162,7 +167,6 @@ class Recovery:
             "the target has it",
             object_state=State.PASSWORD_MISSING if hidden else State.LIVE,
             external_id=entry.intent.get("external_id"),
-            guard=("create", ""),
         )
 
     def _find(
@@ -226,7 +230,9 @@ class Recovery:
     ) -> ConnectorObject | None:
         """Return the object under the anchor that the change would have given it."""
         changed = {
-            name: values for name, values in entry.intent.get("changes", {}).items() if isinstance(values, list) and name in rt.object_type.anchor
+            name: values
+            for name, values in entry.intent.get("changes", {}).items()
+            if isinstance(values, list) and name in rt.object_type.anchor
         }
         if not changed:
             return None

@@ -96,8 +96,6 @@ def housekeeping(host: Host) -> None:
     """Drop what is older than its retention; cheap when nothing is."""
     now = time.time()
     audit = host.configuration.host.audit
-    host.store.audit.prune(
-        records_before=now - audit.retention_days * DAY, values_before=now - audit.values_days * DAY
-    )
+    host.store.audit.prune(records_before=now - audit.retention_days * DAY, values_before=now - audit.values_days * DAY)
     host.store.journal.prune(now - JOURNAL_DAYS * DAY)
     host.store.space.prune_tombstones(now - DAY)

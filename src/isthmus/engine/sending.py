@@ -14,7 +14,7 @@ from isthmus.engine.faults import reached
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
-from isthmus.spi import Attributes, Call, Connector, ConnectorError, ConnectorObject, NotFound, SupportsLookup
+from isthmus.spi import Call, Connector, ConnectorError, ConnectorObject, NotFound, SupportsLookup
 from isthmus.store import UNSET, StoreError, Unset
 from isthmus.store.records import Entry, EntryState, State, StoredObject
 
@@ -53,7 +53,7 @@ class Sender:
                 if result is not None:
                     result = self._whole(rt, connector, result, call, stored)
         except ConnectorError as exc:
-            self._failed(rt, entry, exc, trail, stored)
+            self._failed(entry, exc, trail, stored)
             raise answer_for(exc) from exc
         except ScimError as exc:  # no place among the threads that may wait: nothing was sent
             self.refuse(entry, exc, trail)
@@ -78,9 +78,7 @@ class Sender:
             whole = completed(rt, whole, rt.decode(stored.attributes))
         return whole
 
-    def _failed(
-        self, rt: ResourceType, entry: Entry, error: ConnectorError, trail: Trail, stored: StoredObject | None
-    ) -> None:
+    def _failed(self, entry: Entry, error: ConnectorError, trail: Trail, stored: StoredObject | None) -> None:
         answer = answer_for(error)
         if error.outcome_unknown:
             self._target.sessions.renew()
@@ -113,7 +111,7 @@ class Sender:
         status: int,
         stored: StoredObject | None = None,
         state: State | None = None,
-        external_id: str | None | Unset = UNSET,
+        external_id: str | Unset | None = UNSET,
         guard: tuple[str, str] | None = None,
         remove: bool = False,
     ) -> Any:

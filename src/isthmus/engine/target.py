@@ -36,8 +36,8 @@ T = TypeVar("T")
 class Target:
     """A connector of the configuration, in this process.
 
-    The schema is kept in the store, so that a restart answers although the target is down. `resource_types` raises a SCIM
-    error only if the target was never reached.
+    The schema is kept in the store, so that a restart answers although the target is down. `resource_types` raises a
+    SCIM error only if the target was never reached.
     """
 
     def __init__(
@@ -52,6 +52,8 @@ class Target:
         self._admission = admission
         self._lock = threading.RLock()
         self._serial = threading.RLock()
+        self.default_count = configuration.host.scim.default_count
+        self.max_count = configuration.host.scim.max_count
         self._connector: Connector | None = None
         self._compiled: tuple[str, dict[str, ResourceType]] | None = None
         self._schema_key = f"schema:{self.key}"
@@ -103,9 +105,13 @@ class Target:
             else:
                 yield connector
 
-    def call(self, caller: Caller | None = None, *, entry: str | None = None, sent: Callable[[str], None] | None = None) -> Call:
+    def call(
+        self, caller: Caller | None = None, *, entry: str | None = None, sent: Callable[[str], None] | None = None
+    ) -> Call:
         """Return the call context of one connector call within a request."""
-        timeout = self.document.timeout if caller is None else min(self.document.timeout, max(0.05, caller.remaining() - 0.5))
+        timeout = (
+            self.document.timeout if caller is None else min(self.document.timeout, max(0.05, caller.remaining() - 0.5))
+        )
         return Call(
             timeout=timeout,
             correlation="" if caller is None else caller.correlation,
@@ -118,7 +124,7 @@ class Target:
 
     def space(self, rt: ResourceType) -> Space:
         """Return the connector space of a resource type."""
-        return self.store.space.ensure(self.key, rt.definition.object_type)
+        return self.store.space.ensure(self.key, rt.definition.object_type, id_form=self.document.id_form)
 
     def resource_types(self) -> dict[str, ResourceType]:
         """Return the compiled resource types by casefolded endpoint name.
@@ -155,8 +161,8 @@ class Target:
     def discover(self) -> Schema:
         """Read the target's schema, keep it, and note or clear that an operator is needed.
 
-        A selected attribute that vanished or changed its type keeps the old schema in force and stops imports and writes: it
-        never means that values were cleared.
+        A selected attribute that vanished or changed its type keeps the old schema in force and stops imports and
+        writes: it never means that values were cleared.
         """
         with self.using_unbounded("read_schema") as connector:
             schema = connector.read_schema(call=self.call())
@@ -212,7 +218,9 @@ class Target:
     def require_writable(self) -> None:
         """Raise the SCIM error for a write while an operator is needed or the connector is paused."""
         if self.document.paused:
-            raise unavailable(f"connector {self.name!r} is paused; 'isthmus connector resume {self.name}' ends that", 300)
+            raise unavailable(
+                f"connector {self.name!r} is paused; 'isthmus connector resume {self.name}' ends that", 300
+            )
         if attention := self.attention:
             raise unavailable(f"connector {self.name!r} needs an operator: {attention}", 300)
 
@@ -227,7 +235,8 @@ def encode_schema(schema: Schema) -> str:
 
 def shape_of(definition: ResourceTypeDefinition, object_type: ObjectType) -> int:
     """Return a number that changes whenever ready-made SCIM text or stored digests of this type would."""
-    text = f"{__version__}\n{msgspec.json.encode(definition, order='sorted')!r}\n{encode_schema(Schema({object_type.name: object_type}))}"
+    parts = [msgspec.json.encode(definition, order="sorted").decode(), encode_schema(Schema({"": object_type}))]
+    text = "\n".join([__version__, *parts])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big")
 
 

@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Literal
 
 from isthmus.spi import Secret
@@ -29,7 +30,7 @@ class Tokens:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._cached: dict[str, list[Token]] = {}
+        self._cached: dict[str, Sequence[Token]] = {}
         self._read_at: dict[str, float] = {}
         self._verified: dict[tuple[str, str], str] = {}
 
@@ -71,7 +72,7 @@ class Tokens:
         self._read_at.pop(token.connector, None)
         return token, text
 
-    def list(self, connector: str | None = None) -> list[Token]:
+    def list(self, connector: str | None = None) -> Sequence[Token]:
         """Return the tokens, revoked ones included."""
         return self._store.tokens.list(None if connector is None else connector.casefold())
 
@@ -94,7 +95,7 @@ class Tokens:
         return made
 
     def check(self, connector: str, bearer: str) -> Token | None:
-        """Return the valid token of this connector with this text, or None. Takes microseconds once a token is known."""
+        """Return the valid token of this connector with this text, or None; microseconds once a token is known."""
         connector = connector.casefold()
         digest = _sha256(bearer)
         now = time.time()
@@ -109,14 +110,16 @@ class Tokens:
                 return token
         return self._check_chosen(connector, bearer, digest, [token for token in tokens if _valid(token, now)])
 
-    def _check_chosen(self, connector: str, bearer: str, digest: str, tokens: list[Token]) -> Token | None:
+    def _check_chosen(self, connector: str, bearer: str, digest: str, tokens: Sequence[Token]) -> Token | None:
         for token in tokens:
             if token.hash.startswith("sha256:"):
                 continue
             from argon2 import PasswordHasher
             from argon2.exceptions import InvalidHashError, VerificationError
 
-            with self._lock:  # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
+            with (
+                self._lock
+            ):  # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
                 try:
                     PasswordHasher().verify(token.hash, bearer)
                 except (VerificationError, InvalidHashError):
@@ -125,7 +128,7 @@ class Tokens:
             return token
         return None
 
-    def _tokens(self, connector: str) -> list[Token]:
+    def _tokens(self, connector: str) -> Sequence[Token]:
         now = time.monotonic()
         if now - self._read_at.get(connector, float("-inf")) > FRESH_SECONDS:
             self._cached[connector] = self._store.tokens.list(connector)
@@ -137,7 +140,7 @@ def token_problem(text: Secret) -> str | None:
     """Return why a chosen token is refused, or None."""
     token = text.reveal()
     if len(token) < MINIMUM_LENGTH:
-        return f"a chosen token has at least {MINIMUM_LENGTH} characters (better {ADVISED_LENGTH}); leave it out for a random one"
+        return f"a chosen token has at least {MINIMUM_LENGTH} characters, better {ADVISED_LENGTH}; a random one is best"
     if any(not 33 <= ord(character) <= 126 for character in token):
         return "a token consists of visible ASCII characters without blanks, as it is sent in an HTTP header"
     return None

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from isthmus.engine.answers import answer_for, unavailable
+from isthmus.engine.applying import identity_of
 from isthmus.engine.auditing import REDACTED, Trail, changed_values, intent_of
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Entries
@@ -21,7 +23,7 @@ from isthmus.mapping.plans import CurrentObject, UpdatePlan
 from isthmus.mapping.plans import Unset as PlanUnset
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
-from isthmus.scim.etag import matches
+from isthmus.scim.etag import parse_entity_tags
 from isthmus.spi import (
     AttributeChange,
     Call,
@@ -34,8 +36,6 @@ from isthmus.spi import (
     SupportsUpdate,
     Value,
 )
-from isthmus.engine.answers import answer_for, unavailable
-from isthmus.engine.applying import identity_of
 from isthmus.store import UNSET, Unset
 from isthmus.store.records import State, StoredObject
 
@@ -63,10 +63,10 @@ class Updater:
         if_match: str | None,
         caller: Caller,
     ) -> StoredObject | None:
-        """Carry out a PUT or PATCH; return the object, or None where the plan asks for a delete (`active` = false, *delete*).
+        """Carry out a PUT or PATCH; return the object, or None where `active` = false means to delete.
 
-        `fresh`: the plan depends on what the target has now, so it is read first; so does If-Match. The plan is made outside
-        the journal's lock and made anew if another request changed the object before the lock was ours.
+        `fresh`: the plan depends on what the target has now, so it is read first; so does If-Match. The plan is made
+        outside the journal's lock and made anew if another request changed the object before the lock was ours.
         """
         target = self._target
         target.require_writable()
@@ -78,8 +78,10 @@ class Updater:
                 if refreshed is None or refreshed.state is not State.LIVE:
                     raise not_found(rt, id)
                 stored = refreshed
-            if if_match is not None and not matches(if_match, etag(stored)):
-                raise ScimError(412, f"the version is now {etag(stored)}; read the resource again and repeat the change")
+            if if_match is not None and not parse_entity_tags(if_match).match(etag(stored)):
+                raise ScimError(
+                    412, f"the version is now {etag(stored)}; read the resource again and repeat the change"
+                )
             current = self.current(rt, stored)
             plan = make_plan(current)
             disables = plan.active is False and rt.is_active(current.attributes)
@@ -121,7 +123,7 @@ class Updater:
         changes = [*plan.changes, *self._reference_changes(plan)]
         trail = self._trail(rt, stored, operation, changes, plan.password, caller)
         trail.notes.extend(plan.warnings)
-        external_id: str | None | Unset = UNSET if isinstance(plan.external_id, PlanUnset) else plan.external_id
+        external_id: str | Unset | None = UNSET if isinstance(plan.external_id, PlanUnset) else plan.external_id
         guard = ("disable", stored.id) if disables else ("empty", stored.id) if plan.clears_members else None
         return self.write(
             rt,
@@ -145,7 +147,7 @@ class Updater:
         *,
         trail: Trail,
         caller: Caller,
-        external_id: str | None | Unset = UNSET,
+        external_id: str | Unset | None = UNSET,
         new_dn: str | None = None,
         password: Secret | None = None,
         guard: tuple[str, str] | None = None,
@@ -181,6 +183,7 @@ class Updater:
             locks=locks_for([stored.anchor], old_ids, new_ids),
             caller=caller,
         )
+        assert entry is not None, "nothing was to be absent"
         reached("after-open")
         now = target.store.space.by_id(space, stored.id, hidden=True)
         if now is None or now.number != stored.number:
@@ -191,7 +194,9 @@ class Updater:
                 continue
             if any(other.row != stored.row for other in in_space(target.store, space, identifier)):
                 error = ScimError(
-                    409, f"another {rt.name} has this {' and '.join(identifier.attributes)} already", scim_type="uniqueness"
+                    409,
+                    f"another {rt.name} has this {' and '.join(identifier.attributes)} already",
+                    scim_type="uniqueness",
                 )
                 self._sender.refuse(entry, error, trail)
                 raise error
@@ -253,7 +258,6 @@ class Updater:
                 trail=trail,
                 caller=caller,
                 external_id=external_id,
-                guard=("create", stored.id),
                 state=state,
                 status=201,
             )
@@ -285,7 +289,9 @@ class Updater:
         target = self._target
         if Operation.PASSWORD not in rt.object_type.operations:
             raise ScimError(501, f"passwords of {rt.definition.object_type!r} cannot be set")
-        note = Trail(target.name, rt, "password", caller, object_id=stored.id, name=trail.name, new={"password": REDACTED})
+        note = Trail(
+            target.name, rt, "password", caller, object_id=stored.id, name=trail.name, new={"password": REDACTED}
+        )
         try:
             with target.using("set_password") as connector:
                 assert isinstance(connector, SupportsPassword)
@@ -305,7 +311,7 @@ class Updater:
 
     def _reference_changes(self, plan: UpdatePlan) -> list[AttributeChange]:
         def resolve(attribute: str, ids: Sequence[str]) -> tuple[Value, ...]:
-            return tuple(dict.fromkeys(reference_to(self._target, attribute, id) for id in ids))
+            return tuple(dict.fromkeys(reference_to(self._target, attribute, one) for one in ids))
 
         result = []
         for change in plan.references:

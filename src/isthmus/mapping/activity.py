@@ -117,7 +117,9 @@ class Activity:
     def _setting(self, key: str, flow: Deprovisioning | None) -> _Setting | None:
         if flow is None or flow.action != "set":
             if flow is not None and (flow.values or flow.restore):
-                self.problems.append(((key, "action"), f"{flow.action!r} writes nothing; for values use action = \"set\""))
+                self.problems.append(
+                    ((key, "action"), f'{flow.action!r} writes nothing; for values use action = "set"')
+                )
             return None
         if not flow.values and (self.slot is None or not self.slot.writable):
             self.problems.append(((key, "values"), "say which attributes to set, or add a flow for active"))
@@ -162,5 +164,3 @@ def _accept(definition: AttributeDefinition, raw: object) -> Value:
     if definition.type is AttributeType.INTEGER and isinstance(raw, bool):
         return int(raw)
     return acceptor(definition)(raw)
-
-

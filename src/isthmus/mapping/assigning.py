@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -42,8 +42,9 @@ class Assigner:
     PATCH's. Names are found in any case.
     """
 
-    def __init__(self, layout: Layout, *, strict: bool) -> None:
+    def __init__(self, layout: Layout, *, strict: bool, anchor: Collection[str] = ()) -> None:
         self.layout = layout
+        self._anchor = frozenset(anchor)
         self.strict = strict
         self._by_type: dict[type[Any], Callable[[Draft, Any, Any, Verb], None]] = {
             Simple: self._simple,
@@ -103,7 +104,7 @@ class Assigner:
 
     def is_empty(self, value: Any) -> bool:
         """Return whether a value means "no value": null, an empty list or object and, unless strict, an empty string."""
-        return value is None or value == [] or value == {} or (value == "" and not self.strict)
+        return not value and (value is None or value in ([], {}) or (value == "" and not self.strict))
 
     # -- one value
 
@@ -133,10 +134,14 @@ class Assigner:
         if value is None or (value == "" and (not self.strict or slot.attribute == PASSWORD)):
             self.clear(draft, slot, verb)
         else:
-            draft.assign(slot, (self.convert(slot, value),))
+            try:
+                converted = slot.accept(value)
+            except Unfit as exc:
+                raise InvalidValue(f"{slot.path} {exc}") from exc
+            draft.assign(slot, (converted,))
 
     def clear(self, draft: Draft, slot: Slot, verb: Verb, *, weak: bool = False) -> None:
-        if verb == "create":
+        if verb == "create" or (weak and slot.attribute in self._anchor):
             return
         if slot.attribute == PASSWORD:
             draft.warn(f"{slot.path} cannot be cleared; it was left as it is")
@@ -181,7 +186,7 @@ class Assigner:
     def _complex(self, draft: Draft, node: Complex, value: Any, verb: Verb) -> None:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
-        if value is None or value == "" or value == []:
+        if value is None or value in ("", []):
             for slot in node.subs.values():
                 self.clear(draft, slot, verb, weak=True)
             return
@@ -189,20 +194,13 @@ class Assigner:
             if "value" not in node.subs or isinstance(value, list):
                 raise InvalidValue(f"{node.path} must be an object with sub-attributes")
             value = {"value": value}
-        named = self.parts(draft, node.path, node.subs, node.known, value, verb)
+        named = self.parts(draft, node, value, verb)
         if verb == "put" and self.strict:
             self.clear_rest(draft, node.subs, named, verb)
 
-    def parts(
-        self,
-        draft: Draft,
-        path: str,
-        subs: Mapping[str, Slot],
-        known: frozenset[str],
-        value: Mapping[str, Any],
-        verb: Verb,
-    ) -> set[str]:
+    def parts(self, draft: Draft, node: Complex, value: Mapping[str, Any], verb: Verb) -> set[str]:
         """Assign the sub-attributes of one object; return the lower-case names that were sent."""
+        subs = node.subs
         named = set()
         for key, part in value.items():
             name = key.lower()
@@ -211,13 +209,13 @@ class Assigner:
                 named.add(name)
                 self.slot(draft, slot, part, verb)
             elif name not in _ANNOTATIONS and not self.is_empty(part):
-                self.dropped(draft, f"{path}.{key}", known=name in known)
+                self.dropped(draft, f"{node.path}.{key}", known=name in node.known)
         return named
 
     def clear_rest(self, draft: Draft, subs: Mapping[str, Slot], named: set[str], verb: Verb) -> None:
-        """Clear what an object replaced as a whole does not name; a required attribute keeps its value."""
+        """Clear what an object replaced as a whole does not name; what is required or cannot be read keeps its value."""
         for name, slot in subs.items():
-            if name not in named and not slot.definition.required:
+            if name not in named and slot.readable and not slot.definition.required:
                 self.clear(draft, slot, verb, weak=True)
 
     def dropped(self, draft: Draft, path: str, *, known: bool = True) -> None:
@@ -229,7 +227,7 @@ class Assigner:
 
     def _plural(self, draft: Draft, node: Plural, value: Any, verb: Verb) -> None:
         items = [value] if isinstance(value, dict | str) and value != "" else value
-        if items is None or items == "" or items == []:
+        if items is None or items in ("", []):
             if verb != "add" or items is None:
                 self.clear_plural(draft, node, verb)
             return
@@ -238,8 +236,9 @@ class Assigner:
         if node.whole is not None:
             self._simple(draft, Simple(node.whole), items, verb)
             return
-        sent = [self.element(node, item) for item in items if not self.is_empty(item)]
-        sent.sort(key=lambda element: element.get("primary") is not True)  # the primary one goes first where two compete
+        sent = [self.element(node, item) for item in items if item]
+        if len(sent) > len(node.elements):
+            sent.sort(key=lambda element: element.get("primary") is not True)  # the primary one wins where two compete
         taken: dict[int, set[str]] = {}
         for element in sent:
             self._assign_element(draft, node, element, verb, taken)
@@ -262,31 +261,32 @@ class Assigner:
     def _assign_element(
         self, draft: Draft, node: Plural, sent: dict[str, Any], verb: Verb, taken: dict[int, set[str]]
     ) -> None:
-        if not any(name not in _ANNOTATIONS and not self.is_empty(part) for name, part in sent.items()) and verb == "create":
-            return
-        target = chosen(node.elements, sent)
-        if target is None or (self.strict and not target.selector.keys() <= sent.keys() and target.selector):
-            kind = sent.get("type")
-            self.dropped(draft, f"{node.path}[type eq {kind!r}]" if isinstance(kind, str) else node.path)
-            return
-        if id(target) in taken:
+        target = chosen(node, sent)
+        if target is None or (self.strict and not target.selector.keys() <= sent.keys()):
+            if any(name not in _ANNOTATIONS and not self.is_empty(part) for name, part in sent.items()):
+                kind = sent.get("type")
+                self.dropped(draft, f'{node.path}[type eq "{kind}"]' if isinstance(kind, str) else node.path)
+        elif id(target) in taken:
             self.dropped_double(draft, node, target)
-            return
-        taken[id(target)] = self.element_parts(draft, node, target, sent, verb)
+        else:
+            taken[id(target)] = self.element_parts(draft, node, target, sent, verb)
 
     def element_parts(
         self, draft: Draft, node: Plural, target: Element, sent: Mapping[str, Any], verb: Verb
     ) -> set[str]:
         """Assign one element's sub-attributes to the slots behind it."""
-        ignored = {name: part for name, part in sent.items() if name not in target.selector}
-        return self.parts(draft, node.path, target.subs, node.known, ignored, verb)
+        if not target.selector.keys() <= _ANNOTATIONS:
+            sent = {name: part for name, part in sent.items() if name not in target.selector}
+        return self.parts(draft, Complex(node.path, target.subs, node.known), sent, verb)
 
     def dropped_double(self, draft: Draft, node: Plural, target: Element) -> None:
         """Drop a second value for an element that the target has room for once."""
         slot = next(iter(target.subs.values()))
         if self.strict:
             raise InvalidValue(f"{node.path} has two elements for {slot.path}, and the target has room for one")
-        draft.warn(f"{node.path} has more than one element for {slot.path}; the target has room for one, the others were dropped")
+        draft.warn(
+            f"{node.path} has more than one element for {slot.path}; the target has room for one, the others were dropped"
+        )
 
     def clear_plural(self, draft: Draft, node: Plural, verb: Verb) -> None:
         if node.whole is not None:
@@ -311,7 +311,7 @@ class Assigner:
     def ids(self, node: Link, value: Any) -> list[str]:
         """Return the ids of references sent as `{"value": id}`, as `{"$ref": url}`, as text, or as a list of these."""
         items = value if isinstance(value, list) else [value]
-        ids = list(dict.fromkeys(id for item in items if (id := self._id(node, item)) is not None))
+        ids = list(dict.fromkeys(found for item in items if (found := self._id(node, item)) is not None))
         if len(ids) > 1 and not node.plural:
             raise InvalidValue(f"{node.slot.path} takes one reference, not {len(ids)}")
         return ids

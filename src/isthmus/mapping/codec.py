@@ -26,13 +26,9 @@ class Codec:
 
     def __init__(self, object_type: ObjectType, names: Iterable[str]) -> None:
         definitions = {definition.name: definition for definition in object_type.attributes}
-        self.names = tuple(
-            sorted(name for name in names if definitions[name].type is not AttributeType.REFERENCE)
-        )
+        self.names = tuple(sorted(name for name in names if definitions[name].type is not AttributeType.REFERENCE))
         self._convert = tuple(
-            (name, convert)
-            for name in self.names
-            if (convert := _DECODERS.get(definitions[name].type)) is not None
+            (name, convert) for name in self.names if (convert := _DECODERS.get(definitions[name].type)) is not None
         )
 
     def encode(self, attributes: Attributes) -> bytes:

@@ -86,8 +86,10 @@ class LayoutCompiler:
         except InvalidPath as exc:
             self._problem(path, f"is not a SCIM path: {exc.detail}")
             return
-        if flow.direction == "export" and definition.readonly:
-            self._problem(path, f"writes {definition.name!r}, which the target computes itself; use direction = \"import\"")
+        if flow.direction != "import" and definition.readonly:
+            self._problem(
+                path, f'writes {definition.name!r}, which the target computes itself; use direction = "import"'
+            )
             return
         if parsed.path.urn is None and parsed.path.name.lower() == "externalid" and parsed.path.sub is None:
             self._simple(path, flow, definition, None, ScimAttribute(name="externalId", case_exact=True))
@@ -122,7 +124,9 @@ class LayoutCompiler:
         self._problem(path, f"{name} is no attribute of a SCIM {self._definition.name}{nearest_hint(name, names)}")
         return None
 
-    def _make(self, path: str, flow: Flow, definition: AttributeDefinition, scim: ScimAttribute, single: bool) -> Slot | None:
+    def _make(
+        self, path: str, flow: Flow, definition: AttributeDefinition, scim: ScimAttribute, single: bool
+    ) -> Slot | None:
         reason = clash(scim.type, definition, invert=flow.invert) or _exposed(scim, definition)
         if reason is not None:
             self._problem(path, f"cannot be served by {definition.name!r}: {reason}")
@@ -200,7 +204,11 @@ class LayoutCompiler:
         draft: _Draft,
     ) -> None:
         if definition.type is not AttributeType.REFERENCE or attribute.name not in {"manager", "members"}:
-            reason = "members need a reference attribute" if attribute.name == "members" else clash("string", definition, invert=False)
+            reason = (
+                "members need a reference attribute"
+                if attribute.name == "members"
+                else clash("string", definition, invert=False)
+            )
             self._problem(path, f"cannot be served by {definition.name!r}: {reason}")
         elif sub.name != "value":
             self._problem(path, f"a reference is mapped as a whole: write {attribute.name}")
@@ -238,7 +246,9 @@ class LayoutCompiler:
             return
         if whole:
             if draft.whole is not None or draft.elements:
-                self._problem(path, f"{draft.attribute.name} is already served by other flows; use one for all its values")
+                self._problem(
+                    path, f"{draft.attribute.name} is already served by other flows; use one for all its values"
+                )
             draft.whole = slot
             return
         if draft.whole is not None:
@@ -289,7 +299,9 @@ class LayoutCompiler:
             nodes[name] = Link(slot, plural=definition.multivalued) if reference else Simple(slot)
         nodes.setdefault("-dn-", Simple(dn_slot(self._urn)))
         if Operation.PASSWORD in self._object_type.operations:
-            nodes.setdefault("export_password", Simple(password_slot(f"{self._urn}:export_password", "export_password")))
+            nodes.setdefault(
+                "export_password", Simple(password_slot(f"{self._urn}:export_password", "export_password"))
+            )
         return Section(self._urn, nodes, open=False)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from isthmus.mapping.layout import PASSWORD, Slot
+from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
 from isthmus.scim.errors import InvalidValue, NotMutable
 from isthmus.spi import AttributeChange, Value
@@ -61,6 +61,12 @@ class Draft:
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
         """Replace the attribute's values; `weak`: only a whole it belongs to was named, so whatever names it outweighs this."""
         attribute = slot.attribute
+        if slot.writable and attribute not in self.values and not slot.definition.multivalued:
+            self.values[attribute] = values
+            self._slots[attribute] = slot
+            if weak:
+                self._weak.add(attribute)
+            return
         if not slot.writable:
             self._refuse(slot, values, weak=weak)
             return
@@ -85,8 +91,8 @@ class Draft:
             return False
         if weak:
             return True
-        other = self._slots[attribute]
-        if other is slot:
+        other = self._slots.get(attribute)
+        if other is slot or other is None:
             return False
         if self.current is not None and attribute in self.current.attributes:
             before = self.before(attribute)
@@ -141,7 +147,9 @@ class Draft:
         replace = list(dict.fromkeys(ids))
         earlier, other = self._links.get(slot.attribute), self._slots.get(slot.attribute)
         if earlier is not None and other is not None and other is not slot and earlier.replace != replace:
-            raise InvalidValue(f"{other.path} and {slot.path} are the same reference, but were sent with different values")
+            raise InvalidValue(
+                f"{other.path} and {slot.path} are the same reference, but were sent with different values"
+            )
         self._links[slot.attribute] = _Links(replace=replace)
         self._slots[slot.attribute] = slot
         self._note_cleared(slot, cleared=not ids)
@@ -193,8 +201,7 @@ class Draft:
     def required_but_cleared(self) -> Slot | None:
         """Return a slot whose required attribute would be left without a value, or None."""
         for attribute, values in self.values.items():
-            slot = self._slots[attribute]
-            if slot.definition.required and not values and attribute != PASSWORD:
+            if not values and (slot := self._slots.get(attribute)) is not None and slot.definition.required:
                 return slot
         return None
 
@@ -213,6 +220,13 @@ class Draft:
             elif links.add or links.remove:
                 changes.append(ReferenceChange(attribute=attribute, add=tuple(links.add), remove=tuple(links.remove)))
         return tuple(changes)
+
+    def created_values(self) -> dict[str, tuple[Value, ...]]:
+        """Return the values of an object to be created, pseudo attributes left out."""
+        created = {attribute: values for attribute, values in self.values.items() if attribute[0] != "#" and values}
+        for attribute, added in self._adds.items():
+            created[attribute] = tuple(added)
+        return created
 
     def attribute_changes(self) -> list[AttributeChange]:
         """Return every attribute that was named, pseudo ones left out, also where nothing would change."""

@@ -96,13 +96,18 @@ def implied(condition: Filter) -> dict[str, Any] | None:
     return constants
 
 
-def chosen(elements: Sequence[Element], sent: Mapping[str, Any]) -> Element | None:
+def chosen(node: Plural, sent: Mapping[str, Any]) -> Element | None:
     """Return the element whose selector fits best; one without type goes to the primary element."""
+    kind = sent.get("type")
+    if node.by_type and isinstance(kind, str) and kind:
+        return node.by_type.get(kind.casefold())
+    elements = node.elements
     fitting = [
         element for element in elements if all(same(value, sent.get(name)) for name, value in element.selector.items())
     ]
     if fitting:
         return max(fitting, key=lambda element: len(element.selector))
-    if not sent.get("type") and not any(name in sent for element in elements for name in element.selector if name != "primary"):
+    telling = {name for element in elements for name in element.selector} - {"primary"}
+    if not kind and telling.isdisjoint(sent.keys() - {"type"}):
         return next((element for element in elements if element.primary), None)
     return None

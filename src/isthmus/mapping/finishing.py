@@ -80,9 +80,7 @@ class Finisher:
         return orjson.dumps(resource if projection is None else projection.apply(resource))
 
     def _parse(self, scim: bytes) -> dict[str, Any]:
-        parsed: dict[str, Any] = (
-            json.loads(scim, parse_float=orjson.Fragment) if self._exact else orjson.loads(scim)
-        )
+        parsed: dict[str, Any] = json.loads(scim, parse_float=orjson.Fragment) if self._exact else orjson.loads(scim)
         return parsed
 
 

@@ -85,6 +85,12 @@ class Plural:
     whole: Slot | None
     known: frozenset[str]
     has_primary: bool
+    by_type: dict[str, Element] = field(init=False, repr=False, default_factory=dict)
+    """The elements by their `type` alone, casefolded, if nothing else tells any of them apart."""
+
+    def __post_init__(self) -> None:
+        if all(element.selector.keys() == {"type"} for element in self.elements):
+            self.by_type.update((str(element.selector["type"]).casefold(), element) for element in self.elements)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +116,20 @@ class Unmapped:
 
 
 Node = Simple | Activation | Complex | Plural | Link | ServerOwned | Unmapped
+
+
+def slots_of(node: Node) -> list[Slot]:
+    """Return every slot of a node."""
+    match node:
+        case Simple(slot=slot) | Activation(slot=slot) | Link(slot=slot):
+            return [slot]
+        case Complex(subs=subs):
+            return list(subs.values())
+        case Plural(elements=elements, whole=whole):
+            slots = [slot for element in elements for slot in element.subs.values()]
+            return slots if whole is None else [*slots, whole]
+        case _:
+            return []
 
 
 @dataclass(frozen=True, slots=True, eq=False)

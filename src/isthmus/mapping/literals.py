@@ -42,7 +42,7 @@ def comparison(definition: AttributeDefinition, operator: Operator, value: Value
     """Return the comparison of an attribute with a value of its own type."""
     kind = KINDS[definition.type]
 
-    def compare(op: Operator, stored: str | int | float | bool) -> BoundFilter:
+    def compare(op: Operator, stored: str | float | bool) -> BoundFilter:
         found = indexed and op == "eq"
         return BoundComparison(definition.name, op, stored, kind, definition.case_exact, found, value)
 
@@ -50,7 +50,9 @@ def comparison(definition: AttributeDefinition, operator: Operator, value: Value
         case datetime():
             return _moment(operator, value, compare, one_form=indexed)
         case Decimal():
-            return compare(operator, int(value) if value == value.to_integral_value() and abs(value) < 2**63 else float(value))
+            return compare(
+                operator, int(value) if value == value.to_integral_value() and abs(value) < 2**63 else float(value)
+            )
         case bytes():
             return compare(operator, base64_text(value))
         case bool() | int():

@@ -79,7 +79,7 @@ class UpdatePlan:
     changes: tuple[AttributeChange, ...] = field(default=(), repr=False)
     references: tuple[ReferenceChange, ...] = ()
     password: Secret | None = None
-    external_id: str | None | Unset = UNSET
+    external_id: str | Unset | None = UNSET
     active: bool | None = None
     new_dn: str | None = None
     warnings: tuple[str, ...] = ()

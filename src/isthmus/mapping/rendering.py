@@ -169,5 +169,3 @@ def _storable(value: Any) -> Any:
         case int() if not -(2**63) <= value < 2**64:
             return orjson.Fragment(str(value))
     return value
-
-

@@ -78,7 +78,7 @@ class Parser:
 
     def path(self) -> PatchPath:
         """Read the whole text as a PATCH path."""
-        attribute = self._attribute()
+        attribute = self._attribute(reserved=False)
         if self._tokens[self._position] != "[":
             self._end()
             return PatchPath(attribute)
@@ -158,11 +158,11 @@ class Parser:
         self._position += 1
         return match[1]
 
-    def _attribute(self) -> AttributePath:
+    def _attribute(self, *, reserved: bool = True) -> AttributePath:
         token = self._tokens[self._position]
         if token[:4].lower() == "urn:" and (own := self._own_name(token)) is not None:
             token = own
-        elif token.lower() in _RESERVED:
+        elif reserved and token.lower() in _RESERVED:
             raise self._expected("the name of an attribute")
         try:
             attribute = parse_attribute_path(token)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -21,29 +21,14 @@ _VERBS: Final[dict[str, PatchVerb]] = {"add": "add", "remove": "remove", "replac
 class PatchOperation:
     """One operation. `value` is None if none was sent; `text` is the path as written, for messages.
 
-    Without `path` (add and replace only) `value` is an object whose keys name attributes: plain, dotted, with a
-    filter, or full URNs (Entra's dialect `aadOptscim062020`); `spread` turns it into one operation for each key.
+    Without `path` (add and replace only) `value` is an object whose keys are names of attributes or, in Entra's dialect
+    `aadOptscim062020`, paths: dotted, with a filter, full URNs, the URN of a whole extension. `parse_path` reads each.
     """
 
     op: PatchVerb
     path: PatchPath | None
     value: Any = None
     text: str | None = None
-
-    def spread(self) -> Iterator[PatchOperation]:
-        """Yield the operation itself, or one operation with a path for each key of its value, in the order sent.
-
-        A key may be the URN of a whole extension: the path is then that URN (see `AttributePath`) and the value an
-        object.
-
-        Raises:
-            InvalidPath: a key is not a path.
-        """
-        if self.path is not None:
-            yield self
-            return
-        for key, value in self.value.items():
-            yield PatchOperation(self.op, parse_path(key), value, key)
 
 
 def parse_operations(body: Mapping[str, Any], *, strict: bool = False) -> list[PatchOperation]:

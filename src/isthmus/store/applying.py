@@ -55,12 +55,14 @@ def apply(
     noted: int | None,
     now: str,
     except_entry: str | None = None,
+    own: Collection[int] | None = None,
 ) -> list[Applied]:
     """Write what is new or changed and return, in order, what became of each write.
 
     With `noted` (the counter before the target was read) objects that changed later, were removed later, or are locked
-    by another journal entry are skipped: what was read of them may be older than what we know. Where an anchor occurs
-    twice, the last write counts.
+    by another journal entry are skipped: what was read of them may be older than what we know. `own`: numbers of
+    changes that do not count as later, because the same run made them: it may report an object twice. Where an anchor
+    occurs twice in `writes`, the last counts.
 
     Raises:
         SpaceDropped: the connector was removed.
@@ -70,7 +72,10 @@ def apply(
     texts = [anchor_text(write.anchor) for write in writes]
     latest = dict(zip(texts, writes, strict=True))
     present = _present(connection, space, latest, empty=last == 0)
-    skipped = {} if noted is None else _skipped(connection, space, latest, present, noted, except_entry)
+    skipped: dict[str, Outcome] = {}
+    if noted is not None:
+        skipped = _newer(connection, space, latest, present, noted, own or ())
+        skipped |= dict.fromkeys(locked(connection, space.number, latest, except_entry), "locked")
     done: dict[str, Applied] = {}
     fresh: list[tuple[str, ObjectWrite]] = []
     changed: list[tuple[str, ObjectWrite, Known]] = []
@@ -99,7 +104,7 @@ def apply(
     if fresh or changed:
         number = advance(connection, len(fresh) + len(changed)) - len(fresh) - len(changed)
     if fresh:
-        done |= _insert(connection, space, fresh, ids, last, number, now)
+        done |= _insert(connection, space, fresh, ids, first=last + 1, number=number, now=now)
         number += len(fresh)
     if changed:
         done |= _change(connection, space, changed, number, now)
@@ -128,19 +133,20 @@ def _present(connection: sqlite3.Connection, space: Space, texts: Collection[str
     return known(connection, space.number, texts)
 
 
-def _skipped(
+def _newer(
     connection: sqlite3.Connection,
     space: Space,
     texts: Collection[str],
     present: dict[str, Known],
     noted: int,
-    except_entry: str | None,
+    own: Collection[int],
 ) -> dict[str, Outcome]:
-    found: dict[str, Outcome] = {text: "newer" for text, one in present.items() if one.number > noted}
+    found: dict[str, Outcome] = {
+        text: "newer" for text, one in present.items() if one.number > noted and one.number not in own
+    }
     if connection.execute(_BURIED_EXIST, (space.number, noted)).fetchone()[0]:
         buried = connection.execute(_BURIED, (space.number, json_array(texts), noted))
-        found |= {text: "newer" for (text,) in buried}
-    found |= dict.fromkeys(locked(connection, space.number, texts, except_entry), "locked")
+        found |= {text: "newer" for text, number in buried if number not in own}
     return found
 
 
@@ -161,28 +167,29 @@ def _insert(
     space: Space,
     fresh: Sequence[tuple[str, ObjectWrite]],
     ids: dict[str, tuple[str, int]],
-    last: int,
+    *,
+    first: int,
     number: int,
     now: str,
 ) -> dict[str, Applied]:
     low = space.number << ROW_BITS
-    rows = range(low + last + 1, low + last + 1 + len(fresh))
+    rows = range(low + first, low + first + len(fresh))
     objects = []
     done = {}
     for row, (text, write) in zip(rows, fresh, strict=True):
         number += 1
-        id, generation = ids[text]
+        new_id, generation = ids[text]
         objects.append((
-            row, space.number, number, generation, write.shape, id, text, write.dn, now, now,
+            row, space.number, number, generation, write.shape, new_id, text, write.dn, now, now,
             indexing.keys_text(write), write.attributes, write.scim,
         ))  # fmt: skip
-        done[text] = Applied(anchor=write.anchor, row=row, id=id, number=number, outcome="added")
+        done[text] = Applied(anchor=write.anchor, row=row, id=new_id, number=number, outcome="added")
     connection.executemany(_INSERT, objects)
     connection.executemany(
         _DIGEST_INSERT, [(row, write.wire, write.canonical) for row, (_, write) in zip(rows, fresh, strict=True)]
     )
     indexing.add(connection, space.number, ((row, write) for row, (_, write) in zip(rows, fresh, strict=True)))
-    connection.execute(_SET_LAST, (last + len(fresh), space.number))
+    connection.execute(_SET_LAST, (first - 1 + len(fresh), space.number))
     more_live(connection, Counter(row >> BLOCK_BITS for row in rows))
     return done
 
@@ -214,7 +221,7 @@ def _change(
 def _touch(
     connection: sqlite3.Connection, space: Space, touched: Sequence[tuple[str, ObjectWrite, Known]]
 ) -> dict[str, Applied]:
-    """Note the new wire form. The selection of indexed attributes may have changed with it: keys follow, no new version."""
+    """Note the new wire form. What is indexed may have changed with it: keys follow, without a new version."""
     kept = indexing.kept_keys(connection, (before.row for _, _, before in touched))
     done = {}
     keys = []

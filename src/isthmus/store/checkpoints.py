@@ -1,8 +1,8 @@
 """When the write-ahead log is copied back into the database.
 
 A checkpoint inside a commit makes that writer wait for tens of milliseconds; none at all lets the log grow and reads
-slow down. So a thread per process copies passively, beside readers and writers, whenever enough has gathered. Only a log
-that outgrows `_LARGE` (a bulk import outruns the thread) makes the writer help, between two transactions.
+slow down. So a thread per process copies passively, beside readers and writers, whenever enough has gathered. Only a
+log that outgrows `_LARGE` (a bulk import outruns the thread) makes the writer help, between two transactions.
 No checkpoint here ever makes a reader wait.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from isthmus.store.connections import connect
 
-_ENOUGH = 2_000  # pages of 4 KiB not yet copied: 8 MB
-_LARGE = 16_000  # pages in the log: 64 MB
+_ENOUGH = 8_000  # pages of 4 KiB not yet copied: 32 MB
+_LARGE = 32_000  # pages in the log: 128 MB
 _REST = 2_000  # pages that a writer may copy while it holds the lock
 
 # The log's index (https://www.sqlite.org/walformat.html): mxFrame at byte 16, nBackfill at byte 96, native byte order.
@@ -47,13 +47,13 @@ class Checkpoints:
         return frames, max(0, frames - copied)
 
     def before_write(self, connection: sqlite3.Connection) -> None:
-        """Called by the writer that has the turn: finish a large log's copy, so that it starts again from its beginning."""
+        """Finish a large log's copy, so that it starts again from its beginning. For the writer that has the turn."""
         frames, left = self.state()
         if frames > _LARGE and 0 < left <= _REST:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def after_write(self, connection: sqlite3.Connection) -> None:
-        """Called by the writer that has given up its turn."""
+        """Have the log copied if enough has gathered. For the writer that has given up its turn."""
         frames, left = self.state()
         if left <= _ENOUGH:
             return

@@ -45,24 +45,10 @@ def with_noted(entry: Entry, noted: int) -> Entry:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    (
-        id,
-        space,
-        operation,
-        object_id,
-        anchor,
-        owner,
-        session,
-        state,
-        opened,
-        noted,
-        correlation,
-        intent,
-        locks,
-        reason,
-    ) = row
+    entry_id, space, operation, object_id, anchor, owner, session, state = row[:8]
+    opened, noted, correlation, intent, locks, reason = row[8:]
     return Entry(
-        id=id,
+        id=entry_id,
         space=space,
         operation=operation,
         object_id=object_id,

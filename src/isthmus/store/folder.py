@@ -37,7 +37,8 @@ def prepare(folder: Path, *, create: bool) -> None:
     kind = file_system(folder.resolve(), _mounts())
     if is_network(kind):
         raise StoreRefused(
-            f"the store's folder {folder} is on a network file system ({kind}); its locks cannot be relied on: use a local disk"
+            f"the store's folder {folder} is on a network file system ({kind}); "
+            "its locks cannot be relied on: use a local disk"
         )
     room = os.statvfs(folder)
     if room.f_bavail * room.f_frsize < _ROOM:

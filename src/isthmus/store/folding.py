@@ -1,4 +1,4 @@
-"""The functions that conditions call inside SQLite. All are deterministic and give NULL for what they do not understand."""
+"""The functions that conditions call inside SQLite; NULL for what they do not understand."""
 
 from __future__ import annotations
 

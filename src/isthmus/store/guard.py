@@ -58,12 +58,14 @@ class Guard:
         def hold(connection: sqlite3.Connection) -> Hold:
             standing = connection.execute(_OPEN, (connector, object_type, kind)).fetchone()
             if standing is None:
-                id = uuid4().hex[:12]
-                connection.execute(_INSERT, (id, connector, object_type, kind, run, count, limit, time.time(), message))
+                hold_id = uuid4().hex[:12]
+                connection.execute(
+                    _INSERT, (hold_id, connector, object_type, kind, run, count, limit, time.time(), message)
+                )
             else:
-                id = standing[0]
-                connection.execute(_UPDATE, (count, limit, run, message, id))
-            return Hold(**_fields(connection.execute(_GET, (id,)).fetchone()))
+                hold_id = standing[0]
+                connection.execute(_UPDATE, (count, limit, run, message, hold_id))
+            return Hold(**_fields(connection.execute(_GET, (hold_id,)).fetchone()))
 
         return self._writer.run(hold)
 

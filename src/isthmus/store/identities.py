@@ -88,8 +88,8 @@ def _free(
 ) -> tuple[str, int]:
     """Return the anchor form if it never was an id, else the first free UUID."""
     if generation == 1:
-        id = anchor_id(anchor_of(text))
-        if not connection.execute(_USED, (space.number, id)).fetchone()[0]:
-            return id, generation
+        plain = anchor_id(anchor_of(text))
+        if not connection.execute(_USED, (space.number, plain)).fetchone()[0]:
+            return plain, generation
         generation = 2
     return make(text, generation), generation

@@ -11,7 +11,8 @@ import orjson
 from isthmus.store.records import Known, Space, State, StoredObject
 from isthmus.store.statements import statement
 
-COLUMNS = "o.row, o.id, o.anchor, o.dn, o.state, o.number, o.created, o.modified, o.external_id, o.attributes, o.scim, o.shape"
+_COLUMNS = "row id anchor dn state number created modified external_id attributes scim shape"
+COLUMNS = ", ".join(f"o.{column}" for column in _COLUMNS.split())
 EXTERNAL_ID = "#externalId"
 """The attribute under which the client's own id is found in `keys`."""
 
@@ -115,6 +116,6 @@ def known(connection: sqlite3.Connection, space: int, texts: Iterable[str]) -> d
     """Return what is known of objects, by anchor text; any state."""
     rows = connection.execute(_KNOWN, (space, json_array(texts)))
     return {
-        text: Known(row=row, id=id, number=number, state=_STATES[state], wire=wire, canonical=canonical)
-        for text, row, id, number, state, wire, canonical in rows
+        text: Known(row=row, id=own_id, number=number, state=_STATES[state], wire=wire, canonical=canonical)
+        for text, row, own_id, number, state, wire, canonical in rows
     }

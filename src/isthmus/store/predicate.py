@@ -1,6 +1,7 @@
 """The store's own condition type: what a filter becomes before it is run inside the store.
 
-Attributes are names of the target's attributes (keys of the stored attribute JSON), or one of the pseudo names in `Pseudo`.
+Attributes are names of the target's attributes (keys of the stored attribute JSON), or one of the pseudo names in
+`Pseudo`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ Compare = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
 class Test:
     """True if any value of the attribute compares so. `ne` is true if no value equals (also when there is none).
 
-    `kind` says how: 'text' by case_exact rule, 'number', 'boolean', 'datetime' (ISO 8601 UTC text), 'binary' (base64 text).
+    `kind` says how: 'text' by case_exact rule, 'number' (JSON numbers and decimals as text), 'boolean', 'datetime'
+    (ISO 8601 text; without offset UTC), 'binary' (base64 text). `co`, `sw` and `ew` look at texts only, whatever the
+    kind. Values of another JSON type than the kind's never compare.
     """
 
     attribute: str

@@ -72,7 +72,8 @@ class Condition:
                 )
             case LinkTo(attribute=attribute, key=key):
                 to = "" if key is None else f" AND l.key = {self._bind(key)}"
-                return f"EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row AND l.attribute = {self._bind(attribute)}{to})"
+                name = self._bind(attribute)
+                return f"EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row AND l.attribute = {name}{to})"
             case Present(attribute=attribute):
                 return self._any(attribute, lambda value: f"{value} IS NOT NULL AND {value} <> ''")
             case Test():

@@ -133,12 +133,12 @@ WHERE o.space = ?1 AND o.dn = j.value AND o.dn IS NOT NULL AND o.state = 'live';
 
 -- ---------------------------------------------------------------- lists
 
--- name: blocks_of
--- Live objects per block of a space, in order.
-SELECT block, live FROM blocks WHERE block BETWEEN ? AND ? AND live > 0 ORDER BY block;
+-- name: blocks_extent
+-- First and last block of a space, and its live objects.
+SELECT min(block), max(block), coalesce(sum(live), 0) FROM blocks WHERE block BETWEEN ? AND ?;
 
 -- name: blocks_total
--- Live objects of a space.
+-- Live objects of a range of blocks.
 SELECT coalesce(sum(live), 0) FROM blocks WHERE block BETWEEN ? AND ?;
 
 -- name: page_from
@@ -275,7 +275,7 @@ INSERT OR REPLACE INTO tombstones (space, anchor, number, at, id) VALUES (?, ?, 
 
 -- name: tombstones_after
 -- Of a JSON array of anchor texts, those whose object was removed after a number.
-SELECT t.anchor FROM json_each(?2) AS j CROSS JOIN tombstones AS t
+SELECT t.anchor, t.number FROM json_each(?2) AS j CROSS JOIN tombstones AS t
 WHERE t.space = ?1 AND t.anchor = j.value AND t.number > ?3;
 
 -- name: tombstones_exist_after

@@ -15,7 +15,7 @@ class State(StrEnum):
     LIVE = "live"
     HIDDEN = "hidden"
     """Deprovisioned by a delete flow that leaves the object in the target."""
-    PASSWORD_MISSING = "password_missing"
+    PASSWORD_MISSING = "password_missing"  # noqa: S105 - a state's name
     """Created, but its initial password was not set yet."""
 
 
@@ -30,7 +30,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """One object of a space. `attributes` and `scim` are JSON text; `scim` was made for shape `shape` and has no meta."""
+    """One object of a space. `attributes` and `scim` are JSON text; `scim` was made for `shape` and has no meta."""
 
     row: int
     id: str
@@ -50,11 +50,11 @@ class StoredObject:
 class ObjectWrite:
     """What an object shall be in the space. Written as a whole.
 
-    `keys`: (attribute, normalised value), for equality look-ups. `links`: (attribute, canonical target key), every reference.
-    `wire` and `canonical` are 64-bit signed digests; `wire` None: not known (the next import decodes the object).
-    `id` None: the store keeps the object's id or, for a new object, makes one (see `SpaceTable.apply`). Otherwise it is the id
-    that `scim` was made for (see `SpaceTable.ids`): should the object have another by now, the write is skipped as "newer"
-    or, where nothing is skipped, `IdentityChanged` is raised.
+    `keys`: (attribute, normalised value), for equality look-ups. `links`: (attribute, canonical target key), every
+    reference. `wire` and `canonical` are 64-bit signed digests; `wire` None: not known (the next import decodes the
+    object). `id` None: the store keeps the object's id or, for a new object, makes one (see `SpaceTable.apply`).
+    Otherwise it is the id that `scim` was made for (see `SpaceTable.ids`): should the object have another by now, the
+    write is skipped as "newer" or, where nothing is skipped, `IdentityChanged` is raised.
     """
 
     anchor: tuple[str, ...]
@@ -90,8 +90,8 @@ class EntryState(StrEnum):
 class Entry:
     """One write under way, or one whose outcome is not known.
 
-    `intent` is JSON without secrets: what the write was meant to do, for repair and for people. `noted` is the store's counter
-    when the entry was opened. `locks` are the keys it holds. `sent` tells that the target may have received it.
+    `intent` is JSON without secrets: what the write was meant to do, for repair and for people. `noted` is the store's
+    counter when the entry was opened. `locks` are the keys it holds.
     """
 
     id: str
@@ -176,7 +176,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Something the guard holds back. `kind` is 'removal' (an import run) or 'disable'/'delete'/'empty' (the identity provider)."""
+    """Something the guard holds back: 'removal' (an import run), 'disable', 'delete' or 'empty' (identity provider)."""
 
     id: str
     connector: str

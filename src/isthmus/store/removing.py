@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from isthmus.store import indexing
 from isthmus.store.applying import advance, apply, locked
@@ -35,13 +35,15 @@ def remove(
     *,
     noted: int | None,
     except_entry: str | None = None,
+    own: Collection[int] | None = None,
     bury: bool = True,
-) -> list[int]:
-    """Remove objects and return the rows that are gone; skips newer and locked ones as `apply` does."""
+) -> list[tuple[int, int]]:
+    """Remove objects; return row and number of the change for what is gone. Skips newer and locked as `apply` does."""
     found = connection.execute(_FOR_REMOVAL, (json_array(rows),)).fetchall()
     if noted is not None and found:
         held = locked(connection, space.number, [one[1] for one in found], except_entry)
-        found = [one for one in found if one[3] <= noted and one[1] not in held]
+        mine = own or ()
+        found = [one for one in found if (one[3] <= noted or one[3] in mine) and one[1] not in held]
     if not found:
         return []
     number = advance(connection, len(found)) - len(found)
@@ -60,7 +62,7 @@ def remove(
             _TOMBSTONE, [(space.number, one[1], number + n, at, one[2]) for n, one in enumerate(found, 1)]
         )
     fewer_live(connection, Counter(one[0] >> BLOCK_BITS for one in found if one[5] == State.LIVE))
-    return [row for (row,) in gone]
+    return [(row, number + n) for n, (row,) in enumerate(gone, 1)]
 
 
 def rename(
@@ -80,14 +82,14 @@ def rename(
         AlreadyUsed: another object has that anchor.
         StoreError: there is no such row.
     """
-    _, _, before, id, _, generation, _, _ = _for_change(connection, row)
+    _, _, before, own_id, _, generation, _, _ = _for_change(connection, row)
     text = anchor_text(write.anchor)
     if text != before:
         if known(connection, space.number, [text]):
             raise AlreadyUsed(f"another object of {space.connector} has the anchor {text}")
         connection.execute(_RENAME, (text, row))
-        connection.execute(_IDENTITY, (space.number, before, generation, id, time.time()))
-        connection.execute(_TOMBSTONE, (space.number, before, advance(connection), time.time(), id))
+        connection.execute(_IDENTITY, (space.number, before, generation, own_id, time.time()))
+        connection.execute(_TOMBSTONE, (space.number, before, advance(connection), time.time(), own_id))
     [applied] = apply(connection, space, [write], noted=None, now=now, except_entry=except_entry)
     if applied.outcome == "changed" or text == before:
         return applied
@@ -95,7 +97,7 @@ def rename(
     state = State(connection.execute(_FOR_CHANGE, (row,)).fetchone()[1])
     number = advance(connection)
     connection.execute(_SET_STATE, (state, number, now, row))
-    return Applied(anchor=write.anchor, row=row, id=id, number=number, outcome="changed")
+    return Applied(anchor=write.anchor, row=row, id=own_id, number=number, outcome="changed")
 
 
 def set_state(connection: sqlite3.Connection, row: int, state: State, *, now: str | None = None) -> int:

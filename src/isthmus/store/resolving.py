@@ -29,7 +29,7 @@ def resolve(
         if not open_keys:
             return found
         rows = connection.execute(_BY_ANCHOR, (space.number, json_array(open_keys)))
-        found |= {key: (id, space.object_type) for key, id in rows}
+        found |= {key: (found_id, space.object_type) for key, found_id in rows}
         open_keys -= found.keys()
     names = {key: _name(key) for key in open_keys}
     for space in spaces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +16,8 @@ from isthmus.store.statements import statement
 from isthmus.store.writing import Writer
 
 _COLUMNS = (
-    "id, connector, kind, scope, state, owner, requested_by, queued, started, ended, objects, changed, removed, expected, "
-    "message, cancel_requested"
+    "id, connector, kind, scope, state, owner, requested_by, queued, started, ended, objects, changed, removed, "
+    "expected, message, cancel_requested"
 )
 _QUEUED = statement("run_queued").format(columns=_COLUMNS)
 _INSERT = statement("run_insert")
@@ -51,13 +52,13 @@ class Runs:
         def request(connection: sqlite3.Connection) -> Run:
             waiting = connection.execute(_QUEUED, (connector, scope)).fetchone()
             if waiting is None:
-                id = uuid4().hex[:12]
-                connection.execute(_INSERT, (id, connector, kind, scope, requested_by, time.time()))
+                run_id = uuid4().hex[:12]
+                connection.execute(_INSERT, (run_id, connector, kind, scope, requested_by, time.time()))
             else:
-                id = waiting[0]
+                run_id = waiting[0]
                 if kind == "full" and waiting[2] != "full":
-                    connection.execute(_UPGRADE, (requested_by, id))
-            return _run(connection.execute(_GET, (id,)).fetchone())
+                    connection.execute(_UPGRADE, (requested_by, run_id))
+            return _run(connection.execute(_GET, (run_id,)).fetchone())
 
         return self._writer.run(request)
 
@@ -144,7 +145,7 @@ class Runs:
         with translated():
             return [_run(row) for row in self._readers.connection().execute(_LIST, (connector, limit))]
 
-    def fail_dead(self) -> list[Run]:
+    def fail_dead(self) -> Sequence[Run]:
         """End the runs whose process ended, and return them."""
         with translated():
             running = [_run(row) for row in self._readers.connection().execute(_RUNNING)]
@@ -152,7 +153,7 @@ class Runs:
         if not dead:
             return []
 
-        def fail(connection: sqlite3.Connection) -> list[Run]:
+        def fail(connection: sqlite3.Connection) -> Sequence[Run]:
             rows = [connection.execute(_FAIL_DEAD, (time.time(), run.id, run.owner)).fetchone() for run in dead]
             return [_run(row) for row in rows if row is not None]
 
@@ -170,10 +171,10 @@ class Runs:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    (id, connector, kind, scope, state, owner, requested_by, queued, started, ended) = row[:10]
+    (run_id, connector, kind, scope, state, owner, requested_by, queued, started, ended) = row[:10]
     objects, changed, removed, expected, message, cancel_requested = row[10:]
     return Run(
-        id=id,
+        id=run_id,
         connector=connector,
         kind=kind,
         scope=scope,

@@ -26,8 +26,8 @@ class Schedules:
     def set(self, connector: str, interval_seconds: float, *, now: float | None = None) -> None:
         """Make a connector due every so many seconds, for the first time after one interval.
 
-        The same interval again changes nothing, so a restart does not put the next run off; a shorter one draws it near.
-        A next run further away than one interval (the clock was set back) is corrected.
+        The same interval again changes nothing, so a restart does not put the next run off; a shorter one draws it
+        near. A next run further away than one interval (the clock was set back) is corrected.
         """
         at = time.time() if now is None else now
         self._writer.run(lambda c: c.execute(_SET, (connector, interval_seconds, at)).rowcount)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Mapping
+
 from isthmus.store.connections import Readers
 from isthmus.store.errors import translated
 from isthmus.store.statements import statement
@@ -11,6 +14,11 @@ _GET = statement("setting_get")
 _SET = statement("setting_set")
 _REMOVE = statement("setting_remove")
 _LIST = statement("settings_list")
+
+
+def put(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:
+    """Keep texts inside the caller's transaction."""
+    connection.executemany(_SET, list(values.items()))
 
 
 class KeyValues:
@@ -28,7 +36,7 @@ class KeyValues:
 
     def set(self, name: str, value: str) -> None:
         """Keep a text under a name; the same text again writes nothing."""
-        self._writer.run(lambda c: c.execute(_SET, (name, value)).rowcount)
+        self._writer.run(lambda c: put(c, {name: value}))
 
     def remove(self, name: str) -> None:
         """Forget the text kept under a name."""

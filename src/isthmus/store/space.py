@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, spaces
+from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, spaces
 from isthmus.store.connections import Readers
 from isthmus.store.errors import SpaceDropped, translate, translated
 from isthmus.store.predicate import Predicate
@@ -22,6 +24,9 @@ _ANCHORS = statement("anchors_by_rows")
 _SET_SCIM = statement("object_set_scim")
 _PRUNE_TOMBSTONES = statement("tombstones_prune")
 
+SLICE = 400
+"""Objects written or removed between two looks at who waits: 5 to 10 ms."""
+_ALONE_SECONDS = 0.1  # a transaction in which nobody else waited ends after this time
 _BATCH = 20_000
 _DAY = 86_400.0
 
@@ -40,10 +45,10 @@ class SpaceTable:
     # -- which spaces there are
 
     def ensure(self, connector: str, object_type: str, *, id_form: str | None = None) -> Space:
-        """Return the space of a connector's object type, made if there is none. `connector` is casefolded by the caller.
+        """Return the space of a connector's object type, made if there is none. The caller casefolds `connector`.
 
-        `id_form` ("uuid" or "anchor") says how objects added from now on get their ids; None leaves it. A connector that
-        was dropped and comes back has its old space, empty: its ids are still never reused.
+        `id_form` ("uuid" or "anchor") says how objects added from now on get their ids; None leaves it. A connector
+        that was dropped and comes back has its old space, empty: its ids are still never reused.
         """
         key = (connector, object_type, id_form)
         space = self._cache.get(key)
@@ -118,7 +123,7 @@ class SpaceTable:
     def ids(self, space: Space, anchors: Iterable[Sequence[str]]) -> dict[Anchor, str]:
         """Return the id that each anchor's object has, or would get if it were added now.
 
-        For rendering before writing: give it as `ObjectWrite.id`, and the write fails should that have changed meanwhile.
+        For rendering before writing: give it as `ObjectWrite.id`, and the write fails should it have changed meanwhile.
         """
         wanted = {objects.anchor_text(anchor): tuple(anchor) for anchor in anchors}
         with translated():
@@ -178,13 +183,18 @@ class SpaceTable:
             return resolving.referring(self._readers.connection(), space, attribute, key)
 
     def digests(self, space: Space) -> Iterator[list[tuple[int, int | None]]]:
-        """Yield (row, wire digest) of every object, in any state, in batches by row. Each batch is a read of its own."""
-        yield from self._batches(_DIGESTS, space)
+        """Yield (row, wire digest) of every object, in any state, in batches by row. Each is a read of its own."""
+        last, high = objects.row_range(space)
+        while batch := self._fetched(_DIGESTS, (last, high, _BATCH)):
+            yield batch
+            last = batch[-1][0]
 
     def rows(self, space: Space) -> Iterator[list[int]]:
-        """Yield the row of every object, in any state, in batches by row. Each batch is a read of its own."""
-        for batch in self._batches(_ROWS, space):
+        """Yield the row of every object, in any state, in batches by row. Each is a read of its own."""
+        last, high = objects.row_range(space)
+        while batch := self._fetched(_ROWS, (last, high, _BATCH)):
             yield [row for (row,) in batch]
+            last = batch[-1][0]
 
     def canonical(self, rows: Sequence[int]) -> dict[int, int]:
         """Return the canonical digests of objects."""
@@ -207,18 +217,86 @@ class SpaceTable:
         noted: int | None,
         now: str,
         except_entry: str | None = None,
+        own: set[int] | None = None,
     ) -> list[Applied]:
         """Write what is new or changed, in one transaction; see `applying.apply`.
 
-        The write lock is held for all of them: an import gives at most `SLICE` at once, see `slices`.
+        The write lock is held for all of them: an import calls `apply_in_slices`.
         """
-        try:
-            return self._writer.run(
-                lambda c: applying.apply(c, space, writes, noted=noted, now=now, except_entry=except_entry)
+        with self._forgetting():
+            applied = self._writer.run(
+                lambda c: applying.apply(c, space, writes, noted=noted, now=now, except_entry=except_entry, own=own)
             )
-        except SpaceDropped:
-            self._forget()  # another process removed the connector; `ensure` must look again
-            raise
+        _remember(own, applied)
+        return applied
+
+    def apply_in_slices(
+        self,
+        space: Space,
+        writes: Sequence[ObjectWrite],
+        *,
+        noted: int | None,
+        now: str,
+        own: set[int] | None = None,
+        then: Mapping[str, str] | None = None,
+    ) -> list[Applied]:
+        """Write a page of an import as `apply` does, in as many transactions as it takes.
+
+        Other writers, of this process and of others, wait for one slice at most; while nobody waits, slices share a
+        transaction, which is far cheaper. `then`: settings (a watermark) that are set together with the last slice.
+        """
+        latest = {write.anchor: write for write in writes}
+        if len(latest) < len(writes):  # the last one counts, also if the two would be in different slices
+            writes = list(latest.values())
+        done: list[Applied] = []
+
+        def some(connection: sqlite3.Connection) -> list[Applied]:
+            applied: list[Applied] = []
+            for rest in self._slices(len(writes) - len(done)):
+                part = writes[len(done) + rest.start : len(done) + rest.stop]
+                applied += applying.apply(connection, space, part, noted=noted, now=now, own=own)
+            if then and len(done) + len(applied) == len(writes):
+                settings.put(connection, then)
+            return applied
+
+        with self._forgetting():
+            while len(done) < len(writes) or (then and not writes):
+                applied = self._writer.run(some)
+                done += applied
+                _remember(own, applied)
+                if not writes:
+                    break
+        return done
+
+    def remove_in_slices(
+        self, space: Space, rows: Sequence[int], *, noted: int | None, own: set[int] | None = None
+    ) -> list[int]:
+        """Remove objects as `remove` does, in as many transactions as it takes; see `apply_in_slices`."""
+        gone: list[int] = []
+        begun = 0
+
+        def some(connection: sqlite3.Connection) -> tuple[int, list[tuple[int, int]]]:
+            removed: list[tuple[int, int]] = []
+            stop = begun
+            for part in self._slices(len(rows) - begun):
+                stop = begun + part.stop
+                removed += removing.remove(connection, space, rows[begun + part.start : stop], noted=noted, own=own)
+            return stop, removed
+
+        while begun < len(rows):
+            begun, removed = self._writer.run(some)
+            gone += [row for row, _ in removed]
+            if own is not None:
+                own.update(number for _, number in removed)
+        return gone
+
+    def _slices(self, count: int) -> Iterator[range]:
+        """Yield slices of a long write inside a transaction until it should end."""
+        end = time.monotonic() + _ALONE_SECONDS
+        for start in range(0, count, SLICE):
+            yield range(start, min(count, start + SLICE))
+            if time.monotonic() > end or self._writer.is_wanted():
+                return
 
     def rename(
         self, space: Space, row: int, write: ObjectWrite, *, now: str, except_entry: str | None = None
@@ -230,7 +308,8 @@ class SpaceTable:
         self, space: Space, rows: Sequence[int], *, noted: int | None, except_entry: str | None = None
     ) -> list[int]:
         """Remove objects, in one transaction; return the rows really gone: newer and locked ones are skipped."""
-        return self._writer.run(lambda c: removing.remove(c, space, rows, noted=noted, except_entry=except_entry))
+        removed = self._writer.run(lambda c: removing.remove(c, space, rows, noted=noted, except_entry=except_entry))
+        return [row for row, _ in removed]
 
     def set_state(self, space: Space, row: int, state: State, *, now: str | None = None) -> None:  # noqa: ARG002
         """Show or hide an object: a new version."""
@@ -254,16 +333,23 @@ class SpaceTable:
         at = latest if before is None else min(before, latest)
         return self._writer.run(lambda c: c.execute(_PRUNE_TOMBSTONES, {"before": at, "limit": limit}).rowcount)
 
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        try:
+            yield
+        except SpaceDropped:
+            self._forget()  # another process removed the connector; `ensure` must look again
+            raise
+
     def _forget(self) -> None:
         with self._mutex:
             self._cache.clear()
 
-    def _batches(self, sql: str, space: Space) -> Iterator[list[tuple[int, int | None]]]:
-        last, high = objects.row_range(space)
-        while True:
-            with translated():
-                batch = self._readers.connection().execute(sql, (last, high, _BATCH)).fetchall()
-            if not batch:
-                return
-            yield batch
-            last = batch[-1][0]
+    def _fetched(self, sql: str, values: tuple[int, int, int]) -> list[Any]:
+        with translated():
+            return self._readers.connection().execute(sql, values).fetchall()
+
+
+def _remember(own: set[int] | None, applied: Iterable[Applied]) -> None:
+    if own is not None:
+        own.update(one.number for one in applied if one.outcome in ("added", "changed"))

@@ -35,7 +35,9 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path, *, create: bool = True) -> Store:
-        """Open the store of a folder, made and migrated as needed; before a migration the database is copied beside itself.
+        """Open the store of a folder, made and migrated as needed.
+
+        Before a migration the database is copied beside itself.
 
         Raises:
             StoreTooNew: a newer program wrote it.

@@ -40,6 +40,15 @@ class Turns:
         finally:
             fcntl.flock(self._gate, fcntl.LOCK_UN)
 
+    def is_wanted(self) -> bool:
+        """Tell whether another process waits; asked by the one whose turn it is."""
+        try:
+            fcntl.flock(self._gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        return False
+
     def give_up(self) -> None:
         """Let the next one write."""
         fcntl.flock(self._lock, fcntl.LOCK_UN)

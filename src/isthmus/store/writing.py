@@ -80,6 +80,10 @@ class Writer:
             raise task.error
         return task.result  # type: ignore[no-any-return]
 
+    def is_wanted(self) -> bool:
+        """Tell whether another thread or process waits to write: what a long write asks between two slices."""
+        return bool(self._queue) or self._turns.is_wanted()
+
     def close(self) -> None:
         """Wait for writes under way, then close. Later calls raise `StoreClosed`."""
         with self._mutex:
@@ -205,7 +209,7 @@ class Writer:
 
 
 def _failure(error: BaseException) -> BaseException:
-    """Return the error for one caller: SQLite's and the store's become a new one each, as threads must not share them."""
+    """Return the error for one caller: a new one each of SQLite's and ours, as threads must not share them."""
     failure: BaseException
     if isinstance(error, sqlite3.Error):
         failure = translate(error)

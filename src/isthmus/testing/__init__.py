@@ -31,8 +31,9 @@ an autouse fixture of the subclass can put there what it needs.
 
 `closed_port`, `silent_port` and `relay` make such targets out of sockets; a `relay` in front of the real target can
 also be frozen in the middle of a session: if `settings` already goes through it, `hang_target` freezes it and gives
-the same settings. If attributes made from the schema are not valid for your target, override `new_attributes(n)`; if creating
-10,000 objects one by one is slow, override `fill`. Helpful class attributes: `text_attribute`, `reserved`, `rounds`.
+the same settings. If attributes made from the schema are not valid for your target, override `new_attributes(n)`; if
+creating 10,000 objects one by one is slow, override `fill`. Class attributes that help: `text_attribute`, `reserved`,
+`rounds`, `timeout`.
 
 The suite needs pytest and nothing else but `isthmus.spi`.
 """

@@ -60,6 +60,7 @@ class Subject:
         self._open: list[Connector] = []
         self._made: list[ConnectorObject] = []
         self._schema: Schema | None = None
+        self._scope: ImportScope | None = None
         self.connector = self.open()
 
     # opening and closing
@@ -322,11 +323,14 @@ class Subject:
 
     @property
     def scope(self) -> ImportScope:
-        """The scope that the type under test is in."""
-        for scope in self.connector.scopes():
-            if self.object_type.name in scope.object_types:
-                return scope
-        pytest.fail(f"no scope covers {self.object_type.name}")
+        """The scope that the type under test is in, as the connector gave it when first asked."""
+        if self._scope is None:
+            with self.watched("scopes"):
+                scopes = self.connector.scopes()
+            self._scope = next((s for s in scopes if self.object_type.name in s.object_types), None)
+        if self._scope is None:
+            pytest.fail(f"no scope covers {self.object_type.name}")
+        return self._scope
 
     def wanted(self, attributes: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
         """Return what an import is asked to read: these of the type under test, all of the others."""

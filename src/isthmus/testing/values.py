@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from isthmus.spi import AttributeDefinition, AttributeType, Reference, Value
@@ -105,7 +105,6 @@ def edges(definition: AttributeDefinition) -> tuple[Value, ...]:
                 datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
                 datetime(1900, 1, 1, tzinfo=UTC),
                 datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=UTC),
-                datetime(2024, 7, 1, 12, 0, tzinfo=timezone(timedelta(hours=5, minutes=30))),
                 datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
             )
         case AttributeType.BINARY:

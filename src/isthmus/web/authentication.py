@@ -29,9 +29,9 @@ class TokenCheck(Protocol):
 class Attempts:
     """Failed attempts of each address at each connector: how long the next failure is held up.
 
-    Everything behind one agent shares one address, so nothing here ever concerns a valid token. Holding an answer up holds
-    a thread: only a few may be held, and further failures are refused at once with 429. Memory is bounded: the pairs seen
-    longest ago are forgotten first.
+    Everything behind one agent shares one address, so nothing here ever concerns a valid token. Holding an answer up
+    holds a thread: only a few may be held, and further failures are refused at once with 429. Memory is bounded: the
+    pairs seen longest ago are forgotten first.
     """
 
     def __init__(self, *, held_at_most: int, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -83,8 +83,8 @@ class Authentication:
     def authenticate(self, header: str | None, *, connector: str, known: bool, address: str, method: str) -> Token:
         """Return the caller's token.
 
-        `known` False: there is no such connector; the answer is the same 401 as for a wrong token, so that names cannot be
-        found out by asking.
+        `known` False: there is no such connector; the answer is the same 401 as for a wrong token, so that names
+        cannot be found out by asking.
 
         Raises:
             Unauthorized: nothing was sent, or not a valid token; says what to correct.
@@ -114,9 +114,9 @@ class Authentication:
     @staticmethod
     def _wrong() -> ScimError:
         return Unauthorized(
-            "this token is not valid for the connector named in the URL: it is mistyped, revoked or expired, belongs to "
-            "another connector, or there is no connector of that name; `isthmus token list` and `isthmus connector list` "
-            "show what exists",
+            "this token is not valid for the connector named in the URL: it is mistyped, revoked or expired, belongs "
+            "to another connector, or there is no connector of that name; `isthmus token list` and "
+            "`isthmus connector list` show what exists",
             _challenge("invalid_token"),
         )
 

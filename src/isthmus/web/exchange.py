@@ -26,6 +26,8 @@ class Admitted:
 class Exchange:
     """What is known of a request so far, for its answer, its log line and its count."""
 
+    key: int
+    """Of `work.Work`."""
     correlation: str
     address: str
     connector: str = ""
@@ -36,8 +38,14 @@ class Exchange:
     """The path below the base URL."""
 
 
+def exchange_of(environ: dict[str, Any]) -> Exchange:
+    """Return the exchange the gate put there."""
+    found: Exchange = environ[KEY]
+    return found
+
+
 def admitted(environ: dict[str, Any]) -> Admitted:
     """Return who asks and whom; the gate lets nothing else through."""
-    exchange: Exchange = environ[KEY]
-    assert exchange.admitted is not None
-    return exchange.admitted
+    found = exchange_of(environ).admitted
+    assert found is not None
+    return found

@@ -2,8 +2,8 @@
 
 correlation id, network, connector, token, scope, endpoint, security headers, count, log line.
 
-A plain WSGI callable around the Falcon application: whatever goes wrong, also inside the framework, is answered as a SCIM
-error, counted and logged, and nothing of a body is read before the caller is known.
+A plain WSGI callable around the Falcon application: whatever goes wrong, also inside the framework, is answered as a
+SCIM error, counted and logged, and nothing of a body is read before the caller is known.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from isthmus.web.exchange import KEY, Admitted, Exchange
 from isthmus.web.logs import AccessLog
 from isthmus.web.metrics import Recorder
 from isthmus.web.proxies import Networks, Origin
+from isthmus.web.work import Work
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,9 +41,12 @@ _FIXED_NAMES = frozenset(name.lower() for name, _ in FIXED_HEADERS)
 class Gate:
     """The SCIM application as granian calls it. `closing` tells whether clients are to leave this process."""
 
-    def __init__(self, host: Host, application: WSGIApplication, *, recorder: Recorder, access_log: AccessLog) -> None:
+    def __init__(
+        self, host: Host, application: WSGIApplication, *, work: Work, recorder: Recorder, access_log: AccessLog
+    ) -> None:
         configuration: Configuration = host.configuration
         scim = configuration.host.scim
+        self.work = work
         self.closing: Callable[[], bool] = lambda: False
         self._host = host
         self._application = application
@@ -53,16 +57,25 @@ class Gate:
         self._origin = Origin(scim.trusted_proxies, configuration.host.public_url, scim.listen)
         self._authentication = Authentication(host.tokens, threads=scim.threads)
         self._process = secrets.token_hex(4)
-        self._count = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
-        self._count += 1
-        exchange = Exchange(
-            correlation=correlation_of(environ, f"{self._process}-{self._count:x}"),
-            address=self._origin.address(environ),
-        )
-        environ[KEY] = exchange
+        key = self.work.begin()
+        try:
+            exchange = Exchange(
+                key=key,
+                correlation=correlation_of(environ, f"{self._process}-{key:x}"),
+                address=self._origin.address(environ),
+            )
+            environ[KEY] = exchange
+            status, headers, body = self._answer(environ, exchange)
+            start_response(status, self._headers(headers, body, exchange))
+            self._after(environ, exchange, int(status[:3]), len(body), time.perf_counter() - began)
+            return [body]
+        finally:
+            self.work.end(key)
+
+    def _answer(self, environ: WSGIEnvironment, exchange: Exchange) -> tuple[str, list[tuple[str, str]], bytes]:
         answer: list[Any] = []
 
         def remember(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Callable[[bytes], object]:
@@ -71,18 +84,15 @@ class Gate:
 
         try:
             self._admit(environ, exchange)
-            chunks: Iterable[bytes] = self._application(environ, remember)
-            status, headers = answer
+            body = b"".join(self._application(environ, remember))
         except ScimError as error:
-            status, headers, chunks = reason(error.status), error_headers(error), [error.body()]
+            return reason(error.status), error_headers(error), error.body()
         except Exception:
             log.exception("bug", correlation=exchange.correlation, method=environ["REQUEST_METHOD"])
             failed = Failed(f"an unexpected error; the host's log has it under correlation id {exchange.correlation}")
-            status, headers, chunks = reason(500), [], [failed.body()]
-        body = b"".join(chunks)
-        start_response(status, self._headers(headers, body, exchange))
-        self._after(environ, exchange, int(status[:3]), len(body), time.perf_counter() - began)
-        return [body]
+            return reason(500), [], failed.body()
+        status, headers = answer
+        return status, headers, body
 
     def _admit(self, environ: WSGIEnvironment, exchange: Exchange) -> None:
         method = environ["REQUEST_METHOD"]

@@ -1,6 +1,6 @@
 """One import in a process of its own, so that decoding does not hold up answers and its memory goes when it ends.
 
-    python -m isthmus.web.importer PARENT [CONNECTOR ...]      (configuration on stdin)
+    python -m isthmus.web.importer PARENT [CONNECTOR ...] NOTICES      (configuration on stdin)
 
 Named connectors are put on their timers first, and a first import is queued for each. A run that is cut off is found by
 the next look at dead owners; what it had applied stays, and nothing is removed by half a run.
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     from isthmus.spi import ConnectorError
 
     with opened(configuration, threads=8) as host:
-        for name in arguments[1:]:
+        for name in arguments[1:-1]:
             if not host.has(name):
                 continue
             schedule(host, name)

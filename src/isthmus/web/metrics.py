@@ -1,8 +1,8 @@
 """Count requests in every worker process; the operations process adds them up.
 
-Counting costs one lock and three additions. A worker writes its totals to a file of its own once a second, and only if they
-changed; a process that is killed loses at most the last second of them. (prometheus-client's multiprocess mode maps a file
-and locks it for every single count.)
+Counting costs one lock and three additions. A worker writes its totals to a file of its own once a second, and only if
+they changed; a process that is killed loses at most the last second of them. (prometheus-client's multiprocess mode
+maps a file and locks it for every single count.)
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Recorder:
         self._file = None if folder is None else folder / f"{os.getpid()}-{time.time_ns():x}.json"
 
     def request(self, connector: str, method: str, status: int, seconds: float) -> None:
-        """Count one request. `connector` is the name of one that exists, or "": names that clients invent make no series."""
+        """Count one request. `connector` is one that exists, or "": names that clients invent make no series."""
         key = (connector, method, status)
         bucket = bisect_left(BUCKETS, seconds)
         with self._lock:

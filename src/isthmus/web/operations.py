@@ -1,4 +1,4 @@
-"""Health and metrics for operators: /healthz, /readyz, /metrics. No token; listens on loopback unless told otherwise."""
+"""Health and metrics for operators: /healthz, /readyz, /metrics. Without token, on loopback."""
 
 from __future__ import annotations
 

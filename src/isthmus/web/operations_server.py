@@ -1,6 +1,7 @@
 """The operations process: health, metrics and timers.
 
-    python -m isthmus.web.operations_server PARENT LISTENER NOTICES      (process id and descriptors; configuration on stdin)
+    python -m isthmus.web.operations_server PARENT LISTENER NOTICES      (process id and descriptors; configuration on
+    stdin)
 
 Served by the standard library's server: a few requests a minute do not pay for a second set of granian processes.
 """
@@ -73,7 +74,7 @@ class _Request(WSGIRequestHandler):
             return
         environ = {name: value for name, value in self.get_environ().items() if isinstance(value, str)}
         served = _Quiet(self.rfile, self.wfile, self.get_stderr(), environ, multithread=True)  # type: ignore[arg-type]
-        served.request_handler = self
+        served.request_handler = self  # type: ignore[attr-defined]
         application = self.server.get_app()  # type: ignore[attr-defined]
         served.run(application)
 

@@ -36,8 +36,8 @@ class Networks:
 class Origin:
     """Tells address, scheme and host of a request.
 
-    `X-Forwarded-For` is read from the right: each trusted proxy appended the address it saw, so the first entry that is not
-    a trusted proxy is the client; whatever stands left of it was written by the client itself.
+    `X-Forwarded-For` is read from the right: each trusted proxy appended the address it saw, so the first entry that
+    is not a trusted proxy is the client; whatever stands left of it was written by the client itself.
     """
 
     def __init__(self, trusted: Sequence[str], public_url: str | None, fallback: str) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import falcon
 import falcon.errors
 
-from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.body import parse_json
 from isthmus.scim.errors import MethodNotAllowed, NotFound, ScimError, Unsupported
 from isthmus.scim.etag import not_modified
@@ -19,20 +18,19 @@ from isthmus.web.gate import Gate
 from isthmus.web.logs import AccessLog
 from isthmus.web.metrics import Recorder
 from isthmus.web.query import parameters, projection, whole_number
+from isthmus.web.work import Work
 
 if TYPE_CHECKING:
     from isthmus.engine.host import Host
     from isthmus.engine.resource import Resource
+    from isthmus.mapping.resource_type import ResourceType
 
 
 def scim_application(host: Host, *, recorder: Recorder | None = None, access_log: AccessLog | None = None) -> Gate:
     """Return the WSGI application that serves all connectors of a host."""
     scim = host.configuration.host.scim
-    bodies = BodyReader(
-        places=max(1, scim.threads // 2),
-        timeout=min(scim.body_timeout, scim.request_timeout),
-        limit=scim.max_body_bytes,
-    )
+    work = Work(scim.threads)
+    bodies = BodyReader(work, limit=scim.max_body_bytes)
     application: falcon.App[Any, Any] = falcon.App(media_type=SCIM)
     application.req_options.strip_url_path_trailing_slash = True
     application.set_error_serializer(_serialise)
@@ -51,6 +49,7 @@ def scim_application(host: Host, *, recorder: Recorder | None = None, access_log
     return Gate(
         host,
         application,
+        work=work,
         recorder=recorder or Recorder(None),
         access_log=access_log or AccessLog(host.configuration.host.log),
     )
@@ -189,7 +188,8 @@ def _answer_with(resp: falcon.Response, resource: Resource, status: str) -> None
         resp.status = falcon.HTTP_204
 
 
-def _nothing_there(_req: falcon.Request, _resp: falcon.Response, **_fields: str) -> None:
+def _nothing_there(req: falcon.Request, resp: falcon.Response, **_fields: str) -> None:
+    del req, resp
     raise NotFound(f"there is nothing at this path below the base URL; there is /Users, /Users/ID, {RESERVED}")
 
 

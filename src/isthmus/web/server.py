@@ -25,6 +25,7 @@ from granian.server.mp import MPServer
 from isthmus.config.documents import Configuration
 from isthmus.web import logs, process
 from isthmus.web.sockets import BACKLOG
+from isthmus.web.work import BODIES_AT_ONCE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,7 +47,7 @@ class InheritedServer(MPServer):
     def _init_shared_socket(self) -> None:
         self._ssp: Any = None
         unix = self.inherited.family == socket.AF_UNIX
-        self._shd: Any = SocketHolder(self.inherited.fileno(), unix, self.backlog)
+        self._shd: Any = SocketHolder(self.inherited.fileno(), unix, self.backlog)  # type: ignore[call-arg]  # the stub is behind
         self._sfd: Any = self.inherited.fileno()
         self._sso = self.inherited
 
@@ -61,7 +62,7 @@ def build(task: process.Task, listener: socket.socket, *, files: int) -> Inherit
         "isthmus",
         interface=Interfaces.WSGI,
         workers=scim.workers,
-        blocking_threads=scim.threads,
+        blocking_threads=scim.threads + BODIES_AT_ONCE,
         runtime_blocking_threads=8,
         http=HTTPModes.http1,  # HTTP/2 connections are not held to the header timeout
         http1_settings=HTTP1Settings(
@@ -71,7 +72,7 @@ def build(task: process.Task, listener: socket.socket, *, files: int) -> Inherit
         # Each open connection takes one: as many as there are descriptors, less those of files and targets.
         backpressure=max(128, min(16_384, files - 512)),
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         ssl_cert=Path(tls.certificate) if tls else None,
         ssl_key=Path(tls.key) if tls else None,
         ssl_ca=Path(tls.client_ca) if tls and tls.client_ca else None,
@@ -106,8 +107,8 @@ def worker_loader(
         watch = Watch(
             life=life,
             listener=listener,
-            tls=scim.tls.enabled,
-            stall_limit=scim.body_timeout + scim.request_timeout + 5.0,
+            work=application.work,
+            body_timeout=scim.body_timeout,
             stop_timeout=scim.stop_timeout,
             every_second=recorder.publish,
         )

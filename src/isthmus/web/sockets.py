@@ -1,8 +1,8 @@
 """Listening sockets, opened once by the supervisor and inherited by whoever serves them.
 
-The supervisor owns them, not the server processes: a connection that arrives while one generation of workers ends and the
-next begins waits in the queue of a socket that never closes. They are bound without SO_REUSEPORT, so that a second program
-on the same port is refused by the kernel instead of silently taking half of the connections.
+The supervisor owns them, not the server processes: a connection that arrives while one generation of workers ends and
+the next begins waits in the queue of a socket that never closes. They are bound without SO_REUSEPORT, so that a second
+program on the same port is refused by the kernel instead of silently taking half of the connections.
 """
 
 from __future__ import annotations

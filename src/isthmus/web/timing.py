@@ -1,7 +1,7 @@
 """Notice what is due: imports by timer, queued runs, housekeeping. The work itself is done in processes of its own.
 
-Asked once a second, so it only reads a few small rows; opening a connector, which loads database drivers, is left to the
-process that imports.
+Asked once a second, so it only reads a few small rows; opening a connector, which loads database drivers, is left to
+the process that imports.
 """
 
 from __future__ import annotations

@@ -12,21 +12,22 @@ from collections.abc import Callable
 
 import structlog
 
-from isthmus.web.connections import HandshakeGuard, StallGuard, stop_accepting
+from isthmus.web.connections import StallGuard, inode_of, stop_accepting
+from isthmus.web.work import Work
 
 log = structlog.get_logger("isthmus.web")
 
-_TICK = 0.1
-_SLOW_TICKS = 10
+_INTERVAL = 1.0
 
 
 class Watch:
     """Runs until the process ends.
 
-    `life` is the reading end of a pipe whose writing end only the supervisor has. End of file means that this worker is to
-    accept no further connections: a newer generation has taken over, or the supervisor is gone. What was accepted goes on;
-    every answer from then on tells its client to close the connection (`draining`). Ends itself `stop_timeout` seconds
-    after whoever started it has gone, should granian's own graceful stop not have ended by then.
+    `life` is the reading end of a pipe whose writing end only the supervisor has. End of file means that this worker
+    is to accept no further connections: a newer generation has taken over, or the supervisor is gone. What was
+    accepted goes on; every answer from then on tells its client to close the connection (`draining`). Ends itself
+    `stop_timeout` seconds after whoever started it has gone, should granian's own graceful stop not have ended by
+    then.
     """
 
     def __init__(
@@ -34,16 +35,19 @@ class Watch:
         *,
         life: int,
         listener: socket.socket,
-        tls: bool,
-        stall_limit: float,
+        work: Work,
+        body_timeout: float,
         stop_timeout: float,
         every_second: Callable[[], None],
     ) -> None:
         self.draining = False
         self._life = life
         self._listener = listener
-        self._handshakes = HandshakeGuard(listener) if tls else None
-        self._stalls = StallGuard(stall_limit)
+        self._work = work
+        self._inode = inode_of(listener)
+        # Behind a Unix socket stands a proxy of ours, and the kernel tells nothing of when data came.
+        unix = listener.family == socket.AF_UNIX
+        self._stalls = None if unix else StallGuard(listener.getsockname()[1], body_timeout)
         self._stop_timeout = stop_timeout
         self._every_second = every_second
         self._parent = os.getppid()
@@ -54,36 +58,31 @@ class Watch:
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
     def _run(self) -> None:
-        count = 0
         while True:
-            count += 1
             try:
                 self._wait()
-                if self._handshakes is not None and not self.draining:
-                    cut = self._handshakes.look()
-                    if cut:
-                        log.warning("handshakes_cut", count=cut)
-                if count % _SLOW_TICKS == 0:
-                    self._slow()
-            except Exception:
-                # The one thread that must not end. What failed is tried again at the next tick.
+                self._look()
+            except OSError:
+                # Descriptors go in any order while the process ends; anything else is tried again.
                 log.exception("watch_failed")
-                time.sleep(1)
+                time.sleep(_INTERVAL)
 
     def _wait(self) -> None:
         if self.draining:
-            time.sleep(_TICK)
+            time.sleep(_INTERVAL)
             return
-        ended, _, _ = select.select([self._life], [], [], _TICK)
+        ended, _, _ = select.select([self._life], [], [], _INTERVAL)
         if ended:
             self.draining = True
-            stop_accepting(self._listener)
+            stop_accepting(self._listener, self._inode)
             log.info("draining")
 
-    def _slow(self) -> None:
-        cut = self._stalls.look()
-        if cut:
-            log.warning("stalled_requests_cut", count=cut)
+    def _look(self) -> None:
+        if self._stalls is not None:
+            crowded, self._work.crowded = self._work.crowded or self.draining, False
+            cut = self._stalls.look(self._work.oldest(), crowded=crowded)
+            if cut:
+                log.warning("stalled_requests_cut", count=cut)
         self._every_second()
         if os.getppid() == self._parent:
             return

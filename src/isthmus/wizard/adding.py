@@ -48,7 +48,9 @@ class Draft:
         """Return the attributes that a disable flow can set most simply."""
         if self.object_type is None:
             return []
-        return [one.name for one in self.object_type.attributes if one.type is AttributeType.BOOLEAN and not one.readonly]
+        return [
+            one.name for one in self.object_type.attributes if one.type is AttributeType.BOOLEAN and not one.readonly
+        ]
 
 
 def check_name(configuration: Configuration, name: str) -> None:
@@ -126,13 +128,17 @@ def choose(draft: Draft, object_type: str) -> Draft:
     """Return the draft for one object type, with suggested attributes, matching and flows."""
     found = draft.schema.object_types.get(object_type)
     if found is None:
-        raise ConfigError(f"the target has no {object_type!r}; {nearest(object_type, draft.schema.object_types, what='tables')}")
+        raise ConfigError(
+            f"the target has no {object_type!r}; {nearest(object_type, draft.schema.object_types, what='tables')}"
+        )
     definition = suggest_flows(found)
     if draft.answers.matching:
         for name in draft.answers.matching:
             if found.attribute(name) is None:
                 known = [one.name for one in found.attributes]
-                raise ConfigError(f"{object_type!r} has no attribute {name!r}; {nearest(name, known, what='attributes')}")
+                raise ConfigError(
+                    f"{object_type!r} has no attribute {name!r}; {nearest(name, known, what='attributes')}"
+                )
         definition = msgspec.structs.replace(definition, matching=draft.answers.matching)
     settings = dict(draft.settings)
     if "object_types" not in settings and draft.answers.type == "sql":
@@ -151,7 +157,9 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
         notes.append("no matching attribute could be suggested; name one with --matching, or doubles may be made")
     if "userName" not in definition.flows:
         notes.append("no attribute looks like userName; add a flow for it if your identity provider is not Entra")
-    generated = [one for one in object_type.anchor if (found := object_type.attribute(one)) is not None and found.generated]
+    generated = [
+        one for one in object_type.anchor if (found := object_type.attribute(one)) is not None and found.generated
+    ]
     if generated and object_type.correlation_attribute is None and not definition.matching:
         notes.append("the target makes the anchor and nothing else identifies a row: set a correlation_attribute")
     return notes
@@ -166,9 +174,7 @@ def complete(draft: Draft, *, disable: str, delete: str) -> dict[str, Any]:
         delete=deprovisioning(delete, draft.object_type),
     )
     compile_resource_type(definition, draft.object_type, shape=0)
-    document = ConnectorDocument(
-        type=draft.answers.type, settings=dict(draft.settings), resource_types=(definition,)
-    )
+    document = ConnectorDocument(type=draft.answers.type, settings=dict(draft.settings), resource_types=(definition,))
     plain: dict[str, Any] = msgspec.to_builtins(document)
     defaults = msgspec.to_builtins(ConnectorDocument(type=draft.answers.type))
     kept = {key: value for key, value in plain.items() if key in ("type", "settings") or value != defaults[key]}

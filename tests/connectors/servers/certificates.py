@@ -49,9 +49,7 @@ def write_certificates(folder: Path, *, address: str = "127.0.0.1") -> None:
     private = folder / "server.key"
     private.touch(0o600)
     private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     for path in folder.glob("*.pem"):
         give_away(path)

@@ -38,8 +38,13 @@ class MariadbServer(Server):
         self.ca = str(self.folder / "ca.pem")
         subprocess.run(
             unprivileged(
-                [install, "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db"]
-                + ["--auth-root-authentication-method=normal"]
+                [
+                    install,
+                    "--no-defaults",
+                    f"--datadir={self.folder / 'data'}",
+                    "--skip-test-db",
+                    "--auth-root-authentication-method=normal",
+                ]
             ),
             check=True,
             capture_output=True,

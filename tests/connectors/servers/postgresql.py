@@ -46,8 +46,16 @@ class PostgresServer(Server):
         give_away(secret)
         subprocess.run(
             unprivileged(
-                [str(programs / "initdb"), "-D", str(self.folder / "data"), "-U", self.administrator, "-E", "UTF8"]
-                + ["--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync"]
+                [
+                    str(programs / "initdb"),
+                    f"--pgdata={self.folder / 'data'}",
+                    f"--username={self.administrator}",
+                    f"--pwfile={secret}",
+                    "--encoding=UTF8",
+                    "--locale=C.UTF-8",
+                    "--auth=scram-sha-256",
+                    "--no-sync",
+                ]
             ),
             check=True,
             capture_output=True,

@@ -58,7 +58,7 @@ def test_a_package_adds_a_type(install: Install) -> None:
 def test_an_unknown_type_names_the_nearest(install: Install) -> None:
     with pytest.raises(ConfigError, match='no connector type "memry" is installed; did you mean memory'):
         connector_type("memry")
-    with pytest.raises(ConfigError, match="known connector types: .*memory"):
+    with pytest.raises(ConfigError, match=r"known connector types: .*memory"):
         connector_type("zzzzzz")
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_type_names_the_nearest(install: Install) -> None:
     ("source", "words"),
     [
         ("import a_driver_that_is_not_here", "cannot be loaded: ModuleNotFoundError"),
-        ("this is not python", "cannot be loaded: SyntaxError"),
+        ("this is no python", "cannot be loaded: SyntaxError"),
         ("other = 1", "cannot be loaded: AttributeError"),
         ("connector_type = 1", "names no ConnectorType"),
         (MODULE.format(id="other"), 'names the type "other"'),

@@ -165,8 +165,26 @@ def test_listen_addresses(text: str, address: ListenAddress) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "8585", ":8585", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:+80", "256.1.1.1:80"]
-    + ["::1:80", "[::g]:80", "a b:80", "https://x:80", "unix:x", "unix:/", "unix:/" + "x" * 107, "unix:/a\nb", "-a:80"],
+    [
+        "",
+        "8585",
+        ":8585",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:+80",
+        "256.1.1.1:80",
+        "::1:80",
+        "[::g]:80",
+        "a b:80",
+        "https://x:80",
+        "unix:x",
+        "unix:/",
+        "unix:/" + "x" * 107,
+        "unix:/a\nb",
+        "-a:80",
+    ],
 )
 def test_what_is_no_listen_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):

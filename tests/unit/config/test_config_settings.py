@@ -1,3 +1,5 @@
+# ruff: noqa: RUF009  setting() is a dataclasses.field()
+
 from __future__ import annotations
 
 import enum
@@ -188,7 +190,7 @@ def test_all_problems_are_told_in_the_order_of_lines(write: Write, configuration
     loaded = load(path)
     with pytest.raises(ConfigError) as caught:
         connector_settings(loaded, "hr")
-    assert (caught.value.where.file, caught.value.where.line) == (file, 1)  # the missing name comes first
+    assert (caught.value.where.file, caught.value.where.line) == (file, 2)  # the missing name comes first
 
 
 def test_opening_a_configured_connector(write: Write, configuration: Configuration) -> None:

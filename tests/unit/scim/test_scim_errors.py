@@ -13,7 +13,10 @@ from isthmus.scim.errors import ScimError, ScimType, TooManyRequests, Unauthoriz
 KINDS = {
     cls
     for cls in vars(errors).values()
-    if isinstance(cls, type) and issubclass(cls, ScimError) and cls is not ScimError and not cls.__name__.startswith("_")
+    if isinstance(cls, type)
+    and issubclass(cls, ScimError)
+    and cls is not ScimError
+    and not cls.__name__.startswith("_")
 }
 
 # RFC 7644 table 9; `sensitive` belongs to 403 (7.5.2), `uniqueness` to 409 (3.3).

@@ -25,7 +25,10 @@ PATHS = [
     ("members.$ref", PatchPath(AttributePath("members", "$ref"))),
     (f"{ENTERPRISE}:department", PatchPath(AttributePath("department", None, ENTERPRISE))),
     (f"{ENTERPRISE}:manager.value", PatchPath(AttributePath("manager", "value", ENTERPRISE))),
-    (f'urn:x:ext:1.0:emails[type eq "work"].value', PatchPath(AttributePath("emails", None, "urn:x:ext:1.0"), WORK, "value")),
+    (
+        'urn:x:ext:1.0:emails[type eq "work"].value',
+        PatchPath(AttributePath("emails", None, "urn:x:ext:1.0"), WORK, "value"),
+    ),
     (ENTERPRISE, PatchPath(AttributePath("User", None, ENTERPRISE.rpartition(":")[0]))),
     ("urn:example:ext:2.0", PatchPath(AttributePath("2.0", None, "urn:example:ext"))),
     (f"{OWN}:-dn-", PatchPath(AttributePath("-dn-", None, OWN))),
@@ -34,8 +37,9 @@ PATHS = [
     (f"{OWN}:a.b", PatchPath(AttributePath("a", "b", OWN))),
     (f"{OWN}:.", PatchPath(AttributePath(".", None, OWN))),
     (f"{OWN}:a:b", PatchPath(AttributePath("a:b", None, OWN))),
+    ("or", PatchPath(AttributePath("or"))),
     (" displayName ", PatchPath(AttributePath("displayName"))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "parsed"), PATHS, ids=[text for text, _ in PATHS])
@@ -50,10 +54,37 @@ def test_the_text_of_a_path_is_what_was_written(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "/displayName", "a.b.c", ".a", "a.", "a b", "emails[", "emails[]", 'emails[type eq "work"', 'emails[type eq "work"]x',
-     'emails[type eq "work"].', 'emails[type eq "work"].a.b', "emails[type]", "name.x[a pr]", "[a pr]", '"a"', "1a", "*", "a[b pr][c pr]",
-     'emails.type eq "work"', "urn:", "urn::a", "a[b pr].c[d pr]", "not", "a\ud800", "x" * (MAX_PATH + 1), "a" * 2000],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "/displayName",
+        "a.b.c",
+        ".a",
+        "a.",
+        "a b",
+        "emails[",
+        "emails[]",
+        'emails[type eq "work"',
+        'emails[type eq "work"]x',
+        'emails[type eq "work"].',
+        'emails[type eq "work"].a.b',
+        "emails[type]",
+        "name.x[a pr]",
+        "[a pr]",
+        '"a"',
+        "1a",
+        "*",
+        "a[b pr][c pr]",
+        'emails.type eq "work"',
+        "urn:",
+        "urn::a",
+        "a[b pr].c[d pr]",
+        "not (a)",
+        "a\ud800",
+        "x" * (MAX_PATH + 1),
+        "a" * 2000,
+    ],
+)
 def test_a_broken_path_is_refused(text: str) -> None:
     with pytest.raises(InvalidPath) as caught:
         parse_path(text)

@@ -79,9 +79,10 @@ CLASSES: dict[str, Kind] = {
 
 # What a server says while connecting comes without SQLSTATE, only as text of libpq.
 _LOGIN = re.compile(
-    r"authentication failed|no password supplied|role \".*\" (does not exist|is not permitted)|database \".*\" does not exist"
-    r"|no pg_hba\.conf entry|certificate verify failed|does not support SSL|server certificate for|not permitted to log in"
-    r"|root certificate file|could not load .*(certificate|key)|certificate authentication|permission denied for database",
+    r"authentication failed|no password supplied|role \".*\" (does not exist|is not permitted)"
+    r"|database \".*\" does not exist|no pg_hba\.conf entry|certificate verify failed|does not support SSL"
+    r"|server certificate for|not permitted to log in|root certificate file|could not load .*(certificate|key)"
+    r"|certificate authentication|permission denied for database",
     re.DOTALL,
 )
 _EXHAUSTED = re.compile(r"too many (clients|connections)|remaining connection slots")

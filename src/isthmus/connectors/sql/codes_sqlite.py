@@ -1,4 +1,4 @@
-"""SQLite: from result code (https://sqlite.org/rescode.html) to what it means. An extended code goes before its primary."""
+"""SQLite: from result code (https://sqlite.org/rescode.html) to what it means; extended codes go first."""
 
 from __future__ import annotations
 

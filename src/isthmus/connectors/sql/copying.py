@@ -1,7 +1,7 @@
 """Rows of a PostgreSQL query by COPY, in its text format (manual, "COPY", File Formats).
 
-The row's own bytes tell whether it has changed, so that a row is taken apart only when it has: 1.5 million rows a second
-against 0.2 million through a cursor.
+The row's own bytes tell whether it has changed, so that a row is taken apart only when it has: 1.5 million rows
+a second against 0.2 million through a cursor.
 """
 
 from __future__ import annotations

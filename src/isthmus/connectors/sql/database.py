@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,20 +11,22 @@ from typing import Any
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.engine.reflection import Inspector
 
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.errors import Failure
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
+from isthmus.connectors.sql.keys import reflected_keys
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.spi import Call
-
 
 Row = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with placeholders, compiled once, and the names of the values to bind, in order."""
+    """SQL with placeholders, compiled once, the names of the values to bind, in order, and the table it is about."""
 
     text: str
     order: tuple[str, ...] = ()
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,12 @@ class RowPage:
 
     packed: Sequence[Any]
     wire: Sequence[bytes]
+
+
+def packed(rows: Sequence[Row]) -> list[bytes]:
+    """Return bytes for each row that differ when the row differs. Version 2 of the format has no back references."""
+    dumps = marshal.dumps
+    return [dumps(tuple(row), 2) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,9 @@ class Database(ABC):
     plain: Dialect
     """Compiles statements without values for `import_rows`."""
 
+    url: str
+    """Names the dialect and driver to SQLAlchemy."""
+
     returns_inserted = True
     returns_updated = True
 
@@ -100,14 +112,22 @@ class Database(ABC):
         """Return a new connection with every timeout set on the server's side."""
 
     @abstractmethod
-    def inspected(self, *, seconds: float) -> Inspector:
-        """Return SQLAlchemy's view of the catalogue on a connection of its own; dispose of `.engine` afterwards."""
+    def catalogue(self, *, seconds: float) -> Any:
+        """Return a new connection of the driver on which SQLAlchemy reads the catalogue."""
+
+    @abstractmethod
+    def failure(self, error: BaseException) -> Failure:
+        """Return what an error of the driver means, after a statement was sent."""
 
     @abstractmethod
     def column_facts(
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]
     ) -> dict[str, tuple[ColumnFacts, ...]]:
         """Return the columns of tables and views."""
+
+    def keys(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
+        """Return the keys of tables."""
+        return reflected_keys(inspector, schema, tables)
 
     @abstractmethod
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:

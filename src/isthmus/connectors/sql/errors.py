@@ -1,7 +1,7 @@
 """From what a database says to what the host does next.
 
-Drivers' exceptions become one `Failure` by the table of their database (`codes_*.py`); `reported` turns a `Failure` into
-an error of the SPI by the table below. Messages carry names and codes, never values: a value may be somebody's secret.
+Drivers' exceptions become one `Failure` by the table of their database (`codes_*.py`); `reported` turns a `Failure`
+into an error of the SPI by the table below. Messages carry names and codes, never values: a value may be secret.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from isthmus.connectors.sql.values import Codec, exact
@@ -31,15 +31,22 @@ class ColumnFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts:
+    """The keys of a table: the unique ones, primary included, and the columns behind each casefolded name."""
+
+    primary: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
-    """One table or view, as found. `keys` are the unique ones, `constraints` name the columns behind each constraint."""
+    """One table or view, as found."""
 
     schema: str | None
     name: str
     columns: tuple[ColumnFacts, ...]
-    primary_key: tuple[str, ...] = ()
-    keys: tuple[tuple[str, ...], ...] = ()
-    constraints: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: KeyFacts
     triggers: bool = False
     insertable: bool = True
     updatable: bool = True

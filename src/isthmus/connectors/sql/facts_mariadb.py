@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
 
@@ -20,11 +20,27 @@ _COLUMNS = sa.text("""
 SELECT table_name AS table_name, column_name AS column_name, data_type AS data_type, column_type AS column_type,
        is_nullable AS is_nullable, column_default AS column_default, extra AS extra, collation_name AS collation_name,
        character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale
-FROM information_schema.columns WHERE table_schema = :schema AND table_name IN :tables ORDER BY table_name, ordinal_position
+FROM information_schema.columns WHERE table_schema = :schema AND table_name IN :tables
+ORDER BY table_name, ordinal_position
 """).bindparams(sa.bindparam("tables", expanding=True))
 
-_TRIGGERS = sa.text("SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = :schema")
-_VIEWS = sa.text("SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'")
+# SQLAlchemy reads keys from SHOW CREATE TABLE, where names with backticks come out wrong.
+_UNIQUE = sa.text("""
+SELECT table_name AS t, index_name AS k, column_name AS c FROM information_schema.statistics
+WHERE table_schema = :schema AND table_name IN :tables AND non_unique = 0
+ORDER BY table_name, index_name, seq_in_index
+""").bindparams(sa.bindparam("tables", expanding=True))
+_FOREIGN = sa.text("""
+SELECT table_name AS t, constraint_name AS k, column_name AS c FROM information_schema.key_column_usage
+WHERE table_schema = :schema AND table_name IN :tables AND referenced_table_name IS NOT NULL
+ORDER BY table_name, constraint_name, ordinal_position
+""").bindparams(sa.bindparam("tables", expanding=True))
+_TRIGGERS = sa.text(
+    "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = :schema"
+)
+_VIEWS = sa.text(
+    "SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'"
+)
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _LIMITED = {"char", "varchar", "binary", "varbinary"}
@@ -73,9 +89,7 @@ STRING = Codec(AttributeType.STRING, _decode_text, values.check_text, values.par
 BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_bit, values.parse_boolean)
 BIT = Codec(AttributeType.BOOLEAN, _decode_bit, _encode_bit, values.parse_boolean)
 BINARY = Codec(AttributeType.BINARY, bytes, values.check_binary, values.parse_binary)
-SINGLE = Codec(
-    AttributeType.DECIMAL, lambda raw: values.single_float(raw), _encode_single, values.parse_decimal
-)
+SINGLE = Codec(AttributeType.DECIMAL, values.single_float, _encode_single, values.parse_decimal)
 DOUBLE = Codec(AttributeType.DECIMAL, Decimal, values.check_float(15), values.parse_decimal)
 
 
@@ -122,13 +136,13 @@ def codec(kind: str, full: str, digits: int | None, scale: int | None) -> Codec:
 
 def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, tuple[ColumnFacts, ...]]:
     found: dict[str, list[ColumnFacts]] = {}
-    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+    with inspector.engine.connect() as connection:
         rows = connection.execute(_COLUMNS, {"tables": list(tables), "schema": schema}).mappings().all()
     for row in rows:
         kind, extra = row["data_type"].lower(), row["extra"].lower()
         collation = row["collation_name"]
         any_case = collation is not None and "_ci" in collation
-        fold = values.fold_letters if any_case else values.exact
+        fold: Callable[[str], str] = values.fold_letters if any_case else values.exact
         if collation is not None and not ("nopad" in collation or "_0900_" in collation or collation == "binary"):
             fold = values.trimmed(fold)
         found.setdefault(row["table_name"], []).append(
@@ -151,8 +165,35 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
     return {table: tuple(each) for table, each in found.items()}
 
 
+def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, KeyFacts]:
+    wanted = {"tables": list(tables), "schema": schema}
+    with inspector.engine.connect() as connection:
+        unique = _grouped(connection.execute(_UNIQUE, wanted).all())
+        foreign = _grouped(connection.execute(_FOREIGN, wanted).all())
+    return {
+        table: KeyFacts(
+            primary=unique.get(table, {}).get("PRIMARY", ()),
+            unique=tuple(columns for columns in unique.get(table, {}).values() if None not in columns),
+            constraints={
+                name.casefold(): columns
+                for name, columns in {**foreign.get(table, {}), **unique.get(table, {})}.items()
+            },
+        )
+        for table in tables
+    }
+
+
+def _grouped(rows: Iterable[sa.Row[Any]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return columns by table and key."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for table, key, column in rows:
+        named = found.setdefault(table, {})
+        named[key] = (*named.get(key, ()), column)
+    return found
+
+
 def changing(inspector: Inspector, schema: str) -> tuple[set[str], set[str], set[str]]:
-    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+    with inspector.engine.connect() as connection:
         triggers = set(connection.scalars(_TRIGGERS, {"schema": schema}))
         views = set(connection.scalars(_VIEWS, {"schema": schema}))
     return triggers, views, views

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -77,6 +78,13 @@ def _encode_binary(value: Value) -> str:
     return "\\x" + values.check_binary(value).hex()
 
 
+def _encode_uuid(value: Value) -> str:
+    try:
+        return str(uuid.UUID(values.check_text(value)))
+    except ValueError:
+        raise values.Unfit("it is not a UUID") from None
+
+
 def _decode_datetime(text: str) -> Any:
     if not _LITERAL_DATE.match(text) or text.endswith("BC"):
         raise values.Unreadable("it is infinite or outside the years 1 to 9999")
@@ -94,6 +102,7 @@ def _number(check: Callable[[Value], Decimal]) -> Callable[[Value], str]:
 
 STRING = Codec(AttributeType.STRING, str, values.check_text, values.parse_text)
 PADDED = Codec(AttributeType.STRING, lambda text: text.rstrip(" "), values.check_text, values.parse_text)
+UUID = Codec(AttributeType.STRING, str, _encode_uuid, values.parse_text)
 BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_boolean, values.parse_boolean)
 BINARY = Codec(AttributeType.BINARY, _decode_binary, _encode_binary, values.parse_binary)
 
@@ -130,6 +139,8 @@ def codec(typname: str, arguments: tuple[int | None, int | None]) -> Codec:
             return _datetime(aware=False)
         case "bytea":
             return BINARY
+        case "uuid":
+            return UUID
         case "bpchar":
             return PADDED
         case _:
@@ -138,7 +149,7 @@ def codec(typname: str, arguments: tuple[int | None, int | None]) -> Codec:
 
 def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, tuple[ColumnFacts, ...]]:
     found: dict[str, list[ColumnFacts]] = {}
-    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+    with inspector.engine.connect() as connection:
         rows = connection.execute(_COLUMNS, {"tables": list(tables), "schema": schema}).mappings().all()
         letters = bool(connection.scalar(sa.text("SELECT lower('Ä') = 'ä'")))
         blind = {
@@ -173,7 +184,7 @@ def _arguments(base: str) -> tuple[int | None, int | None]:
 
 
 def changing(inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
-    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+    with inspector.engine.connect() as connection:
         triggers = set(connection.scalars(_TRIGGERS, {"schema": schema}))
         views = connection.execute(_VIEWS, {"schema": schema}).all()
     return triggers, {n for n, events in views if events & _INSERT}, {n for n, events in views if events & _UPDATE}

@@ -67,9 +67,8 @@ def _numeric_text(value: Value) -> str:
 
 
 def _encode_datetime(value: Value) -> str:
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.isoformat(sep=" ")
-    return values.check_datetime(aware=True)(value).isoformat(sep=" ")
+    # Without a zone, in UTC: as CURRENT_TIMESTAMP writes it, so that equal moments are equal text.
+    return values.check_datetime(aware=False)(value).isoformat(sep=" ")
 
 
 STRING = Codec(AttributeType.STRING, _decode_text, values.check_text, values.parse_text)
@@ -107,18 +106,14 @@ def codec(declared: str) -> Codec:
     return STRING if not word else NUMERIC_TEXT  # DATE, UUID, STRING...: numeric affinity
 
 
-def columns(
-    inspector: Inspector, schema: str | None, tables: Sequence[str]
-) -> dict[str, tuple[ColumnFacts, ...]]:
+def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, tuple[ColumnFacts, ...]]:
     quote = inspector.dialect.identifier_preparer.quote_identifier
     prefix = f"{quote(schema)}." if schema else ""
-    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+    with inspector.engine.connect() as connection:
         return {table: _columns(connection, prefix, table, quote) for table in tables}
 
 
-def _columns(
-    connection: Connection, prefix: str, table: str, quote: Callable[[str], str]
-) -> tuple[ColumnFacts, ...]:
+def _columns(connection: Connection, prefix: str, table: str, quote: Callable[[str], str]) -> tuple[ColumnFacts, ...]:
     run = connection.exec_driver_sql
     rows = run(f"PRAGMA {prefix}table_xinfo({quote(table)})").all()
     keys = [row for row in rows if row[5]]
@@ -159,6 +154,6 @@ def _collation(connection: Connection, table: str, column: str) -> str:
 
 def changing(inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
     prefix = f"{inspector.dialect.identifier_preparer.quote_identifier(schema)}." if schema else ""
-    with inspector.engine.connect() as connection:  # type: ignore[union-attr]
+    with inspector.engine.connect() as connection:
         rows = connection.exec_driver_sql(f"SELECT tbl_name FROM {prefix}sqlite_master WHERE type = 'trigger'")  # noqa: S608
         return {row[0] for row in rows}, set(), set()

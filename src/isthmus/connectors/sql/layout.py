@@ -26,8 +26,8 @@ from isthmus.spi import (
 class Column:
     """One column. `fold` makes the text that values share which the target takes for equal.
 
-    `comparable`: the type has an equality of its own; else values are compared as text. `read_as` names the type to which
-    the column is cast when it is read, where its own text form loses digits.
+    `comparable`: the type has an equality of its own; else values are compared as text. `read_as` names the type to
+    which the column is cast when it is read, where its own text form loses digits.
     """
 
     definition: AttributeDefinition
@@ -100,9 +100,9 @@ class Column:
 class Layout:
     """One object type and the table behind it.
 
-    `sure`: the database itself keeps the anchor unique. `triggers`: rows may change once more after a statement, so that they
-    are read again. `returns_inserted`, `returns_updated`: what RETURNING can do here. `auto_increment`: the column
-    whose number the driver tells after an insert.
+    `sure`: the database itself keeps the anchor unique. `triggers`: rows may change once more after a statement, so
+    that they are read again. `returns_inserted`, `returns_updated`: what RETURNING can do here. `auto_increment`:
+    the column whose number the driver tells after an insert.
     """
 
     object_type: ObjectType

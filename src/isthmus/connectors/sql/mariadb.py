@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import marshal
 import select
 import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pymysql
-import sqlalchemy as sa
 from pymysql.constants import CLIENT, SERVER_STATUS
 from pymysql.converters import encoders
 from pymysql.cursors import SSCursor
@@ -21,9 +19,9 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.engine.url import make_url
 
 from isthmus.connectors.sql import codes_mariadb, facts_mariadb
-from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement
+from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement, packed
 from isthmus.connectors.sql.errors import Failure, Kind
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.spi import Call
 
@@ -37,6 +35,7 @@ _SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO
 class MariadbLink(Link):
     def __init__(self, raw: pymysql.Connection[Any]) -> None:
         self.raw = raw
+        self._lock = ""
         self._cursor = raw.cursor()
         self._poll = select.poll()
         self._poll.register(raw._sock, select.POLLIN)  # type: ignore[attr-defined]
@@ -106,10 +105,11 @@ def limit(raw: pymysql.Connection[Any], seconds: float) -> None:
 class MariadbDatabase(Database):
     dialect: Any
     plain: Any
+    url = "mariadb+pymysql://"
 
     def __init__(self, settings: SqlSettings) -> None:
         super().__init__(settings)
-        dialect_class = make_url("mariadb+pymysql://").get_dialect()
+        dialect_class = make_url(self.url).get_dialect()
         assert issubclass(dialect_class, MariaDBDialect | MySQLDialect_pymysql)
         self.dialect = self.plain = dialect_class(paramstyle="format")
         self.returns_updated = False
@@ -140,7 +140,7 @@ class MariadbDatabase(Database):
             )
             with raw.cursor() as cursor:
                 cursor.execute("SELECT VERSION()")
-                version = str(cursor.fetchone()[0])  # type: ignore[index]
+                version = str(cursor.fetchone()[0])
                 self._mariadb = "mariadb" in version.lower()
                 self.returns_inserted = self._mariadb and _numbers(version) >= (10, 5)
                 cursor.execute(self._prepare())
@@ -180,18 +180,23 @@ class MariadbDatabase(Database):
             context.load_cert_chain(s.tls_certificate, s.tls_key)
         return {"ssl": context}
 
-    def inspected(self, *, seconds: float) -> Inspector:
-        def create() -> pymysql.Connection[Any]:
-            raw = self._open(min(seconds, self.settings.connect_timeout), None)
-            limit(raw, seconds)
-            return raw
+    def catalogue(self, *, seconds: float) -> pymysql.Connection[Any]:
+        raw = self._open(min(seconds, self.settings.connect_timeout), None)
+        limit(raw, seconds)
+        return raw
 
-        return sa.inspect(sa.create_engine("mariadb+pymysql://", creator=create, poolclass=sa.pool.StaticPool))
+    def failure(self, error: BaseException) -> Failure:
+        if isinstance(error, pymysql.err.Error):
+            return codes_mariadb.failure(error)
+        return Failure(Kind.LOST, "", str(error))
 
     def column_facts(
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]
     ) -> dict[str, tuple[ColumnFacts, ...]]:
         return facts_mariadb.columns(inspector, schema or self.settings.database, tables)
+
+    def keys(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
+        return facts_mariadb.keys(inspector, schema or self.settings.database, tables)
 
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_mariadb.changing(inspector, schema or self.settings.database)
@@ -239,12 +244,6 @@ class MariadbDatabase(Database):
                 except Failure as failure:
                     if failure.code != "1094":  # ER_NO_SUCH_THREAD: it has just ended
                         raise
-
-
-def packed(rows: Sequence[Row]) -> list[bytes]:
-    """Return bytes for each row that differ when the row differs. Version 2 of the format has no back references."""
-    dumps = marshal.dumps
-    return [dumps(row, 2) for row in rows]
 
 
 def lock_names(session: str) -> Iterator[str]:

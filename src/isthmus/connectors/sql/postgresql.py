@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
-import sqlalchemy as sa
 from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
@@ -68,7 +67,7 @@ class PostgresLink(Link):
         self.raw.until = time.monotonic() + seconds
         cursor = self._cursor
         try:
-            cursor.execute(text, values)  # type: ignore[arg-type]  # our own statement, not a literal string
+            cursor.execute(text, values)
         except TimeoutError as expired:
             raise Failure(Kind.LOST, "", str(expired)) from None
         except psycopg.Error as error:
@@ -121,8 +120,9 @@ class PostgresLink(Link):
 
 
 class PostgresDatabase(Database):
-    dialect = PGDialect_psycopg(paramstyle="numeric_dollar")
-    plain = dialect
+    dialect: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    plain: Any = dialect
+    url = "postgresql+psycopg://"
 
     def __init__(self, settings: SqlSettings) -> None:
         super().__init__(settings)
@@ -130,7 +130,7 @@ class PostgresDatabase(Database):
         milliseconds = {"statement_timeout": settings.statement_timeout, "lock_timeout": settings.lock_timeout}
         chosen = {**_SETTINGS, **{name: str(int(value * 1000)) for name, value in milliseconds.items()}}
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in chosen.items())
-        self._prepare = f"SELECT {calls}"  # noqa: S608  our own numbers
+        self._prepare = f"SELECT {calls}"
 
     def _conninfo(self) -> str:
         s = self.settings
@@ -169,7 +169,7 @@ class PostgresDatabase(Database):
         until = time.monotonic() + seconds
         try:
             pgconn = pq.PGconn.connect_start(self._conninfo().encode())
-            while (status := pgconn.connect_poll()) != pq.PollingStatus.OK:
+            while (status := pq.PollingStatus(pgconn.connect_poll())) != pq.PollingStatus.OK:
                 if status not in _POLLED or pgconn.status == pq.ConnStatus.BAD:
                     text = pgconn.get_error_message()
                     pgconn.finish()
@@ -189,16 +189,15 @@ class PostgresDatabase(Database):
         connection.prepare_threshold = 5 if self.settings.session_locks else None
         return connection
 
-    def inspected(self, *, seconds: float) -> Inspector:
-        def create() -> _Connection:
-            link = self.connect(seconds=min(seconds, self.settings.connect_timeout))
-            link.raw.until = time.monotonic() + seconds
-            return link.raw
+    def catalogue(self, *, seconds: float) -> _Connection:
+        raw = self.connect(seconds=min(seconds, self.settings.connect_timeout)).raw
+        raw.until = time.monotonic() + seconds
+        return raw
 
-        engine = sa.create_engine(
-            "postgresql+psycopg://", creator=create, poolclass=sa.pool.StaticPool, use_native_hstore=False
-        )
-        return sa.inspect(engine)
+    def failure(self, error: BaseException) -> Failure:
+        if isinstance(error, psycopg.Error):
+            return codes_postgresql.failure(error, secret=self._password)
+        return Failure(Kind.LOST, "", str(error))
 
     def column_facts(
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]

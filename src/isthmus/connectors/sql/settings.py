@@ -43,8 +43,8 @@ class SqlObjectType:
     correlation_attribute: str | None = setting(
         None,
         label="Correlation column",
-        help="A text column of at least 36 characters that takes the journal entry's id, so that a create whose answer was "
-        "lost can be found again.",
+        help="A text column of at least 36 characters that takes the journal entry's id, so that a create whose answer "
+        "was lost can be found again.",
         page=_TABLES,
     )
     boolean_columns: tuple[BooleanColumn, ...] = setting((), label="Booleans in another form", page=_TABLES)
@@ -55,7 +55,7 @@ class SqlObjectType:
     text_columns: tuple[str, ...] = setting(
         (),
         label="Columns taken as text",
-        help="Read and written in the database's own notation, for values that no other type holds ('infinity', year 0).",
+        help="Read and written in the database's own notation, for values that no other type holds ('infinity').",
         page=_TABLES,
     )
     excluded_columns: tuple[str, ...] = setting((), label="Columns left out", page=_TABLES)
@@ -78,7 +78,7 @@ class SqlSettings:
     port: int | None = setting(None, label="Port", minimum=1, maximum=65535, mim="Port")
     database: str = setting("", label="Database", help="Its name; for SQLite the file.", mim="Database")
     user: str = setting("", label="User", mim="User Name")
-    password: Secret | None = setting(None, label="Password", mim="Password")
+    password: Secret | None = setting(None, label="Password", mim="Password")  # noqa: RUF009  makes a field
     schema: str | None = setting(None, label="Schema", help="Left out: the user's default schema.")
     object_types: tuple[SqlObjectType, ...] = setting(
         (), label="Object types", help="Left out: every table and view that has a primary key.", page=_TABLES

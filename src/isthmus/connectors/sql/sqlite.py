@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import codes_sqlite, facts_sqlite
-from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement
+from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement, packed
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts
-from isthmus.connectors.sql.mariadb import packed
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.spi import Call, MisconfiguredConnector
 
@@ -38,9 +36,9 @@ class SqliteLink(Link):
         raw.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
 
     def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result:
-        return self.run(statement.text, values, seconds)
+        return self.run(statement.text, values, seconds, table=statement.table)
 
-    def run(self, text: str, values: Sequence[Any], seconds: float) -> Result:
+    def run(self, text: str, values: Sequence[Any], seconds: float, *, table: str = "") -> Result:
         waits = int(min(seconds, self._lock_timeout) * 1000)
         try:
             if waits != self._waits:
@@ -50,7 +48,7 @@ class SqliteLink(Link):
             cursor = self.raw.execute(text, values)
             rows = cursor.fetchall()  # to the end: only then is a RETURNING statement done
         except (sqlite3.Error, OverflowError) as error:
-            raise _failure(error) from error
+            raise _failure(error, table) from error
         finally:
             self._until = float("inf")
         return Result(rows, len(rows) if rows else cursor.rowcount, cursor.lastrowid)
@@ -79,15 +77,16 @@ class SqliteLink(Link):
         self.raw.close()
 
 
-def _failure(error: Exception) -> Failure:
+def _failure(error: Exception, table: str) -> Failure:
     if isinstance(error, sqlite3.Error):
-        return codes_sqlite.failure(error)
+        return codes_sqlite.failure(error, table=table)
     return Failure(Kind.BAD_VALUE, "", "a number of more than 64 bits")
 
 
 class SqliteDatabase(Database):
     dialect: Any = SQLiteDialect_pysqlite(paramstyle="qmark")
     plain: Any = dialect
+    url = "sqlite://"
 
     def __init__(self, settings: SqlSettings) -> None:
         super().__init__(settings)
@@ -106,9 +105,7 @@ class SqliteDatabase(Database):
 
     def _opened(self, seconds: float) -> sqlite3.Connection:
         try:
-            raw = sqlite3.connect(
-                self._uri, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False
-            )
+            raw = sqlite3.connect(self._uri, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False)
             try:
                 raw.execute("PRAGMA foreign_keys=ON")
                 for pragma in self.settings.sqlite_pragmas:
@@ -125,10 +122,13 @@ class SqliteDatabase(Database):
             raise failure from error
         return raw
 
-    def inspected(self, *, seconds: float) -> Inspector:
-        return sa.inspect(
-            sa.create_engine("sqlite://", creator=lambda: self._opened(seconds), poolclass=sa.pool.StaticPool)
-        )
+    def catalogue(self, *, seconds: float) -> sqlite3.Connection:
+        return self._opened(seconds)
+
+    def failure(self, error: BaseException) -> Failure:
+        if isinstance(error, sqlite3.Error):
+            return codes_sqlite.failure(error)
+        return Failure(Kind.BROKEN, type(error).__name__, str(error))
 
     def column_facts(
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]
@@ -142,7 +142,7 @@ class SqliteDatabase(Database):
         assert isinstance(link, SqliteLink)
         mode = link.run("PRAGMA journal_mode", (), call.remaining()).rows[0][0]
         if mode != "wal":
-            # A reader would keep every writer out until the import is done; copying first takes a second for a million rows.
+            # A reader would keep every writer out until the import is done; a copy takes a second for a million rows.
             link.run("PRAGMA temp_store=FILE", (), call.remaining())
             link.run(f"CREATE TEMP TABLE isthmus_import AS {text}", (), call.remaining())
             text = "SELECT * FROM temp.isthmus_import"

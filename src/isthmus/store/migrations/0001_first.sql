@@ -23,7 +23,7 @@ CREATE TABLE spaces (
 CREATE TABLE objects (
     row INTEGER PRIMARY KEY,
     state TEXT NOT NULL CHECK (state IN ('live', 'hidden', 'password_missing')),
-    space INTEGER NOT NULL REFERENCES spaces (number),
+    space INTEGER NOT NULL,
     number INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     shape INTEGER NOT NULL,

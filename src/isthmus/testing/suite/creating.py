@@ -35,6 +35,11 @@ class Creating(Hooks):
             assert same(created.attributes[name], values), (
                 f"{name}: sent {values!r}, returned {created.attributes[name]!r}"
             )
+        for a in subject.object_type.attributes:
+            if (a.generated or a.readonly) and found.attributes.get(a.name):
+                assert a.name in created.attributes, (
+                    f"{a.name} was made by the target but is not in the returned object"
+                )
         for name, values in created.attributes.items():
             assert same(found.attributes[name], values), (
                 f"{name}: create returned {values!r}, a read {found.attributes[name]!r}"

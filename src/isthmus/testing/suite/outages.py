@@ -72,7 +72,8 @@ def every_operation(
 
 
 def existing_object(subject: Subject) -> ConnectorObject | None:
-    """Return an object to ask for, where the connector can make one."""
+    """Return an object to ask for, where the connector can make one; what the suite must know of the target is read."""
+    assert subject.scope  # reads the schema as well
     if Operation.CREATE in subject.object_type.operations and isinstance(subject.connector, SupportsCreate):
         return subject.create()
     return None
@@ -81,7 +82,6 @@ def existing_object(subject: Subject) -> ConnectorObject | None:
 class Outages(Hooks):
     def test_dead_target_is_unavailable(self, subject: Subject) -> None:
         existing = existing_object(subject)
-        assert subject.schema
         with subject.needs_hook("dead_target", self.dead_target(subject.settings)) as dead:
             connector = subject.open(dead)
             for name, action in every_operation(subject, connector, existing).items():
@@ -98,7 +98,6 @@ class Outages(Hooks):
 
     def test_hanging_target_is_unavailable_in_time(self, subject: Subject) -> None:
         existing = existing_object(subject)
-        assert subject.schema
         with subject.needs_hook("hang_target", self.hang_target(subject.settings)) as hanging:
             connector = subject.open(hanging)
             for name, action in every_operation(subject, connector, existing).items():
@@ -151,7 +150,6 @@ class Outages(Hooks):
 
     def test_wrong_credentials_are_a_misconfiguration(self, subject: Subject) -> None:
         existing = existing_object(subject)
-        assert subject.schema
         wrong = subject.needs_hook("wrong_credentials", self.wrong_credentials(subject.settings))
         connector = subject.open(wrong)
         for name, action in every_operation(subject, connector, existing).items():

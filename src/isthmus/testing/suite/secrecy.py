@@ -26,7 +26,6 @@ class Secrecy(Hooks):
         caplog.set_level(logging.DEBUG)
         hidden = {PASSWORD.reveal(), *_revealed(subject.settings)}
         existing = existing_object(subject)
-        assert subject.schema
         if existing is not None:
             self._exercise(subject, existing)
         wrong = self.wrong_credentials(subject.settings)

@@ -1,0 +1,61 @@
+"""Made-up people, the same in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+COLUMNS = ("login", "first", "last", "email", "title", "department", "employee", "disabled")
+Row = tuple[str, str, str, str, str, str, int, bool]
+
+CREATE_POSTGRESQL = (
+    "CREATE TABLE people (login varchar(80) PRIMARY KEY, first varchar(80), last varchar(80), "
+    "email varchar(120) UNIQUE, title varchar(80), department varchar(80), "
+    "employee bigint, disabled boolean NOT NULL DEFAULT false)"
+)
+CREATE_SQLITE = CREATE_POSTGRESQL.replace("bigint", "integer")
+
+
+def row(number: int) -> Row:
+    """Return the person with this number."""
+    login = f"person.{number:07d}"
+    return (
+        login,
+        f"First{number % 997}",
+        f"Last{number % 9973}",
+        f"{login}@example.com",
+        f"Title {number % 31}",
+        f"Department {number % 53}",
+        number,
+        number % 50 == 0,
+    )
+
+
+def rows(count: int) -> Iterator[Row]:
+    """Yield so many people."""
+    return map(row, range(count))
+
+
+def document(settings: str, *, autosync: int = 0) -> str:
+    """Return the connector's document for the table of people."""
+    return f"""type = "sql"
+autosync_minutes = {autosync}
+[settings]
+{settings}
+[[settings.object_types]]
+name = "people"
+[[resource_types]]
+object_type = "people"
+attributes = ["login", "first", "last", "email", "title", "department", "employee", "disabled"]
+matching = ["login", "email"]
+disable = {{ action = "set", values = {{ disabled = true }} }}
+delete = {{ action = "delete" }}
+[resource_types.flows]
+"userName" = {{ attribute = "login" }}
+"name.givenName" = {{ attribute = "first" }}
+"name.familyName" = {{ attribute = "last" }}
+"title" = {{ attribute = "title" }}
+'emails[type eq "work"].value' = {{ attribute = "email" }}
+"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" = {{ attribute = "department" }}
+[guard]
+provider_objects = 10000000
+"""

@@ -1,0 +1,335 @@
+"""Bind a filter: replace SCIM paths by the target's attributes, and values by values of the attributes' types."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from isthmus.mapping.activity import Activity
+from isthmus.mapping.bound import (
+    FALSE,
+    TRUE,
+    BoundAnd,
+    BoundComparison,
+    BoundConstant,
+    BoundFilter,
+    BoundNot,
+    BoundOr,
+    BoundPresence,
+    BoundReference,
+    every,
+    negated,
+    some,
+)
+from isthmus.mapping.elements import satisfies
+from isthmus.mapping.layout import (
+    CREATED,
+    ID,
+    MODIFIED,
+    VERSION,
+    Activation,
+    Complex,
+    Element,
+    Layout,
+    Link,
+    Place,
+    Plural,
+    ServerOwned,
+    Simple,
+    Slot,
+)
+from isthmus.mapping.literals import allowed, comparison, host_moment, truth
+from isthmus.mapping.problems import nearest_hint
+from isthmus.mapping.values import Unfit, accept_boolean, accept_datetime
+from isthmus.scim.errors import InvalidFilter
+from isthmus.scim.syntax import And, AttributePath, Comparison, Filter, Not, Or, Presence, ValueFilter
+from isthmus.spi import AttributeType
+
+_PROBE = "placeholder"
+"""What Entra's default mapping asks for until an administrator replaces it; nobody has it."""
+_META_MOMENTS = {"created": CREATED, "lastmodified": MODIFIED}
+
+
+class Binder:
+    """Compiled once for each resource type."""
+
+    def __init__(
+        self, layout: Layout, activity: Activity, *, name: str, schemas: Collection[str], indexed: Collection[str]
+    ) -> None:
+        self._layout = layout
+        self._activity = activity
+        self._name = name
+        self._schemas = {urn.casefold() for urn in schemas}
+        self._indexed = frozenset(indexed)
+
+    def bind(self, condition: Filter) -> BoundFilter:
+        """Return the same condition over the target's attributes.
+
+        Raises:
+            InvalidFilter: an attribute is unknown, not mapped or not readable, or a comparison makes no sense. An empty
+                answer instead would make clients create everyone again.
+        """
+        match condition:
+            case Comparison() | Presence():
+                return self._test(condition)
+            case And(parts=parts):
+                return every([self.bind(part) for part in parts])
+            case Or(parts=parts):
+                return some([self.bind(part) for part in parts])
+            case Not(part=part):
+                return negated(self.bind(part))
+            case ValueFilter(path=path, filter=inner):
+                return self._value_filter(path, inner)
+
+    def _test(self, test: Comparison | Presence) -> BoundFilter:
+        path = test.path
+        place = self._layout.locate(path)
+        sub = None if place.sub is None else place.sub.lower()
+        match place.node:
+            case Simple(slot=slot) if sub in {None, "value"}:
+                return self._slot(slot, test)
+            case Activation() if sub is None:
+                return self._active(test)
+            case Complex() as node:
+                slot = node.subs.get(sub or "value")
+                if slot is not None:
+                    return self._slot(slot, test)
+                if sub is None and isinstance(test, Presence):
+                    return some([self._slot(each, test) for each in node.subs.values() if each.readable])
+            case Link() as node if sub in {None, "value"}:
+                return self._link(node, test)
+            case Plural() as node:
+                return self._plural(node, sub, test)
+            case ServerOwned(path="id") if sub is None:
+                return self._id(test)
+            case ServerOwned(path="meta"):
+                return self._meta(sub, test)
+            case ServerOwned(path="schemas") if sub is None:
+                return self._constant(test, lambda value: value.casefold() in self._schemas)
+            case _:
+                pass
+        return self._nowhere(path, place)
+
+    def _nowhere(self, path: AttributePath, place: Place) -> BoundFilter:
+        if path.name.lower() == _PROBE:
+            return FALSE
+        names = self._layout.names()
+        if place.section is not None and path.urn is not None:
+            names = place.section.names()
+        what = (
+            "is not an attribute of this resource"
+            if place.node is None
+            else "is not mapped to an attribute of the target"
+        )
+        raise InvalidFilter(f"{path} {what}{nearest_hint(path.name, names)}")
+
+    # -- attributes of the target
+
+    def _slot(self, slot: Slot, test: Comparison | Presence) -> BoundFilter:
+        if not slot.readable:
+            raise InvalidFilter(f"{slot.path} is never returned, so nothing can be found by it")
+        if isinstance(test, Presence) or test.value is None:
+            return _presence(slot.attribute, test)
+        operator = test.operator
+        if slot.scim_type == "boolean" or slot.invert:
+            return self._truth(slot, test)
+        if operator not in allowed(slot.definition):
+            raise InvalidFilter(f"{slot.path} is a {slot.definition.type} and cannot be compared with {operator}")
+        value: Any = test.value
+        if not isinstance(value, str) and test.text is not None:
+            value = _written(slot, test.text, value)
+        elif slot.definition.type is AttributeType.STRING and not isinstance(value, str):
+            value = str(value).lower() if isinstance(value, bool) else str(value)
+        if slot.definition.type is AttributeType.STRING:
+            # any text may be asked for, also one that could never be stored: too long, with control characters
+            return comparison(slot.definition, operator, value, indexed=slot.attribute in self._indexed)
+        try:
+            converted = slot.accept(value)
+        except Unfit as exc:
+            if operator in {"eq", "ne"} and isinstance(value, str):
+                # nobody has it: Entra's test of a connection asks for a random GUID, whatever the attribute's type
+                return BoundConstant(operator == "ne")
+            raise InvalidFilter(f"{slot.path} {exc}") from exc
+        return comparison(slot.definition, operator, converted, indexed=slot.attribute in self._indexed)
+
+    def _truth(self, slot: Slot, test: Comparison) -> BoundFilter:
+        wanted = _boolean(slot.path, test)
+        return truth(slot.definition, wanted=wanted is not slot.invert)
+
+    def _active(self, test: Comparison | Presence) -> BoundFilter:
+        if isinstance(test, Presence):
+            return TRUE
+        if test.value is None:
+            return BoundConstant(test.operator == "ne")
+        return self._activity.condition(active=_boolean("active", test))
+
+    # -- references
+
+    def _link(self, node: Link, test: Comparison | Presence) -> BoundFilter:
+        slot = node.slot
+        if not slot.readable:
+            raise InvalidFilter(f"{slot.path} is never returned, so nothing can be found by it")
+        if isinstance(test, Presence) or test.value is None:
+            return _presence(slot.attribute, test)
+        if test.operator not in {"eq", "ne"}:
+            raise InvalidFilter(f"{slot.path} refers to a resource and can only be compared with eq and ne")
+        id = test.text or str(test.value)
+        bound: BoundFilter = BoundReference(slot.attribute, id) if id else FALSE
+        return bound if test.operator == "eq" else negated(bound)
+
+    # -- several values
+
+    def _plural(self, node: Plural, sub: str | None, test: Comparison | Presence) -> BoundFilter:
+        """Bind `emails.value eq "x"` and `emails eq "x"`: some element fulfils it."""
+        if isinstance(test, Comparison) and test.operator == "ne":
+            same = Comparison(test.path, "eq", test.value, test.text)
+            return negated(self._plural(node, sub, same))
+        name = AttributePath(sub or "value")
+        inner = Presence(name) if isinstance(test, Presence) else Comparison(name, test.operator, test.value, test.text)
+        if sub is None and isinstance(test, Presence) and node.elements:
+            return some([self._exists(element) for element in node.elements])
+        return self._some_element(node, inner)
+
+    def _value_filter(self, path: AttributePath, inner: Filter) -> BoundFilter:
+        place = self._layout.locate(path)
+        node = place.node
+        match node:
+            case Plural() if place.sub is None:
+                return self._some_element(node, inner)
+            case Link(plural=True) | Simple() if place.sub is None:
+                return self._only_value(node, inner)
+            case Complex(path=name) | Simple(slot=Slot(path=name)) | Link(slot=Slot(path=name)):
+                raise InvalidFilter(f"{name} has one value; compare it or its sub-attributes without brackets")
+            case _:
+                return self._nowhere(path, place)
+
+    def _only_value(self, node: Link | Simple, inner: Filter) -> BoundFilter:
+        """Bind a filter on the elements of a list that have nothing but a `value`: one condition on it."""
+        if not isinstance(inner, Comparison | Presence) or inner.path.name.lower() != "value":
+            raise InvalidFilter(f"{node.slot.path}: only one comparison of `value` is possible within the brackets")
+        return self._link(node, inner) if isinstance(node, Link) else self._slot(node.slot, inner)
+
+    def _some_element(self, node: Plural, inner: Filter) -> BoundFilter:
+        if node.whole is not None:
+            if any(name not in node.known for name in _names(inner)):
+                raise InvalidFilter(f"{node.path} has no such sub-attribute; it has {', '.join(sorted(node.known))}")
+            return self._only_value(Simple(node.whole), inner)
+        for name in _names(inner):
+            served = any(name in element.subs for element in node.elements)
+            constant = name == "primary" or any(name in element.selector for element in node.elements)
+            if not served and not constant and name not in {"type", "display"}:
+                known = sorted({sub for element in node.elements for sub in element.subs})
+                what = "is not mapped to an attribute of the target" if name in node.known else "is not in the schema"
+                raise InvalidFilter(f"{node.path}.{name} {what}{nearest_hint(name, known)}")
+        return some([self._element(node, element, inner) for element in node.elements])
+
+    def _element(self, node: Plural, element: Element, inner: Filter) -> BoundFilter:
+        bound = self._within(node, element, inner)
+        if bound == FALSE or _needs_value(bound):
+            return bound
+        return every([self._exists(element), bound])
+
+    def _within(self, node: Plural, element: Element, inner: Filter) -> BoundFilter:
+        match inner:
+            case And(parts=parts):
+                return every([self._within(node, element, part) for part in parts])
+            case Or(parts=parts):
+                return some([self._within(node, element, part) for part in parts])
+            case Not(part=part):
+                return negated(self._within(node, element, part))
+            case Comparison(path=path) | Presence(path=path):
+                slot = element.subs.get(path.name.lower())
+                if slot is not None:
+                    return self._slot(slot, inner)
+                constants: dict[str, Any] = dict(element.selector)
+                if node.has_primary:
+                    constants.setdefault("primary", element.primary)
+                return BoundConstant(satisfies(inner, constants))
+            case ValueFilter():
+                raise InvalidFilter(f"{node.path}: elements have no elements of their own")
+
+    def _exists(self, element: Element) -> BoundFilter:
+        return some([BoundPresence(slot.attribute) for slot in element.subs.values() if slot.readable])
+
+    # -- what the host itself keeps
+
+    def _id(self, test: Comparison | Presence) -> BoundFilter:
+        if isinstance(test, Presence):
+            return TRUE
+        if test.value is None:
+            return BoundConstant(test.operator == "ne")
+        return BoundComparison(ID, test.operator, test.text or str(test.value), "text", case_exact=True)
+
+    def _meta(self, sub: str | None, test: Comparison | Presence) -> BoundFilter:
+        if sub == "resourcetype":
+            return self._constant(test, lambda value: value == self._name)
+        if isinstance(test, Presence):
+            return TRUE
+        if sub in _META_MOMENTS:
+            if test.operator in {"co", "sw", "ew"}:
+                raise InvalidFilter(f"meta.{sub} is a dateTime and cannot be compared with {test.operator}")
+            try:
+                moment = accept_datetime(test.value)
+            except Unfit as exc:
+                raise InvalidFilter(f"meta.{sub} {exc}") from exc
+            return host_moment(_META_MOMENTS[sub], test.operator, moment)  # type: ignore[arg-type]
+        if sub == "version":
+            return BoundComparison(VERSION, test.operator, test.text or str(test.value), "text", case_exact=True)
+        raise InvalidFilter("of meta, resourceType, created, lastModified and version can be compared")
+
+    def _constant(self, test: Comparison | Presence, holds: Any) -> BoundFilter:
+        if isinstance(test, Presence):
+            return TRUE
+        if test.operator not in {"eq", "ne"}:
+            raise InvalidFilter(f"{test.path} can only be compared with eq and ne")
+        return BoundConstant(holds(str(test.value)) is (test.operator == "eq"))
+
+
+def _presence(attribute: str, test: Comparison | Presence) -> BoundFilter:
+    if isinstance(test, Presence):
+        return BoundPresence(attribute)
+    if test.operator not in {"eq", "ne"}:
+        raise InvalidFilter("null can only be compared with eq and ne")
+    return negated(BoundPresence(attribute)) if test.operator == "eq" else BoundPresence(attribute)
+
+
+def _boolean(path: str, test: Comparison) -> bool:
+    if test.operator not in {"eq", "ne"}:
+        raise InvalidFilter(f"{path} is true or false and can only be compared with eq and ne")
+    try:
+        wanted = bool(accept_boolean(test.value))
+    except Unfit as exc:
+        raise InvalidFilter(f"{path} {exc}") from exc
+    return wanted if test.operator == "eq" else not wanted
+
+
+def _written(slot: Slot, text: str, value: Any) -> Any:
+    """Return a value that stood without quotes as written where its spelling counts: texts, digits beyond a double."""
+    return text if slot.definition.type in {AttributeType.STRING, AttributeType.DECIMAL} else value
+
+
+def _names(inner: Filter) -> set[str]:
+    match inner:
+        case Comparison(path=path) | Presence(path=path):
+            return {path.name.lower()}
+        case And(parts=parts) | Or(parts=parts):
+            return set().union(*(_names(part) for part in parts))
+        case Not(part=part):
+            return _names(part)
+        case ValueFilter():
+            return set()
+
+
+def _needs_value(bound: BoundFilter) -> bool:
+    """Tell whether a condition can only be true for an element that has a value."""
+    match bound:
+        case BoundComparison(operator=operator):
+            return operator != "ne"
+        case BoundPresence() | BoundReference():
+            return True
+        case BoundAnd(parts=parts):
+            return any(_needs_value(part) for part in parts)
+        case BoundOr(parts=parts):
+            return all(_needs_value(part) for part in parts)
+        case BoundNot() | BoundConstant():
+            return False

@@ -1,0 +1,90 @@
+"""POST, PUT and PATCH bodies to plans."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from isthmus.mapping.assigning import Assigner
+from isthmus.mapping.draft import Draft
+from isthmus.mapping.layout import Activation, Complex, Layout, Link, Plural, Section, Simple
+from isthmus.mapping.patching import Patcher
+from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
+from isthmus.mapping.settling import Settler
+from isthmus.scim.errors import InvalidSyntax
+from isthmus.scim.patch import PatchOperation
+
+
+class Planner:
+    """Compiled once for each resource type; nothing here reads or writes anything."""
+
+    def __init__(self, layout: Layout, settler: Settler, *, strict: bool, anchor: Collection[str]) -> None:
+        self._layout = layout
+        self._settler = settler
+        self._assigner = Assigner(layout, strict=strict, anchor=anchor)
+        self._patcher = Patcher(self._assigner)
+        self._strict = strict
+
+    def create(self, body: Mapping[str, Any]) -> CreatePlan:
+        _require_object(body)
+        draft = Draft(None)
+        self._assigner.body(draft, body, "create", lambda key, value: self._patcher.by_key(draft, "create", key, value))
+        own = self._layout.extension.urn.lower()
+        return self._settler.create(draft, by_own_names=any(key.lower().startswith(own) for key in body))
+
+    def replace(self, body: Mapping[str, Any], current: CurrentObject) -> UpdatePlan:
+        _require_object(body)
+        draft = Draft(current)
+        self._assigner.body(draft, body, "put", lambda key, value: self._patcher.by_key(draft, "put", key, value))
+        if self._strict:
+            self._clear_left_out(draft, body)
+        return self._settler.update(draft, current)
+
+    def patch(self, operations: Iterable[PatchOperation], current: CurrentObject) -> UpdatePlan:
+        draft = Draft(current, patch=True)
+        self._patcher.apply(draft, operations)
+        return self._settler.update(draft, current)
+
+    def _clear_left_out(self, draft: Draft, body: Mapping[str, Any]) -> None:
+        """Clear what a strict PUT leaves out (RFC 7644 3.5.1 allows it); `active` and the password keep their values.
+
+        The ECMA2Host extension is judged only if it was sent: a client that has never heard of it leaves it alone.
+        """
+        sent = {key.lower(): value for key, value in body.items()}
+        for section in self._layout.sections:
+            if section is self._layout.main:
+                within = sent
+            else:
+                value = sent.get(section.urn.lower())
+                if section is self._layout.extension and value is None:
+                    continue
+                within = {key.lower(): part for key, part in value.items()} if isinstance(value, dict) else {}
+            self._clear_section(draft, section, within)
+
+    def _clear_section(self, draft: Draft, section: Section, sent: Mapping[str, Any]) -> None:
+        for name, node in section.nodes.items():
+            if name.lower() in sent or isinstance(node, Activation):
+                continue
+            match node:
+                case Simple(slot=slot):
+                    if slot.attribute != "#dn" and slot.readable and not slot.definition.required:
+                        self._assigner.clear(draft, slot, "put", weak=True)
+                case Link(slot=slot):
+                    if not slot.definition.required and slot.attribute not in {
+                        pair.attribute for pair in draft.reference_changes()
+                    }:
+                        draft.link(slot, ())
+                case Complex(subs=subs):
+                    self._assigner.clear_rest(draft, subs, set(), "put")
+                case Plural(elements=elements, whole=whole):
+                    for element in elements:
+                        self._assigner.clear_rest(draft, element.subs, set(), "put")
+                    if whole is not None and not whole.definition.required:
+                        self._assigner.clear(draft, whole, "put", weak=True)
+                case _:
+                    pass
+
+
+def _require_object(body: object) -> None:
+    if not isinstance(body, dict):
+        raise InvalidSyntax("the body must be a JSON object")

@@ -1,0 +1,248 @@
+"""A resource type, compiled: everything the engine asks about how an object type is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from isthmus.mapping.activity import Activity, Values
+from isthmus.mapping.binding import Binder
+from isthmus.mapping.bound import BoundFilter
+from isthmus.mapping.catalogue import extension_urn
+from isthmus.mapping.codec import Codec
+from isthmus.mapping.compiling import LayoutCompiler
+from isthmus.mapping.definition import ResourceTypeDefinition
+from isthmus.mapping.digests import Digest
+from isthmus.mapping.finishing import Finisher, Target
+from isthmus.mapping.index import Index
+from isthmus.mapping.layout import Activation, Layout, Simple
+from isthmus.mapping.naming import check_names, published_attributes
+from isthmus.mapping.planning import Planner
+from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
+from isthmus.mapping.problems import MappingProblem
+from isthmus.mapping.rendering import Renderer
+from isthmus.mapping.schema_documents import SchemaWriter
+from isthmus.mapping.settling import Settler
+from isthmus.mapping.values import plain_text
+from isthmus.scim.patch import PatchOperation
+from isthmus.scim.projection import Projection
+from isthmus.scim.syntax import Filter
+from isthmus.spi import Attributes, AttributeType, ConnectorObject, ObjectType, Value
+
+
+def compile_resource_type(
+    definition: ResourceTypeDefinition,
+    object_type: ObjectType,
+    *,
+    shape: int,
+    strict: bool = False,
+    others: Mapping[str, str] | None = None,
+) -> ResourceType:
+    """Return the resource type that publishes an object type as the definition says.
+
+    `shape` numbers this way of rendering. `others`: endpoint by object type name, for references.
+
+    Raises:
+        MappingProblem: names, paths or types that do not fit; all of them at once.
+    """
+    return ResourceType(definition, object_type, shape=shape, strict=strict, others=others or {})
+
+
+class ResourceType:
+    """What SCIM shows of an object type. Immutable, safe to share between threads; get one from `compile_resource_type`."""
+
+    def __init__(
+        self,
+        definition: ResourceTypeDefinition,
+        object_type: ObjectType,
+        *,
+        shape: int,
+        strict: bool,
+        others: Mapping[str, str],
+    ) -> None:
+        problems = check_names(definition, object_type)
+        if problems:
+            raise MappingProblem(problems)
+        published = published_attributes(definition)
+        indexed = _indexed(definition, object_type)
+        compiler = LayoutCompiler(definition, object_type, published=published, keys=frozenset(indexed), strict=strict)
+        layout = compiler.compile()
+        active = layout.main.find("active")
+        flow = active.slot if isinstance(active, Activation) and not active.slot.attribute.startswith("#") else None
+        activity = Activity(definition, object_type, flow)
+        if compiler.problems or activity.problems:
+            raise MappingProblem([*compiler.problems, *activity.problems])
+
+        self.definition = definition
+        self.object_type = object_type
+        self.name = definition.name
+        self.endpoint = definition.endpoint
+        self.shape = shape
+        self.strict = strict
+        self.extension_urn = extension_urn(definition.name)
+        self.secret_attributes = frozenset(a.name for a in object_type.attributes if a.secret)
+        wanted = [*object_type.anchor, *published, *activity.attributes]
+        self.read_attributes = tuple(dict.fromkeys(name for name in wanted if name not in self.secret_attributes))
+        self.reference_attributes = tuple(
+            name for name in self.read_attributes if _type(object_type, name) is AttributeType.REFERENCE
+        )
+        self.has_references = bool(self.reference_attributes)
+        self.indexed = indexed
+        self._writer = SchemaWriter(self.name, object_type, layout, endpoint=self.endpoint, others=others)
+        self.schemas = tuple(schema.id for schema in self._writer.schemas())
+        self._activity = activity
+        self._codec = Codec(object_type, self.read_attributes)
+        self._index = Index(object_type, indexed, self.reference_attributes)
+        self._digest = Digest(object_type, self._codec, self._index)
+        shows_active = isinstance(active, Activation)
+        self._renderer = Renderer(layout, list(self.schemas), activity.is_active if shows_active else None)
+        self._finisher = Finisher(layout)
+        self._planner = Planner(
+            layout, Settler(object_type, layout, activity), strict=strict, anchor=object_type.anchor
+        )
+        self._binder = Binder(layout, activity, name=self.name, schemas=self.schemas, indexed=indexed)
+        self._naming = _naming(layout, object_type)
+
+    # -- what the resource type looks like
+
+    def schema_documents(self) -> list[dict[str, Any]]:
+        """Return the Schema resources, the main one first, without `meta`."""
+        return [schema.to_json() for schema in self._writer.schemas()]
+
+    def resource_type_document(self) -> dict[str, Any]:
+        """Return the ResourceType resource without `meta`."""
+        return self._writer.resource_type()
+
+    # -- the target's objects, to store and SCIM
+
+    def encode(self, attributes: Attributes) -> bytes:
+        """Return the attributes as JSON `{"name": [values]}`, references and secrets left out; nothing is lost."""
+        return self._codec.encode(attributes)
+
+    def decode(self, raw: bytes) -> dict[str, tuple[Value, ...]]:
+        """Return what `encode` was given."""
+        return self._codec.decode(raw)
+
+    def plain(self, value: Value) -> Any:
+        """Return one value as JSON holds it for people and for `normalise`; numbers and booleans stay what they are."""
+        return value if isinstance(value, str | bool | int) else plain_text(value)
+
+    def canonical(self, obj: ConnectorObject) -> int:
+        """Return a signed 64-bit digest of everything SCIM can show of the object."""
+        return self._digest.canonical(obj)
+
+    def keys(self, obj: ConnectorObject) -> list[tuple[str, str]]:
+        """Return (attribute, normalised value) for every value of every indexed attribute."""
+        return self._index.keys(obj)
+
+    def links(self, obj: ConnectorObject) -> list[tuple[str, str]]:
+        """Return (attribute, canonical key text) for every reference."""
+        return self._index.links(obj)
+
+    def normalise(self, attribute: str, value: object) -> str:
+        """Return the text under which a value is indexed: by the attribute's case rule, canonical for other types."""
+        return self._index.normalise(attribute, value)
+
+    def render(
+        self, attributes: Attributes, *, id: str | None = None, dn: str | None = None, external_id: str | None = None
+    ) -> bytes:
+        """Return ready-made SCIM text without `meta` and references; `id` and `externalId` may wait for `finish`."""
+        return self._renderer.render(attributes, id=id, dn=dn, external_id=external_id)
+
+    def finish(
+        self,
+        scim: bytes,
+        *,
+        meta: Mapping[str, Any] | bytes,
+        references: Mapping[str, Sequence[Target]] | None = None,
+        projection: Projection | None = None,
+        id: str | None = None,
+        external_id: str | None = None,
+    ) -> bytes:
+        """Return the full answer. `references`: (id, name or None, URL) by attribute; one left out has none."""
+        return self._finisher.finish(
+            scim, meta=meta, references=references or {}, projection=projection, id=id, external_id=external_id
+        )
+
+    def display_name(self, attributes: Attributes) -> str:
+        """Return what people know the object by: userName, a group's displayName, or the anchor."""
+        for name in self._naming:
+            values = attributes.get(name)
+            if values and values[0] != "":
+                return plain_text(values[0])
+        parts = [plain_text(attributes[name][0]) for name in self.object_type.anchor if attributes.get(name)]
+        return "+".join(parts)
+
+    # -- active, disable, delete
+
+    def is_active(self, attributes: Attributes) -> bool:
+        """Return what `active` shows for an object with these attributes."""
+        return self._activity.is_active(attributes)
+
+    def disabling(self) -> Values:
+        """Return what `active` = false writes; empty unless the action is *set*."""
+        return self._activity.disabling()
+
+    def enabling(self) -> Values:
+        """Return what brings back an object that a disable or delete flow had changed."""
+        return self._activity.reviving()
+
+    def deleting(self) -> Values:
+        """Return what DELETE writes; empty unless the action is *set*."""
+        return self._activity.deleting()
+
+    # -- SCIM to the target
+
+    def plan_create(self, body: dict[str, Any]) -> CreatePlan:
+        """Return what a POST means.
+
+        Raises:
+            ScimError: 400; every required attribute that is missing is named at once.
+        """
+        return self._planner.create(body)
+
+    def plan_replace(self, body: dict[str, Any], current: CurrentObject) -> UpdatePlan:
+        """Return what a PUT means: what it leaves out is kept (strict: cleared); null and [] clear.
+
+        Raises:
+            ScimError: 400.
+        """
+        return self._planner.replace(body, current)
+
+    def plan_patch(self, operations: Iterable[PatchOperation], current: CurrentObject) -> UpdatePlan:
+        """Return what a PATCH means; all of its operations or, if one is wrong, none.
+
+        Raises:
+            ScimError: 400.
+        """
+        return self._planner.patch(operations, current)
+
+    def bind(self, condition: Filter) -> BoundFilter:
+        """Return the filter over the target's attributes.
+
+        Raises:
+            InvalidFilter: an attribute is unknown, unmapped or never returned, or the comparison makes no sense.
+        """
+        return self._binder.bind(condition)
+
+
+def _indexed(definition: ResourceTypeDefinition, object_type: ObjectType) -> tuple[str, ...]:
+    """Return what equality look-ups go by: anchor, matching attributes, and the one behind userName or a group's name."""
+    naming = "displayname" if definition.name == "Group" else "username"
+    named = [flow.attribute for path, flow in definition.flows.items() if path.lower().rpartition(":")[2] == naming]
+    names = dict.fromkeys([*object_type.anchor, *definition.matching, *named])
+    return tuple(name for name in names if _type(object_type, name) is not AttributeType.REFERENCE)
+
+
+def _type(object_type: ObjectType, name: str) -> AttributeType | None:
+    found = object_type.attribute(name)
+    return None if found is None else found.type
+
+
+def _naming(layout: Layout, object_type: ObjectType) -> tuple[str, ...]:
+    found = []
+    for name in ("userName", "displayName"):
+        node = layout.main.find(name)
+        if isinstance(node, Simple):
+            found.append(node.slot.attribute)
+    return (*found[:1], *object_type.anchor[:1]) if len(object_type.anchor) == 1 else tuple(found[:1])

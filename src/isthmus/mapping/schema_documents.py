@@ -1,0 +1,192 @@
+"""What /Schemas and /ResourceTypes say about a resource type: exactly what can be read and written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from isthmus.mapping.catalogue import schemas_of
+from isthmus.mapping.layout import Activation, Complex, Layout, Link, Node, Plural, Section, Simple, Slot, slots_of
+from isthmus.scim import urns
+from isthmus.scim.schema import Mutability, Returned, ScimAttribute, ScimSchema
+from isthmus.spi import ObjectType, Operation
+
+_ANNOTATIONS = ("type", "primary", "$ref", "display", "displayName")
+
+
+class SchemaWriter:
+    """Write the schemas of one resource type, without `meta`, which needs the base URL."""
+
+    def __init__(
+        self, name: str, object_type: ObjectType, layout: Layout, *, endpoint: str, others: Mapping[str, str]
+    ) -> None:
+        self._name = name
+        self._object_type = object_type
+        self._layout = layout
+        self._endpoint = endpoint
+        self._others = others
+        self._renamable = Operation.RENAME in object_type.operations
+        self._main, self._extensions = schemas_of(name)
+
+    def schemas(self) -> list[ScimSchema]:
+        """Return the schema itself, then every extension that has attributes here."""
+        known = {schema.id: schema for schema in (self._main, *self._extensions)}
+        found = []
+        for section in self._layout.sections:
+            if section is self._layout.extension:
+                found.append(self._own(section))
+            else:
+                schema = replace(known[section.urn], attributes=self._attributes(known[section.urn], section))
+                if schema.attributes or section is self._layout.main:
+                    found.append(schema)
+        return found
+
+    def resource_type(self) -> dict[str, Any]:
+        main, *extensions = self.schemas()
+        return {
+            "schemas": [urns.RESOURCE_TYPE],
+            "id": self._name,
+            "name": self._name,
+            "endpoint": f"/{self._endpoint}",
+            "description": main.description,
+            "schema": main.id,
+            "schemaExtensions": [
+                {"schema": extension.id, "required": any(self._only_here(extension, a) for a in extension.attributes)}
+                for extension in extensions
+            ],
+        }
+
+    def _only_here(self, extension: ScimSchema, attribute: ScimAttribute) -> bool:
+        """Tell whether a required attribute can be sent in this extension only."""
+        if not attribute.required:
+            return False
+        return extension.id != self._layout.extension.urn or attribute.name not in self._flowing()
+
+    def _flowing(self) -> set[str]:
+        return {
+            slot.attribute
+            for section in self._layout.sections
+            if section is not self._layout.extension
+            for node in section.nodes.values()
+            for slot in slots_of(node)
+        }
+
+    def _attributes(self, schema: ScimSchema, section: Section) -> tuple[ScimAttribute, ...]:
+        shown = [self._attribute(attribute, section.nodes.get(attribute.name)) for attribute in schema.attributes]
+        return tuple(attribute for attribute in shown if attribute is not None)
+
+    def _attribute(self, attribute: ScimAttribute, node: Node | None) -> ScimAttribute | None:
+        match node:
+            case Simple(slot=slot):
+                return self._leaf(attribute, slot)
+            case Activation(slot=slot):
+                return replace(self._leaf(attribute, slot), required=False)
+            case Complex(subs=subs):
+                return self._whole(attribute, subs)
+            case Plural(elements=elements, whole=whole):
+                subs = {name: slot for element in elements for name, slot in element.subs.items()}
+                if whole is not None:
+                    subs["value"] = whole
+                types = tuple(str(e.selector["type"]) for e in elements if "type" in e.selector)
+                return self._whole(attribute, subs, types, required=False)
+            case Link(slot=slot):
+                shown = replace(self._leaf(attribute, slot), type="complex")
+                return replace(shown, sub_attributes=self._reference_parts(slot, attribute.sub_attributes))
+            case _:
+                return None
+
+    def _whole(
+        self, attribute: ScimAttribute, subs: Mapping[str, Slot], types: tuple[str, ...] = (), *, required: bool = True
+    ) -> ScimAttribute:
+        parts = []
+        for sub in attribute.sub_attributes:
+            slot = subs.get(sub.name.lower())
+            if slot is not None:
+                part = self._leaf(sub, slot)
+                parts.append(part if required else replace(part, required=False))
+            elif sub.name == "type" and types:
+                parts.append(replace(sub, canonical_values=types))
+            elif sub.name == "primary" and types:
+                parts.append(sub)
+        return replace(
+            attribute,
+            sub_attributes=tuple(parts),
+            required=required and any(part.required for part in parts),
+            mutability=_whole_mutability(parts),
+        )
+
+    def _leaf(self, attribute: ScimAttribute, slot: Slot) -> ScimAttribute:
+        definition = slot.definition
+        return replace(
+            attribute,
+            required=(definition.required and slot.writable and not definition.generated)
+            or (attribute.name == "userName" and slot.writable),
+            case_exact=definition.case_exact,
+            mutability=self._mutability(slot),
+            returned=_returned(slot),
+            uniqueness="server" if definition.unique or self._identifies(slot) else attribute.uniqueness,
+        )
+
+    def _own(self, section: Section) -> ScimSchema:
+        flowing = self._flowing()
+        attributes = []
+        for name, node in section.nodes.items():
+            if isinstance(node, Link) and node.slot.attribute in flowing:
+                continue  # shown by its flow only
+            if isinstance(node, Link | Simple):
+                attributes.append(self._own_attribute(name, node))
+        return ScimSchema(
+            id=section.urn,
+            name=f"ECMA2Host{self._name}",
+            description=f"Attributes of the target's {self._object_type.name!r} under their own names",
+            attributes=tuple(attributes),
+        )
+
+    def _own_attribute(self, name: str, node: Link | Simple) -> ScimAttribute:
+        slot = node.slot
+        definition = slot.definition
+        shown = self._leaf(
+            ScimAttribute(
+                name=name,
+                type=slot.scim_type,  # type: ignore[arg-type]
+                multi_valued=not slot.single,
+                description=definition.description or definition.native_type,
+            ),
+            slot,
+        )
+        if not isinstance(node, Link):
+            return shown
+        value = ScimAttribute(name="value", description="Id of the resource.", case_exact=True)
+        url = ScimAttribute(name="$ref", type="reference", description="Its URL.")
+        return replace(shown, type="complex", sub_attributes=self._reference_parts(slot, (value, url)))
+
+    def _reference_parts(self, slot: Slot, parts: tuple[ScimAttribute, ...]) -> tuple[ScimAttribute, ...]:
+        target = slot.definition.reference_to
+        types = tuple(_type_name(object_type, endpoint) for object_type, endpoint in self._others.items())
+        if target is not None and target in self._others:
+            types = (_type_name(target, self._others[target]),)
+        return tuple(replace(part, reference_types=types) if part.name == "$ref" and types else part for part in parts)
+
+    def _identifies(self, slot: Slot) -> bool:
+        return self._object_type.anchor == (slot.attribute,)
+
+    def _mutability(self, slot: Slot) -> Mutability:
+        if not slot.writable:
+            return "readOnly"
+        if not slot.readable:
+            return "writeOnly"
+        return "immutable" if slot.attribute in self._object_type.anchor and not self._renamable else "readWrite"
+
+
+def _returned(slot: Slot) -> Returned:
+    return "default" if slot.readable else "never"
+
+
+def _whole_mutability(parts: list[ScimAttribute]) -> Mutability:
+    kinds = {part.mutability for part in parts if part.name not in _ANNOTATIONS}
+    return kinds.pop() if len(kinds) == 1 else "readWrite"
+
+
+def _type_name(object_type: str, endpoint: str) -> str:
+    return {"Users": "User", "Groups": "Group"}.get(endpoint, object_type)

@@ -1,0 +1,167 @@
+"""Suggest how to publish an object type, from the names of its attributes; a person looks it over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from isthmus.mapping.definition import Flow, ResourceTypeDefinition
+from isthmus.spi import AttributeDefinition, AttributeType, ObjectType
+
+_SECRET = frozenset(
+    "password passwd pwd pass passwort kennwort hash salt secret token apikey privatekey pin ssn otp totp mfa credential "
+    "credentials sessionid cookie iban creditcard".split()
+)
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+
+# SCIM path -> names seen in real tables and directories, best first, as words run together in lower case
+_NAMES: dict[str, tuple[str, ...]] = {
+    "userName": ("username", "login", "loginname", "userid", "uid", "samaccountname", "userprincipalname", "upn", "account",
+                 "accountname", "benutzername", "benutzer", "anmeldename", "logon", "logonname", "loginid"),
+    "name.givenName": ("givenname", "firstname", "forename", "fname", "vorname", "first"),
+    "name.familyName": ("familyname", "lastname", "surname", "sn", "lname", "nachname", "familienname", "last"),
+    "name.middleName": ("middlename", "secondname"),
+    "name.formatted": ("fullname", "formattedname"),
+    "displayName": ("displayname", "cn", "commonname", "anzeigename", "name"),
+    "nickName": ("nickname", "preferredname", "rufname"),
+    'emails[type eq "work"].value': ("mail", "email", "emailaddress", "workemail", "businessemail", "primaryemail", "mailaddress",
+                                     "emailadresse"),
+    'emails[type eq "home"].value': ("homeemail", "privateemail", "personalemail", "homemail"),
+    'phoneNumbers[type eq "work"].value': ("telephonenumber", "phone", "phonenumber", "workphone", "businessphone", "telephone",
+                                           "officephone", "telefon", "telefonnummer"),
+    'phoneNumbers[type eq "mobile"].value': ("mobile", "mobilephone", "cellphone", "cell", "mobilenumber", "handy", "mobiltelefon"),
+    'phoneNumbers[type eq "fax"].value': ("fax", "faxnumber", "facsimiletelephonenumber"),
+    "title": ("title", "jobtitle", "position", "stelle", "funktion"),
+    "userType": ("usertype", "employeetype"),
+    "preferredLanguage": ("preferredlanguage", "language", "sprache"),
+    "locale": ("locale",),
+    "timezone": ("timezone", "tz"),
+    'addresses[type eq "work"].streetAddress': ("streetaddress", "street", "strasse"),
+    'addresses[type eq "work"].locality': ("locality", "city", "town", "ort", "stadt"),
+    'addresses[type eq "work"].region': ("region", "state", "province", "bundesland"),
+    'addresses[type eq "work"].postalCode': ("postalcode", "zip", "zipcode", "postcode", "plz"),
+    'addresses[type eq "work"].country': ("country", "countrycode", "land"),
+    "employeeNumber": ("employeenumber", "employeeid", "employeeno", "empno", "empid", "personnelnumber", "staffid",
+                       "personalnummer", "staffnumber"),
+    "department": ("department", "departmentname", "dept", "abteilung"),
+    "division": ("division", "bereich"),
+    "costCenter": ("costcenter", "costcentre", "kostenstelle"),
+    "organization": ("organization", "organisation", "company", "firma"),
+}  # fmt: skip
+_ACTIVE = ("active", "isactive", "enabled", "isenabled", "accountenabled", "aktiv")
+_INACTIVE = ("disabled", "isdisabled", "inactive", "isinactive", "locked", "islocked", "deactivated", "blocked", "gesperrt",
+             "accountdisabled", "inaktiv", "suspended", "issuspended")  # fmt: skip
+_MANAGER = ("manager", "managerid", "supervisor", "vorgesetzter", "reportsto", "boss")
+_MEMBERS = ("members", "member", "uniquemember", "memberuid", "mitglieder")
+_GROUP = ("group", "groups", "team", "teams", "role", "roles", "gruppe", "gruppen", "groupofnames", "posixgroup")
+
+
+def words(name: str) -> list[str]:
+    """Return the words of a name written in camelCase, snake_case or otherwise, in lower case."""
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+def looks_secret(attribute: AttributeDefinition) -> bool:
+    """Return whether the attribute seems to hold something that must not be read or published."""
+    parts = words(attribute.name)
+    pairs = {first + second for first, second in zip(parts, parts[1:], strict=False)}
+    return attribute.secret or not _SECRET.isdisjoint(parts) or not _SECRET.isdisjoint(pairs | {"".join(parts)})
+
+
+def suggest_flows(object_type: ObjectType) -> ResourceTypeDefinition:
+    """Return a definition with attributes, matching and flows; disable and delete stay open, for only a person knows them."""
+    attributes = [attribute for attribute in object_type.attributes if not looks_secret(attribute)]
+    if _is_group(object_type, attributes):
+        return _group(object_type, attributes)
+    flows = _user_flows(attributes)
+    return ResourceTypeDefinition(
+        object_type=object_type.name,
+        attributes=tuple(attribute.name for attribute in attributes),
+        matching=_matching(object_type, attributes, flows),
+        flows=flows,
+    )
+
+
+def _is_group(object_type: ObjectType, attributes: Iterable[AttributeDefinition]) -> bool:
+    if any(
+        attribute.type is AttributeType.REFERENCE and attribute.multivalued and "".join(words(attribute.name)) in _MEMBERS
+        for attribute in attributes
+    ):
+        return True
+    return "".join(words(object_type.name)) in _GROUP
+
+
+def _group(object_type: ObjectType, attributes: list[AttributeDefinition]) -> ResourceTypeDefinition:
+    flows: dict[str, Flow] = {}
+    texts = [attribute for attribute in attributes if attribute.type is AttributeType.STRING]
+    named = _first(texts, ("displayname", "groupname", "name", "cn", "gruppenname", "title"))
+    if named is None:
+        named = next((attribute for attribute in texts if attribute.name in object_type.anchor), None)
+    if named is not None:
+        flows["displayName"] = _flow(named)
+    links = [a for a in attributes if a.type is AttributeType.REFERENCE and a.multivalued]
+    members = _first(links, _MEMBERS)
+    if members is not None:
+        flows["members"] = _flow(members)
+    return ResourceTypeDefinition(
+        object_type=object_type.name,
+        name="Group",
+        endpoint="Groups",
+        attributes=tuple(attribute.name for attribute in attributes),
+        matching=() if named is None else (named.name,),
+        flows=flows,
+    )
+
+
+def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
+    flows: dict[str, Flow] = {}
+    taken: set[str] = set()
+    plain = [attribute for attribute in attributes if attribute.type is not AttributeType.REFERENCE]
+    for path, names in _NAMES.items():
+        found = _first([attribute for attribute in plain if attribute.name not in taken], names)
+        if found is not None and found.type in {AttributeType.STRING, AttributeType.INTEGER}:
+            flows[path] = _flow(found)
+            taken.add(found.name)
+    if "userName" not in flows and (substitute := _user_name(attributes)) is not None:
+        flows = {"userName": _flow(substitute), **flows}
+    booleans = [attribute for attribute in plain if attribute.type is AttributeType.BOOLEAN]
+    if (active := _first(booleans, _ACTIVE)) is not None:
+        flows["active"] = _flow(active)
+    elif (inactive := _first(booleans, _INACTIVE)) is not None:
+        flows["active"] = _flow(inactive, invert=True)
+    links = [a for a in attributes if a.type is AttributeType.REFERENCE and not a.multivalued]
+    if (manager := _first(links, _MANAGER)) is not None:
+        flows["manager"] = _flow(manager)
+    return flows
+
+
+def _user_name(attributes: Iterable[AttributeDefinition]) -> AttributeDefinition | None:
+    """Return the attribute people most likely sign in with: a name that ends in login or user, else the e-mail address."""
+    texts = [attribute for attribute in attributes if attribute.type is AttributeType.STRING]
+    for ending in ("login", "username", "logon", "account"):
+        for attribute in texts:
+            parts = words(attribute.name)
+            if parts[-1:] == [ending] or "".join(parts[-2:]) == ending:
+                return attribute
+    return _first(texts, _NAMES['emails[type eq "work"].value'])
+
+
+def _matching(
+    object_type: ObjectType, attributes: Iterable[AttributeDefinition], flows: dict[str, Flow]
+) -> tuple[str, ...]:
+    """Return what finds a person before a create: what userName flows from, else the anchor if people give it."""
+    if "userName" in flows:
+        return (flows["userName"].attribute,)
+    given = [a.name for a in attributes if a.name in object_type.anchor and not a.generated and not a.readonly]
+    return tuple(given[:1]) if len(object_type.anchor) == 1 else ()
+
+
+def _first(attributes: list[AttributeDefinition], names: tuple[str, ...]) -> AttributeDefinition | None:
+    by_words: dict[str, AttributeDefinition] = {}
+    for attribute in attributes:
+        by_words.setdefault("".join(words(attribute.name)), attribute)
+    return next((by_words[name] for name in names if name in by_words), None)
+
+
+def _flow(attribute: AttributeDefinition, *, invert: bool = False) -> Flow:
+    return Flow(attribute=attribute.name, direction="import" if attribute.readonly else "both", invert=invert)

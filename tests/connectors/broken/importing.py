@@ -1,0 +1,215 @@
+"""Broken in full and delta import."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+from connectors.broken.registry import broken
+from isthmus.connectors.memory import MemoryConnector
+from isthmus.spi import Anchor, Call, Identity, ImportPage, TargetUnavailable, Watermark, WatermarkExpired
+
+
+@broken(
+    "test_import_reads_only_what_is_asked",
+    because="as well",
+)
+class ImportsEverything(MemoryConnector):
+    """Imports more than was asked."""
+
+    def import_full(self, scope, *, attributes, **named):
+        more = {k: (*v, "displayName") if k == "user" else v for k, v in attributes.items()}
+        return super().import_full(scope, attributes=more, **named)
+
+
+@broken(
+    "test_import_equals_read",
+    because="imported",
+    also=("test_delta_after_a_full_import_has_what_changed_meanwhile", "test_delta_never_misses_a_concurrent_change"),
+)
+class ImportsOtherValues(MemoryConnector):
+    """Imports a value in another spelling than it reads."""
+
+    def import_full(self, scope, **named):
+        for page in super().import_full(scope, **named):
+            yield dataclasses.replace(page, objects=[_louder(o) for o in page.objects])
+
+
+def _louder(found):
+    text = tuple(v.upper() for v in found.attributes.get("givenName", ()))
+    return dataclasses.replace(found, attributes={**found.attributes, **({"givenName": text} if text else {})})
+
+
+@broken(
+    "test_pages_keep_their_size",
+    because="a page of",
+    also=("test_import_keeps_memory_bounded",),
+)
+class ImportsOnePage(MemoryConnector):
+    """Yields everything in one page."""
+
+    def import_full(self, scope, *, page_size, **named):
+        return super().import_full(scope, page_size=1_000_000, **named)
+
+
+@broken(
+    "test_pages_keep_their_size",
+    because="twice in a quiet target",
+)
+class ImportsTwice(MemoryConnector):
+    """Yields the last object of each page again at the start of the next."""
+
+    def import_full(self, scope, *, page_size, **named):
+        if page_size != 3:
+            yield from super().import_full(scope, page_size=page_size, **named)
+            return
+        last = []
+        for page in super().import_full(scope, page_size=2, **named):
+            yield ImportPage(objects=[*last, *page.objects])
+            last = page.objects[-1:]
+
+
+@broken(
+    "test_import_keeps_memory_bounded",
+    because="at its peak",
+)
+class ImportsIntoMemory(MemoryConnector):
+    """Reads everything before it yields the first page."""
+
+    def import_full(self, scope, *, call, **named):
+        for page in list(super().import_full(scope, call=call, **named)):
+            call.check()
+            yield page
+
+
+@broken(
+    "test_cancelled_import_stops_promptly",
+    because="more pages after the cancellation",
+)
+class NeverStops(MemoryConnector):
+    """Looks at cancellation once, before the first page."""
+
+    def import_full(self, scope, *, call, **named):
+        call.check()
+        yield from super().import_full(scope, call=Call(timeout=call.remaining()), **named)
+
+
+@broken(
+    "test_import_cancelled_before_it_began_raises",
+    because="Cancelled",
+    also=("test_cancelled_calls_do_nothing",),
+)
+class IsCancelledQuietly(MemoryConnector):
+    """Ends normally when it was cancelled."""
+
+    def import_full(self, scope, *, call, **named):
+        if call._cancelled is not None and call._cancelled.is_set():
+            return iter(())
+        return super().import_full(scope, call=call, **named)
+
+
+@broken(
+    "test_import_of_a_dying_target_raises",
+    because="ended normally although the target died",
+)
+class EndsQuietly(MemoryConnector):
+    """Takes a failure in mid-way for the end."""
+
+    def import_full(self, scope, **named):
+        pages = super().import_full(scope, **named)
+        yield from itertools.islice(pages, 1)
+        try:
+            yield from pages
+        except TargetUnavailable:
+            return
+
+
+@broken(
+    "test_import_of_unknown_scope_is_refused",
+    because="unknown scope",
+)
+class ImportsNothingOfNothing(MemoryConnector):
+    """Imports nothing from a scope that does not exist."""
+
+    def import_full(self, scope, **named):
+        return super().import_full(scope, **named) if scope.key == "all" else iter(())
+
+
+@broken(
+    "test_import_during_writes_misses_nothing_unchanged",
+    because="existed unchanged during the run",
+    may_fail=("test_imports_while_threads_write",),
+)
+class ImportsByOffset(MemoryConnector):
+    """Pages by position, which moves when an object before it is deleted."""
+
+    def import_full(self, scope, *, attributes, page_size, call):
+        for name in scope.object_types:
+            for _ in super().import_full(
+                dataclasses.replace(scope, object_types=(name,)), attributes=attributes, page_size=1, call=call
+            ):
+                break  # checks the request as the original does
+            start = 0
+            while part := self._target.anchors(name)[start : start + page_size]:
+                read = (
+                    self.read(name, Identity(Anchor(a)), attributes=attributes.get(name, ()), call=call) for a in part
+                )
+                yield ImportPage(objects=[o for o in read if o is not None])
+                start += page_size
+
+
+@broken(
+    "test_wire_tells_changed_from_unchanged",
+    because="same wire form",
+)
+class WireOfTheAnchor(MemoryConnector):
+    """Gives wire forms that know only the anchor."""
+
+    def import_full(self, scope, **named):
+        for page in super().import_full(scope, **named):
+            yield dataclasses.replace(page, wire=[repr(o.identity.anchor).encode() for o in page.objects])
+
+
+@broken(
+    "test_delta_reports_every_change",
+    because="",
+    also=(
+        "test_delta_never_misses_a_concurrent_change",
+        "test_delta_reports_a_rename_as_gone_and_new",
+        "test_delta_reports_changes_behind_our_back",
+    ),
+)
+class ForgetsDeletions(MemoryConnector):
+    """Reports no deletions in a delta."""
+
+    def import_delta(self, scope, **named):
+        for page in super().import_delta(scope, **named):
+            yield dataclasses.replace(page, deleted=())
+
+
+@broken(
+    "test_delta_goes_on_from_every_page",
+    because="",
+    may_fail=("test_delta_never_misses_a_concurrent_change",),
+)
+class RunsAhead(MemoryConnector):
+    """Gives every page the watermark of the end."""
+
+    def import_delta(self, scope, **named):
+        for page in super().import_delta(scope, **named):
+            yield dataclasses.replace(page, watermark=Watermark(self._target.current_token()))
+
+
+@broken(
+    "test_foreign_watermark_has_expired",
+    because="WatermarkExpired",
+    also=("test_expired_watermark_says_so",),
+)
+class AcceptsAnyWatermark(MemoryConnector):
+    """Starts from now when it does not know a watermark."""
+
+    def import_delta(self, scope, *, call, **named):
+        try:
+            yield from super().import_delta(scope, call=call, **named)
+        except WatermarkExpired:
+            yield ImportPage(watermark=self.current_watermark(scope, call=call))
