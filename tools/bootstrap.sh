@@ -56,6 +56,8 @@ if ! { [ -x .venv/bin/python ] && new_enough .venv/bin/python && .venv/bin/pytho
 say "installing from ${locks[*]}"
 requirements=()
 for lock in "${locks[@]}"; do requirements+=(--requirement "$lock"); done
+# The demo touches .venv and its own folder only: no cache in the home folder.
+if [ "$kind" = run ]; then export PIP_NO_CACHE_DIR=1; fi
 pip() { .venv/bin/python -m pip "$@" --quiet --disable-pip-version-check --no-input; }
 pip install --require-hashes "${requirements[@]}" ||
   { say "installing failed; pip's words are above. Without a way to a package index nothing can be installed; a proxy or an index of your own is pip's setting (PIP_INDEX_URL, pip.conf)."; exit 1; }

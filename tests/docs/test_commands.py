@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,10 @@ stop_server() {
 }
 trap stop_server EXIT
 isthmus() {
-  # Readers are not root; where tests are, serving has to be allowed.
-  if [ "$(id -u)" = 0 ] && [ "${*: -1}" = serve ]; then set -- "$@" --allow-root; fi
-  command isthmus "$@"
+  if [ "${*: -1}" != serve ]; then command isthmus "$@"; return; fi
+  # Readers are not root; where tests are, serving has to be allowed. exec: the job is the server and can be stopped.
+  if [ "$(id -u)" = 0 ]; then set -- "$@" --allow-root; fi
+  exec "$(type -P isthmus)" "$@"
 }
 wait_until_ready() {
   for _ in $(seq 300); do
@@ -83,14 +85,24 @@ def missing() -> str:
     tools = [tool for tool in TOOLS if not shutil.which(tool)]
     if tools:
         return f"not installed: {', '.join(tools)}"
+    deadline = time.monotonic() + 30  # other tests, run at the same time, may use the defaults for a moment
+    while taken_ports():
+        if time.monotonic() > deadline:
+            return f"ports that the documentation uses are taken on this machine: {taken_ports()}"
+        time.sleep(0.2)
+    return ""
+
+
+def taken_ports() -> list[int]:
+    taken = []
     for port in PORTS:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                return f"port {port}, which the documentation uses, is taken on this machine"
-    return ""
+                taken.append(port)
+    return taken
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -130,6 +142,7 @@ def test_commands_of_the_page_work(page: Page, tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, f"{ran.stderr[-4000:]}\n{printed}"
     assert broken_promises(page, outputs) == []
+    assert taken_ports() == [], "a server of this page was left behind"
 
 
 def test_a_failing_command_fails_the_page(tmp_path: Path) -> None:

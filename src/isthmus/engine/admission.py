@@ -12,7 +12,8 @@ from isthmus.engine.answers import unavailable
 class Admission:
     """Count the threads of this process that wait for targets.
 
-    At most a quarter of the threads may wait for one connector and half of them for all targets together.
+    At most a quarter of the threads may wait for one connector and half of them for all targets together. A further
+    quarter may wait until another request has changed the same object; they never keep that one from its target.
     """
 
     def __init__(self, threads: int) -> None:
@@ -21,6 +22,21 @@ class Admission:
         self._lock = threading.Lock()
         self._waiting: dict[str, int] = {}
         self._total = 0
+        self._locks = threading.BoundedSemaphore(max(1, threads // 4))
+
+    @contextmanager
+    def lock(self, connector: str) -> Iterator[None]:
+        """Hold a place while another request works on the same object.
+
+        Raises:
+            ScimError: 503 at once when no place is free.
+        """
+        if not self._locks.acquire(blocking=False):
+            raise unavailable(f"too many changes of the same objects of connector {connector!r} wait already", 5)
+        try:
+            yield
+        finally:
+            self._locks.release()
 
     @contextmanager
     def target(self, connector: str) -> Iterator[None]:

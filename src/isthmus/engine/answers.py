@@ -22,10 +22,15 @@ from isthmus.spi import (
     Unsupported,
     WatermarkExpired,
 )
+from isthmus.store import StoreError
 
 log = structlog.get_logger("isthmus.engine")
 
 RETRY_SECONDS = 30
+
+
+class Held(Exception):
+    """The guard holds a run back."""
 
 
 def unavailable(detail: str, retry_after: float = RETRY_SECONDS) -> ScimError:
@@ -66,12 +71,14 @@ def answer_for(error: ConnectorError) -> ScimError:
 def connector_edge(connector: str, operation: str) -> Iterator[None]:
     """Let only `ConnectorError` out of a connector: anything else is reported once as a bug of that connector.
 
+    What the host itself raises while a connector is lent passes as it is.
+
     The outcome of a write that ended so is not known. The text of a foreign exception may hold values, so only its
     class is shown; the traceback goes to the log without local variables.
     """
     try:
         yield
-    except ConnectorError:
+    except (ConnectorError, ScimError, StoreError, Held):
         raise
     except Exception as exc:
         log.error(  # noqa: TRY400 - the message of a foreign exception may hold values

@@ -107,6 +107,7 @@ def intent_of(
     state: str = "",
     has_password: bool = False,
     new_dn: str | None = None,
+    guard: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what a journal entry keeps of a write: enough to find out what became of it, and no secret."""
     intent: dict[str, Any] = {}
@@ -123,6 +124,8 @@ def intent_of(
         intent["has_password"] = True
     if new_dn is not None:
         intent["new_dn"] = new_dn
+    if guard is not None:
+        intent["guard"] = list(guard)
     return intent
 
 

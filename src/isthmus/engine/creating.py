@@ -62,7 +62,8 @@ class Creator:
             entry = self._open(rt, space, plan, attributes, identified, caller)
             if entry is None:
                 continue  # created by another request meanwhile
-            return self._create(rt, entry, plan, attributes, identified, trail, caller)
+            with self._entries.holding(entry):
+                return self._create(rt, entry, plan, attributes, identified, trail, caller)
 
     def _open(
         self,
@@ -184,8 +185,11 @@ class Creator:
             trail.object_id = existing.id
             self._target.store.audit.write(trail.record("refused", error.status, error.detail))
             raise error
-        stored = self._updater.revive(rt, existing, attributes, plan.external_id, trail, caller)
-        if plan.password is not None and (existing.state is State.PASSWORD_MISSING or supports_password(rt)):
+        second_call = plan.password is not None and supports_password(rt)
+        stored = self._updater.revive(
+            rt, existing, attributes, plan.external_id, trail, caller, password_follows=second_call
+        )
+        if second_call:
             stored = self._updater.set_missing_password(rt, stored, plan.password, trail, caller)
         reached("before-answer")
         return self._reader.resource(rt, stored, caller)

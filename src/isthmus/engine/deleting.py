@@ -58,7 +58,7 @@ class Deleter:
                     stored = refreshed
                 if not parse_entity_tags(if_match).match(etag(stored)):
                     raise ScimError(412, f"the version is now {etag(stored)}; read the resource again")
-            check_provider(target.store, target.document.guard, target.space(rt), "delete")
+            check_provider(target.store, target.document.guard, target.space(rt), "delete", stored.id)
             trail = Trail(
                 target.name,
                 rt,
@@ -108,18 +108,19 @@ class Deleter:
         )
         assert entry is not None, "nothing was to be absent"
         reached("after-open")
-        now = target.store.space.by_id(space, stored.id)
-        if now is None or now.number != stored.number:
-            self._sender.refuse(entry, ScimError(409, "changed by another request meanwhile"), trail)
-            return False
+        with self._entries.holding(entry):
+            now = target.store.space.by_id(space, stored.id)
+            if now is None or now.number != stored.number:
+                self._sender.withdraw(entry, "the object was changed by another request meanwhile")
+                return False
 
-        def send(connector: Connector, call: Call) -> None:
-            assert isinstance(connector, SupportsDelete)
-            connector.delete(rt.definition.object_type, identity_of(stored), call=call)
+            def send(connector: Connector, call: Call) -> None:
+                assert isinstance(connector, SupportsDelete)
+                connector.delete(rt.definition.object_type, identity_of(stored), call=call)
 
-        self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored)
-        self._sender.done(
-            rt, entry, None, trail=trail, status=204, stored=stored, remove=True, guard=("delete", stored.id)
-        )
+            self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored)
+            self._sender.done(
+                rt, entry, None, trail=trail, status=204, stored=stored, remove=True, guard=("delete", stored.id)
+            )
         reached("before-answer")
         return True

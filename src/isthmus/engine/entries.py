@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from isthmus.engine.answers import unavailable
 from isthmus.engine.caller import Caller
 from isthmus.engine.target import Target
+from isthmus.scim.errors import ScimError
 from isthmus.store import Blocked
 from isthmus.store.records import Entry, EntryState, Space
 
@@ -54,36 +56,59 @@ class Entries:
         None: an object of the space has one of the keys in `absent`, which was looked at in the same transaction.
 
         Raises:
-            ScimError: 503, the locks were not free before the deadline, or their holder is in doubt.
+            ScimError: 503: the locks were not free before the deadline, their holder is in doubt or cannot be repaired
+                now, or too many requests wait already.
         """
         store = self._target.store
         wait = FIRST_WAIT
-        while True:
-            outcome = store.journal.open(
-                space=space,
-                operation=operation,
-                object_id=object_id,
-                anchor=anchor,
-                session=self._target.sessions.current(),
-                correlation=caller.correlation,
-                intent=intent,
-                locks=locks,
-                absent=absent,
-            )
-            if not isinstance(outcome, Blocked):
-                return outcome
-            holder = outcome.entry
-            if holder is None:
-                return None
-            if holder.state is EntryState.IN_DOUBT:
-                raise unavailable(
-                    f"an earlier {holder.operation} of this object is in doubt; an operator settles it with "
-                    f"'isthmus journal resolve {holder.id}'",
-                    300,
+        tried = ""
+        with ExitStack() as place:
+            while True:
+                outcome = store.journal.open(
+                    space=space,
+                    operation=operation,
+                    object_id=object_id,
+                    anchor=anchor,
+                    session=self._target.sessions.current(),
+                    correlation=caller.correlation,
+                    intent=intent,
+                    locks=locks,
+                    absent=absent,
                 )
-            if caller.remaining() <= wait:
-                raise unavailable("another change of the same object is still under way", 5)
-            if self._repairer.is_orphan(holder) and self._repairer.repair(holder, timeout=caller.remaining()):
-                continue
-            time.sleep(wait)
-            wait = min(LONGEST_WAIT, wait * 2)
+                if not isinstance(outcome, Blocked):
+                    return outcome
+                holder = outcome.entry
+                if holder is None:
+                    return None
+                if holder.state is EntryState.IN_DOUBT:
+                    raise unavailable(
+                        f"an earlier {holder.operation} of this object is in doubt; an operator settles it with "
+                        f"'isthmus journal resolve {holder.id}'",
+                        300,
+                    )
+                if caller.remaining() <= wait:
+                    raise unavailable("another change of the same object is still under way", 5)
+                orphan = self._repairer.is_orphan(holder)
+                if orphan and tried == holder.id:
+                    raise unavailable(
+                        f"what became of an earlier {holder.operation} of this object cannot be found out now"
+                    )
+                if not tried and wait == FIRST_WAIT:
+                    place.enter_context(self._target.waiting_for_lock())
+                if orphan:
+                    tried = holder.id
+                    self._repairer.repair(holder, timeout=caller.remaining())
+                    continue
+                time.sleep(wait)
+                wait = min(LONGEST_WAIT, wait * 2)
+
+    @contextmanager
+    def holding(self, entry: Entry) -> Iterator[None]:
+        """Do not leave the entry to a thread that has failed in a way nobody foresaw: let it be repaired."""
+        try:
+            yield
+        except ScimError:
+            raise  # whoever raised it has closed or abandoned the entry
+        except BaseException as exc:
+            self._repairer.abandon(entry, f"the request ended with {type(exc).__name__}")
+            raise

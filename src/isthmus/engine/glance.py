@@ -28,6 +28,11 @@ class Glance:
             self._read_at = now
         return self._text
 
+    def fresh(self) -> str:
+        """Return the value as it is in the store now."""
+        self._read_at = float("-inf")
+        return self.get()
+
     def set(self, text: str) -> None:
         """Set the value for every process."""
         self._store.settings.set(self._name, text)

@@ -55,8 +55,10 @@ def provider_limit(settings: GuardSettings, present: int) -> int:
     return max(settings.provider_objects, int(present * settings.provider_share))
 
 
-def check_provider(store: Store, settings: GuardSettings, space: Space, kind: str) -> None:
+def check_provider(store: Store, settings: GuardSettings, space: Space, kind: str, object_id: str) -> None:
     """Let one more disable, delete or emptied group from the identity provider through, or refuse it.
+
+    What does not raise the count passes: an object that was counted already, or was created in the same window.
 
     Raises:
         ScimError: 503 with Retry-After; nothing was sent to the target. An operator releases it with
@@ -64,8 +66,9 @@ def check_provider(store: Store, settings: GuardSettings, space: Space, kind: st
     """
     now = time.time()
     limit = provider_limit(settings, store.space.count(space))
-    count = store.guard.count(space.connector, space.object_type, kind, now - settings.provider_hours * 3600)
-    if count < limit:
+    since = now - settings.provider_hours * 3600
+    count = store.guard.count(space.connector, space.object_type, kind, since)
+    if count < limit or store.guard.count(space.connector, space.object_type, kind, since, also=object_id) == count:
         return
     if store.guard.active_release(space.connector, space.object_type, kind, now) is not None:
         return

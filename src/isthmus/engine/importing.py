@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from isthmus.engine.answers import connector_edge
+from isthmus.engine.answers import Held, connector_edge
 from isthmus.engine.applying import write_of
 from isthmus.engine.digesting import Sightings, digester
 from isthmus.engine.guard import hold_removal
@@ -64,10 +64,6 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-
-
-class Held(Exception):
-    """The guard holds the run back."""
 
 
 class Import:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import orjson
 
 from isthmus.engine.target import Target
+from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import Reference, Value
 from isthmus.store.records import StoredObject
@@ -21,10 +22,22 @@ def reference_to(target: Target, attribute: str, id: str) -> Reference:
     for rt in target.resource_types().values():
         found = target.store.space.by_id(target.space(rt), id)
         if found is not None:
-            key = (found.dn,) if rt.object_type.dn is not None and found.dn is not None else found.anchor
-            return Reference(key, rt.definition.object_type)
+            return Reference(_key(rt, found), rt.definition.object_type)
     shown = id if len(id) <= 80 else id[:80] + "..."
     raise ScimError(400, f"{attribute}: there is no resource with the id {shown!r}", scim_type="invalidValue")
+
+
+def present_reference(target: Target, id: str) -> Reference | None:
+    """Return the target's key for a SCIM id, also of an object that is hidden; None if there is none."""
+    for rt in target.resource_types().values():
+        found = target.store.space.by_id(target.space(rt), id, hidden=True)
+        if found is not None:
+            return Reference(_key(rt, found), rt.definition.object_type)
+    return None
+
+
+def _key(rt: ResourceType, found: StoredObject) -> tuple[str, ...]:
+    return (found.dn,) if rt.object_type.dn is not None and found.dn is not None else found.anchor
 
 
 def resolve_references(target: Target, named: Iterable[tuple[str, str]]) -> dict[str, tuple[Value, ...]]:

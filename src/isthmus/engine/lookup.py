@@ -35,7 +35,7 @@ class LiveLookup:
 
         def ask() -> Sequence[ConnectorObject]:
             noted = self._target.store.number()
-            with self._target.using("find") as connector:
+            with self._target.using_unbounded("find") as connector:
                 assert isinstance(connector, SupportsLookup)
                 found = connector.find(
                     rt.definition.object_type,
@@ -48,7 +48,8 @@ class LiveLookup:
             return found
 
         try:
-            return self._flights.run((space.number, attribute, str(type(value)), value), ask, caller.remaining())
+            with self._target.waiting():  # those who wait for another's question hold a thread just as well
+                return self._flights.run((space.number, attribute, str(type(value)), value), ask, caller.remaining())
         except TimeoutError as exc:
             raise unavailable("the target did not answer within the time allowed for this request") from exc
         except ConnectorError as exc:
@@ -73,7 +74,8 @@ class LiveLookup:
         except ConnectorError as exc:
             raise answer_for(exc) from exc
         if found is None:
+            # Where another write holds the object, the space keeps it until that is settled; the answer is None all the same.
             target.store.space.remove(space, [stored.row], noted=noted)
-        else:
-            apply_live(target, rt, space, [found], noted=noted)
+            return None
+        apply_live(target, rt, space, [found], noted=noted)
         return target.store.space.by_id(space, stored.id, hidden=True)

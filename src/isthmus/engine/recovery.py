@@ -91,8 +91,10 @@ class Recovery:
         if current is None or current.state not in (EntryState.OPEN, EntryState.IN_DOUBT):
             self._forget(entry.id)
             return True
-        if current.owner != store.owner and not store.journal.take_over(entry.id, current.owner, current.session):
-            return False
+        if current.owner != store.owner and (
+            store.owner_is_alive(current.owner) or not store.journal.take_over(entry.id, current.owner, current.session)
+        ):
+            return False  # another process repairs it
         with self._lock:
             self._abandoned.add(entry.id)  # ours now; if this attempt fails, the next one goes on from here
         try:

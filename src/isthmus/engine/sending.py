@@ -101,6 +101,10 @@ class Sender:
             entry, EntryState.NOT_DONE, reason=error.detail, audit=trail.record("refused", error.status, error.detail)
         )
 
+    def withdraw(self, entry: Entry, reason: str) -> None:
+        """Close an entry of which nothing was sent because it is going to be opened anew."""
+        self._close(entry, EntryState.NOT_DONE, reason=reason)
+
     def done(
         self,
         rt: ResourceType,

@@ -91,6 +91,18 @@ class Target:
             yield connector
 
     @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count this thread as one that waits for the target."""
+        with self._admission.target(self.key):
+            yield
+
+    @contextmanager
+    def waiting_for_lock(self) -> Iterator[None]:
+        """Count this thread as one that waits for another request."""
+        with self._admission.lock(self.key):
+            yield
+
+    @contextmanager
     def using_unbounded(self, operation: str) -> Iterator[Connector]:
         """Lend the connector outside requests: imports, repair, commands."""
         with connector_edge(self.name, operation):
@@ -134,17 +146,24 @@ class Target:
         """
         raw = self._schema_text.get()
         if not raw:
-            try:
-                self.discover()
-            except ConnectorError as exc:
-                raise answer_for(exc) from exc
-            raw = self._schema_text.get()
+            raw = self._first_schema()
         compiled = self._compiled
         if compiled is None or compiled[0] is not raw:
             with self._lock:
                 compiled = (raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema)))
                 self._compiled = compiled
         return compiled[1]
+
+    def _first_schema(self) -> str:
+        with self._lock:  # one question for all who wait for the first answer
+            raw = self._schema_text.fresh()
+            if not raw:
+                try:
+                    self.discover()
+                except ConnectorError as exc:
+                    raise answer_for(exc) from exc
+                raw = self._schema_text.fresh()
+            return raw
 
     def resource_type_of(self, object_type: str) -> ResourceType:
         """Return the resource type that publishes an object type."""

@@ -15,7 +15,7 @@ from isthmus.engine.entries import Entries
 from isthmus.engine.faults import reached
 from isthmus.engine.guard import check_provider
 from isthmus.engine.identifying import after, identifiers, in_space, locks_for
-from isthmus.engine.linking import reference_to, referenced_ids, stored_references
+from isthmus.engine.linking import present_reference, reference_to, referenced_ids, stored_references
 from isthmus.engine.reading import Reader, etag, not_found
 from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
@@ -87,11 +87,11 @@ class Updater:
             disables = plan.active is False and rt.is_active(current.attributes)
             if plan.active is False and rt.definition.disable is not None and rt.definition.disable.action == "delete":
                 return None
-            if disables:
-                check_provider(target.store, target.document.guard, space, "disable")
-            if plan.clears_members:
-                check_provider(target.store, target.document.guard, space, "empty")
-            result = self._attempt(rt, stored, current, plan, operation, disables=disables, caller=caller)
+            empties = plan.clears_members and any(current.references.values())
+            guard = ("disable", stored.id) if disables else ("empty", stored.id) if empties else None
+            if guard is not None:
+                check_provider(target.store, target.document.guard, space, *guard)
+            result = self._attempt(rt, stored, current, plan, operation, guard=guard, caller=caller)
             if isinstance(result, StoredObject):
                 return result
             stored = self._reader.stored(rt, id)
@@ -116,7 +116,7 @@ class Updater:
         plan: UpdatePlan,
         operation: str,
         *,
-        disables: bool,
+        guard: tuple[str, str] | None,
         caller: Caller,
     ) -> StoredObject | None:
         """Return the object as changed, or None if another request changed it before the entry was open."""
@@ -124,7 +124,6 @@ class Updater:
         trail = self._trail(rt, stored, operation, changes, plan.password, caller)
         trail.notes.extend(plan.warnings)
         external_id: str | Unset | None = UNSET if isinstance(plan.external_id, PlanUnset) else plan.external_id
-        guard = ("disable", stored.id) if disables else ("empty", stored.id) if plan.clears_members else None
         return self.write(
             rt,
             stored,
@@ -179,55 +178,56 @@ class Updater:
                 state="" if state is None else state.value,
                 has_password=password is not None,
                 new_dn=new_dn,
+                guard=guard,
             ),
             locks=locks_for([stored.anchor], old_ids, new_ids),
             caller=caller,
         )
         assert entry is not None, "nothing was to be absent"
         reached("after-open")
-        now = target.store.space.by_id(space, stored.id, hidden=True)
-        if now is None or now.number != stored.number:
-            self._sender.refuse(entry, ScimError(409, "changed by another request meanwhile"), trail)
-            return None
-        for identifier in new_ids:
-            if identifier in old_ids:
-                continue
-            if any(other.row != stored.row for other in in_space(target.store, space, identifier)):
-                error = ScimError(
-                    409,
-                    f"another {rt.name} has this {' and '.join(identifier.attributes)} already",
-                    scim_type="uniqueness",
-                )
-                self._sender.refuse(entry, error, trail)
-                raise error
-        result: ConnectorObject | None = None
-        if changes or new_dn is not None:
+        with self._entries.holding(entry):
+            now = target.store.space.by_id(space, stored.id, hidden=True)
+            if now is None or now.number != stored.number:
+                self._sender.withdraw(entry, "the object was changed by another request meanwhile")
+                return None
+            for identifier in new_ids:
+                if identifier in old_ids:
+                    continue
+                if any(other.row != stored.row for other in in_space(target.store, space, identifier)):
+                    error = ScimError(
+                        409,
+                        f"another {rt.name} has this {' and '.join(identifier.attributes)} already",
+                        scim_type="uniqueness",
+                    )
+                    self._sender.refuse(entry, error, trail)
+                    raise error
+            result: ConnectorObject | None = None
+            if changes or new_dn is not None:
 
-            def send(connector: Connector, call: Call) -> ConnectorObject:
-                assert isinstance(connector, SupportsUpdate)
-                return connector.update(
-                    rt.definition.object_type, identity_of(stored), changes, new_dn=new_dn, password=None, call=call
-                )
+                def send(connector: Connector, call: Call) -> ConnectorObject:
+                    assert isinstance(connector, SupportsUpdate)
+                    return connector.update(
+                        rt.definition.object_type, identity_of(stored), changes, new_dn=new_dn, password=None, call=call
+                    )
 
-            result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored)
-        applied = self._sender.done(
-            rt,
-            entry,
-            result,
-            trail=trail,
-            status=status,
-            stored=stored,
-            state=state,
-            external_id=external_id,
-            guard=guard,
-        )
-        del applied
-        if password is not None:
-            self._set_password(rt, stored, password, trail, caller)
+                result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored)
+            self._sender.done(
+                rt,
+                entry,
+                result,
+                trail=trail,
+                status=status,
+                stored=stored,
+                state=state,
+                external_id=external_id,
+                guard=guard,
+            )
         reached("before-answer")
         changed = target.store.space.by_id(space, stored.id, hidden=True)
         if changed is None:
             raise not_found(rt, stored.id)
+        if password is not None:
+            self._set_password(rt, changed, password, trail, caller)  # by the name it has now
         return changed
 
     def revive(
@@ -238,8 +238,13 @@ class Updater:
         external_id: str | None,
         trail: Trail,
         caller: Caller,
+        *,
+        password_follows: bool,
     ) -> StoredObject:
-        """Bring a deprovisioned object back with the values of a POST; its id stays."""
+        """Bring a deprovisioned object back with the values of a POST; its id stays.
+
+        If a password is to be set by its own call, the object stays hidden until that has succeeded.
+        """
         values = {**rt.enabling(), **attributes}
         anchor = set(rt.object_type.anchor)
         changes = [
@@ -250,7 +255,7 @@ class Updater:
         trail.object_id = stored.id
         trail.operation = "create"
         for _ in range(ATTEMPTS):
-            state = State.LIVE if stored.state is State.HIDDEN else None
+            state = State.PASSWORD_MISSING if password_follows else State.LIVE
             written = self.write(
                 rt,
                 stored,
@@ -313,6 +318,11 @@ class Updater:
         def resolve(attribute: str, ids: Sequence[str]) -> tuple[Value, ...]:
             return tuple(dict.fromkeys(reference_to(self._target, attribute, one) for one in ids))
 
+        def present(ids: Sequence[str]) -> tuple[Value, ...]:
+            # Who is gone is no member any more: an error would make the provider repeat the request for ever.
+            found = (present_reference(self._target, one) for one in ids)
+            return tuple(dict.fromkeys(one for one in found if one is not None))
+
         result = []
         for change in plan.references:
             if change.replace is not None:
@@ -322,7 +332,7 @@ class Updater:
                     AttributeChange(
                         change.attribute,
                         add=resolve(change.attribute, change.add),
-                        remove=resolve(change.attribute, change.remove),
+                        remove=present(change.remove),
                     )
                 )
         return result

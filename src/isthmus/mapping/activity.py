@@ -39,6 +39,8 @@ class Activity:
         self._shown_by = () if shows or self._disable is None else tuple(self._disable.values.items())
         self._flow = slot if shows else None
         named = () if self._disable is None else tuple(self._disable.values)
+        self._disabling = self._written(self._disable, active=False)
+        self._enabling = {} if self.action == "nothing" else self._written(self._disable, active=True)
         self.attributes = tuple(dict.fromkeys([*named, *([slot.attribute] if slot is not None and shows else [])]))
 
     def is_active(self, attributes: Attributes) -> bool:
@@ -60,13 +62,11 @@ class Activity:
 
     def disabling(self) -> Values:
         """Return what `active` = false writes; empty unless the action is *set*."""
-        return self._written(self._disable, active=False)
+        return self._disabling
 
     def enabling(self) -> Values:
         """Return what `active` = true writes."""
-        if self.action == "nothing":
-            return {}
-        return self._written(self._disable, active=True)
+        return self._enabling
 
     def restoring(self, *, inactive: bool) -> Values:
         """Return what `active` = true writes to an object; other values than booleans only if it is `inactive`.

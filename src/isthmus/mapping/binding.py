@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -47,6 +48,7 @@ from isthmus.spi import AttributeType
 
 _PROBE = "placeholder"
 """What Entra's default mapping asks for until an administrator replaces it; nobody has it."""
+_TAG = re.compile(r'(?:W/)?"(.*)"')
 _META_MOMENTS = {"created": CREATED, "lastmodified": MODIFIED}
 
 
@@ -91,9 +93,9 @@ class Binder:
             case Activation() if sub is None:
                 return self._active(test)
             case Complex() as node:
-                slot = node.subs.get(sub or "value")
-                if slot is not None:
-                    return self._slot(slot, test)
+                part = node.subs.get(sub or "value")
+                if part is not None:
+                    return self._slot(part, test)
                 if sub is None and isinstance(test, Presence):
                     return some([self._slot(each, test) for each in node.subs.values() if each.readable])
             case Link() as node if sub in {None, "value"}:
@@ -173,8 +175,8 @@ class Binder:
             return _presence(slot.attribute, test)
         if test.operator not in {"eq", "ne"}:
             raise InvalidFilter(f"{slot.path} refers to a resource and can only be compared with eq and ne")
-        id = test.text or str(test.value)
-        bound: BoundFilter = BoundReference(slot.attribute, id) if id else FALSE
+        wanted = test.text or str(test.value)
+        bound: BoundFilter = BoundReference(slot.attribute, wanted) if wanted else FALSE
         return bound if test.operator == "eq" else negated(bound)
 
     # -- several values
@@ -274,7 +276,9 @@ class Binder:
                 raise InvalidFilter(f"meta.{sub} {exc}") from exc
             return host_moment(_META_MOMENTS[sub], test.operator, moment)  # type: ignore[arg-type]
         if sub == "version":
-            return BoundComparison(VERSION, test.operator, test.text or str(test.value), "text", case_exact=True)
+            version = test.text or str(test.value)
+            tag = _TAG.fullmatch(version)
+            return BoundComparison(VERSION, test.operator, tag[1] if tag else version, "text", case_exact=True)
         raise InvalidFilter("of meta, resourceType, created, lastModified and version can be compared")
 
     def _constant(self, test: Comparison | Presence, holds: Any) -> BoundFilter:

@@ -18,8 +18,8 @@ Kind = Literal["text", "number", "boolean", "datetime", "binary"]
 class BoundComparison:
     """True if any value of the attribute compares so; `ne`: if no value equals.
 
-    `value` is in the store's form: datetime as the 26 characters of UTC, with Z where the stored text may carry it, binary
-    as base64, decimal as a number. `native` is the same value as the connector takes it, for `find`; None where
+    `value` is as the store compares it: a datetime as ISO 8601 text in UTC (without a zone it counts as UTC),
+    binary as base64, decimal as a number. `native` is the same value as the connector takes it, for `find`; None where
     there is none.
     """
 

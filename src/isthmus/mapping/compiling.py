@@ -172,8 +172,8 @@ class LayoutCompiler:
         if sub_name is None and attribute.sub("value") is not None:
             sub_name = "value"
         if sub_name is None:
-            names = ", ".join(sub.name for sub in attribute.sub_attributes)
-            self._problem(path, f"{attribute.name} is made of sub-attributes; name one of {names}")
+            parts = ", ".join(sub.name for sub in attribute.sub_attributes)
+            self._problem(path, f"{attribute.name} is made of sub-attributes; name one of {parts}")
             return
         sub = attribute.sub(sub_name)
         if sub is None:
@@ -284,7 +284,8 @@ class LayoutCompiler:
         if main and isinstance(nodes.get("password"), Unmapped) and Operation.PASSWORD in self._object_type.operations:
             nodes["password"] = Simple(password_slot("password", "password"))
         if main and isinstance(nodes.get("active"), Unmapped) and self._shows_active():
-            nodes["active"] = Activation(active_slot())
+            disable = self._definition.disable
+            nodes["active"] = Activation(active_slot(writable=disable is not None and disable.action != "nothing"))
         return Section(schema.id, nodes)
 
     def _shows_active(self) -> bool:
@@ -322,7 +323,9 @@ def _node(draft: _Draft, path: str) -> Node:
         return Plural(path, (), draft.whole, known, has_primary=attribute.sub("primary") is not None)
     if draft.elements:
         chosen = next((i for i, (selector, _) in enumerate(draft.elements) if selector.get("primary") is True), 0)
-        elements = tuple(Element(s, subs, primary=i == chosen) for i, (s, subs) in enumerate(draft.elements))
+        elements = tuple(
+            Element(path, s, subs, known, primary=i == chosen) for i, (s, subs) in enumerate(draft.elements)
+        )
         return Plural(path, elements, None, known, has_primary=attribute.sub("primary") is not None)
     if draft.subs:
         return Complex(path, draft.subs, known)

@@ -23,8 +23,8 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class Deprovisioning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What disable (`active` = false) or delete (DELETE) does in the target.
 
-    With `set`, `values` are the target's attributes to write; `restore` is written when the object is enabled or revived
-    (left out: booleans are turned round, other attributes are left).
+    With `set`, `values` are the target's attributes to write; `restore` is written when the object is enabled or
+    revived (left out: booleans are turned round, other attributes are left).
     """
 
     action: Literal["nothing", "set", "delete"]
@@ -35,8 +35,8 @@ class Deprovisioning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class ResourceTypeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Publish an object type of the target as a SCIM resource type.
 
-    `attributes`: the selected ones; only these are read, stored and published. `matching`: attributes by which clients find an
-    object before they create one; each is indexed and looked up in the target. `flows`: by SCIM path.
+    `attributes`: the selected ones; only these are read, stored and published. `matching`: attributes by which clients
+    find an object before they create one; each is indexed and looked up in the target. `flows`: by SCIM path.
     """
 
     object_type: str

@@ -24,9 +24,9 @@ class _Links:
 class Draft:
     """Collect assignments in the order of the request; pseudo attributes are kept like any other.
 
-    The same attribute may be reached by two paths (its flow and its own name). If both are sent and differ, the one that
-    differs from what the object has now is meant: a client that reads, changes one and writes all back sends the other
-    unchanged. If both differ from it, the request contradicts itself: 400.
+    The same attribute may be reached by two paths (its flow and its own name). If both are sent and differ, the one
+    that differs from what the object has now is meant: a client that reads, changes one and writes all back sends the
+    other unchanged. If both differ from it, the request contradicts itself: 400.
     """
 
     def __init__(self, current: CurrentObject | None, *, patch: bool = False) -> None:
@@ -59,9 +59,9 @@ class Draft:
         return (*kept, *(value for value in added if value not in kept))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
-        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so whatever names it outweighs this."""
+        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
         attribute = slot.attribute
-        if slot.writable and attribute not in self.values and not slot.definition.multivalued:
+        if slot.plain and attribute not in self.values:
             self.values[attribute] = values
             self._slots[attribute] = slot
             if weak:
@@ -101,12 +101,12 @@ class Draft:
             if earlier == before:
                 return False
         raise InvalidValue(
-            f"{other.path} and {slot.path} are the same attribute {attribute!r} of the target, but were sent with different "
-            "values; send one of them, or both alike"
+            f"{other.path} and {slot.path} are the same attribute {attribute!r} of the target, but were sent with "
+            "different values; send one of them, or both alike"
         )
 
     def _refuse(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> None:
-        """Ignore a read-only attribute in a whole resource; in a PATCH, unless nothing would change, refuse (RFC 7644 3.5.2)."""
+        """Ignore a read-only attribute in a whole resource; refuse to change it by a PATCH (RFC 7644 3.5.2)."""
         if self.patch and not weak and values != self.before(slot.attribute):
             raise NotMutable(f"{slot.path} is read-only")
 
@@ -162,20 +162,20 @@ class Draft:
             links.replace = list(dict.fromkeys([*links.replace, *ids]))
             self._note_cleared(slot, cleared=not links.replace)
             return
-        for id in ids:
-            links.remove.pop(id, None)
-            links.add[id] = None
+        for each in ids:
+            links.remove.pop(each, None)
+            links.add[each] = None
 
     def link_remove(self, slot: Slot, ids: Sequence[str]) -> None:
         if not self._link_allowed(slot, ids):
             return
         links = self._links.setdefault(slot.attribute, _Links())
         if links.replace is not None:
-            links.replace = [id for id in links.replace if id not in ids]
+            links.replace = [each for each in links.replace if each not in ids]
             return
-        for id in ids:
-            links.add.pop(id, None)
-            links.remove[id] = None
+        for each in ids:
+            links.add.pop(each, None)
+            links.remove[each] = None
 
     def _link_allowed(self, slot: Slot, ids: Sequence[str]) -> bool:
         if slot.writable:
@@ -209,7 +209,7 @@ class Draft:
         """Return (attribute, id) for every reference of an object to be created."""
         pairs = []
         for attribute, links in self._links.items():
-            pairs += [(attribute, id) for id in (*(links.replace or ()), *links.add)]
+            pairs += [(attribute, each) for each in (*(links.replace or ()), *links.add)]
         return pairs
 
     def reference_changes(self) -> tuple[ReferenceChange, ...]:

@@ -86,7 +86,8 @@ def _compare(operator: str, found: Any, wanted: Any) -> bool:
 def implied(condition: Filter) -> dict[str, Any] | None:
     """Return the constants of a filter made of equalities joined by `and`; None for any other filter.
 
-    From these an absent element can be made: Entra adds to and replaces `emails[type eq "work"].value` before there is one.
+    From these an absent element can be made: Entra adds to and replaces `emails[type eq "work"].value` before there is
+    one.
     """
     constants: dict[str, Any] = {}
     for part in condition.parts if isinstance(condition, And) else (condition,):

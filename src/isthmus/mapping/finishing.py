@@ -21,7 +21,8 @@ _TYPES = {"Users": "User", "Groups": "Group"}
 class Finisher:
     """Compiled once for each resource type."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, schemas: Sequence[str]) -> None:
+        self._schemas = b'{"schemas":%s' % orjson.dumps(list(schemas))
         flowing = {
             node.slot.attribute
             for section in layout.sections
@@ -70,8 +71,10 @@ class Finisher:
         ]
         if projection is None and not nested:
             text = meta if isinstance(meta, bytes) else orjson.dumps(dict(meta))
-            head = b"%s," % orjson.dumps(added)[1:-1] if added else b""
-            return b'%s,%s"meta":%s}' % (scim[:-1], head, text)
+            more = b",%s" % orjson.dumps(added)[1:-1] if added else b""
+            if scim.startswith(self._schemas):  # id and externalId stand where people look for them
+                return b'%s%s%s,"meta":%s}' % (self._schemas, more, scim[len(self._schemas) : -1], text)
+            return b'%s%s,"meta":%s}' % (scim[:-1], more, text)
         resource = self._parse(scim)
         resource.update(added)
         for urn, name, shown in nested:
@@ -93,8 +96,8 @@ def _shown(link: Link, name: str, references: Mapping[str, Sequence[Target]]) ->
 
 
 def _reference(target: Target, label: str) -> dict[str, str]:
-    id, display, location = target
-    shown = {"value": id, "$ref": location}
+    found, display, location = target
+    shown = {"value": found, "$ref": location}
     if label == "display" and (type_name := _TYPES.get(location.rpartition("/")[0].rpartition("/")[2])) is not None:
         shown["type"] = type_name
     if display is not None:

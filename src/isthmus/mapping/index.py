@@ -91,7 +91,7 @@ class Index:
         return self._normalise.get(attribute, _exact)(value)
 
     def keys(self, obj: ConnectorObject) -> list[tuple[str, str]]:
-        """Return (attribute, normalised value) for every value of every indexed attribute; an empty string is no value."""
+        """Return (attribute, normalised value) for every value of every indexed attribute; "" is no value."""
         attributes = obj.attributes
         result = []
         for name in self.indexed:

@@ -13,7 +13,7 @@ from isthmus.spi import AttributeDefinition
 ID = "#id"
 EXTERNAL_ID = "#externalId"
 DN = "#dn"
-PASSWORD = "#password"
+PASSWORD = "#password"  # noqa: S105 - the name of a place, not a password
 ACTIVE = "#active"
 CREATED = "#created"
 MODIFIED = "#modified"
@@ -24,8 +24,8 @@ VERSION = "#version"
 class Slot:
     """One place in a resource that shows or takes one attribute of the target, or one of the pseudo attributes above.
 
-    `path` is as published, `name` its last part; `scim_type` as in /Schemas. `single`: SCIM has one value here, whatever the target has.
-    `show` None: the value is shown as it is. `invert` is already part of `accept` and `show`.
+    `path` is as published, `name` its last part; `scim_type` as in /Schemas. `single`: SCIM has one value here,
+    whatever the target has. `show` None: the value is shown as it is. `invert` is already part of `accept` and `show`.
     """
 
     path: str
@@ -39,6 +39,11 @@ class Slot:
     invert: bool = False
     readable: bool = True
     writable: bool = True
+    plain: bool = field(init=False)
+    """Nothing stands in the way of a write: not read-only, and one value in the target as well."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", self.writable and not self.definition.multivalued)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +62,7 @@ class Activation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Complex:
-    """A single-valued attribute with sub-attributes, such as `name`. Names in lower case; `known`: all of the schema's."""
+    """A single-valued attribute with sub-attributes, such as `name`. Names are in lower case; `known`: the schema's."""
 
     path: str
     subs: Mapping[str, Slot]
@@ -71,8 +76,10 @@ class Element:
     `primary`: the element that is shown as the primary one and that takes a value sent without a type.
     """
 
+    path: str
     selector: Mapping[str, str | bool]
     subs: Mapping[str, Slot]
+    known: frozenset[str]
     primary: bool
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from isthmus.mapping.bound import FALSE, TRUE, BoundComparison, BoundFilter, BoundPresence, Kind, every, negated, some
-from isthmus.mapping.values import base64_text, moment_key, moment_text
+from isthmus.mapping.bound import FALSE, TRUE, BoundComparison, BoundFilter, BoundPresence, Kind, every, negated
+from isthmus.mapping.values import base64_text, moment_key
 from isthmus.scim.syntax import Operator
 from isthmus.spi import AttributeDefinition, AttributeType, Value
 
@@ -48,7 +48,7 @@ def comparison(definition: AttributeDefinition, operator: Operator, value: Value
 
     match value:
         case datetime():
-            return _moment(operator, value, compare, one_form=indexed)
+            return compare(operator, moment_key(value) + "Z")
         case Decimal():
             return compare(
                 operator, int(value) if value == value.to_integral_value() and abs(value) < 2**63 else float(value)
@@ -73,27 +73,9 @@ def _text(
     return compare(operator, value)
 
 
-def _moment(
-    operator: Operator, value: datetime, compare: Callable[[Operator, str], BoundFilter], *, one_form: bool
-) -> BoundFilter:
-    """Compare with stored texts of 26 characters, followed by Z in targets that know zones."""
-    bare = moment_key(value)
-    if operator in {"ge", "lt"}:
-        return compare(operator, bare)
-    if operator in {"gt", "le"}:
-        return compare(operator, bare + "Z")
-    same = compare("eq", bare) if one_form else some([compare("eq", bare), compare("eq", bare + "Z")])
-    return negated(same) if operator == "ne" else same
-
-
 def host_moment(attribute: str, operator: Operator, value: datetime) -> BoundFilter:
-    """Compare with `meta.created` or `meta.lastModified`, which this host keeps in milliseconds of UTC."""
-    text = moment_text(value if value.tzinfo is not None else value)[:23] + "Z"
-    if value.microsecond % 1000:  # between two milliseconds: nothing equals it
-        if operator in _EQUALITY:
-            return FALSE if operator == "eq" else TRUE
-        operator = "gt" if operator in {"gt", "ge"} else "le"
-    return BoundComparison(attribute, operator, text, "datetime", case_exact=True)
+    """Compare with `meta.created` or `meta.lastModified`."""
+    return BoundComparison(attribute, operator, moment_key(value) + "Z", "datetime", case_exact=True)
 
 
 def truth(definition: AttributeDefinition, *, wanted: bool) -> BoundFilter:

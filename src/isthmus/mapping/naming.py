@@ -16,7 +16,7 @@ def published_attributes(definition: ResourceTypeDefinition) -> tuple[str, ...]:
 
 
 def check_names(definition: ResourceTypeDefinition, object_type: ObjectType) -> list[tuple[Where, str]]:
-    """Return a problem for every attribute that the object type does not have, and for those that cannot be matched by."""
+    """Return a problem for every attribute the object type does not have, and for those nothing can be found by."""
     problems: list[tuple[Where, str]] = []
     names = [attribute.name for attribute in object_type.attributes]
     known = set(names)
@@ -30,11 +30,11 @@ def check_names(definition: ResourceTypeDefinition, object_type: ObjectType) -> 
             problems.append(
                 (("matching", index), f"{name!r} is secret: it is never read, so nothing can be found by it")
             )
-    for name in object_type.anchor:
-        if name not in known:
-            problems.append(
-                (("object_type",), f"the anchor {name!r} is not among the attributes of {object_type.name!r}")
-            )
+    problems += [
+        (("object_type",), f"the anchor {name!r} is not among the attributes of {object_type.name!r}")
+        for name in object_type.anchor
+        if name not in known
+    ]
     return problems
 
 

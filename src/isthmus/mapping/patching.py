@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from isthmus.mapping.assigning import Assigner
 from isthmus.mapping.draft import Draft, Verb
@@ -32,6 +33,21 @@ _VALUE = frozenset({None, "value"})
 _DESCRIBED = frozenset({"display", "displayname", "type", "$ref", "primary"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One operation on the attribute that its path leads to; `text` is the path as written, for messages."""
+
+    op: str
+    condition: Filter | None
+    sub: str | None
+    value: Any
+    text: str
+
+    @property
+    def verb(self) -> Verb:
+        return "replace" if self.op == "remove" else cast("Verb", self.op)
+
+
 class Patcher:
     """Carry out operations in their order; a later one sees what the earlier ones did."""
 
@@ -42,10 +58,9 @@ class Patcher:
 
     def apply(self, draft: Draft, operations: Iterable[PatchOperation]) -> None:
         for operation in operations:
-            if operation.path is not None:
-                self._at(
-                    draft, operation.op, operation.path, operation.value, operation.text or str(operation.path.path)
-                )
+            path = operation.path
+            if path is not None:
+                self._at(draft, path, _step(operation.op, path, operation.value, operation.text or str(path.path)))
             else:
                 self._pathless(draft, "add" if operation.op == "add" else "replace", operation.value)
 
@@ -60,49 +75,51 @@ class Patcher:
         place = self._layout.locate(path.path)
         if place.node is None and not place.whole and (place.section is None or place.section.open):
             return False
-        self._at(draft, verb, path, value, key)
+        self._at(draft, path, _step(verb, path, value, key))
         return True
 
-    def _at(self, draft: Draft, op: str, path: PatchPath, value: Any, text: str) -> None:
+    def _at(self, draft: Draft, path: PatchPath, step: _Step) -> None:
         place = self._layout.locate(path.path)
-        sub = place.sub or path.sub
-        sub = None if sub is None else sub.lower()
+        if place.sub != path.path.sub:
+            step = replace(step, sub=path.sub)  # what looked like a sub-attribute belongs to the target's own name
         match place.node:
             case None:
-                self._nowhere(draft, op, place, path.path, value)
+                self._nowhere(draft, place, path.path, step)
             case Simple(slot=slot):
-                self._simple(draft, op, slot, path.filter, sub, value, text)
+                self._simple(draft, slot, step)
             case Activation() as node:
-                self._plain(path, sub, text)
-                if op == "remove":
-                    raise NotMutable("active cannot be removed; set it to true or false")
-                self._assign.node(draft, node, value, _verb(op))
+                self._activation(draft, node, step)
             case Complex() as node:
-                self._complex(draft, op, node, path.filter, sub, value, text)
+                self._complex(draft, node, step)
             case Link() as node:
-                self._link(draft, op, node, path.filter, sub, value, text)
+                self._link(draft, node, step)
             case Plural() as node:
-                self._plural(draft, op, node, path.filter, sub, value, text)
+                self._plural(draft, node, step)
             case ServerOwned(path=name):
-                if name == "id" and draft.current is not None and value == draft.current.id and op != "remove":
+                if (
+                    name == "id"
+                    and draft.current is not None
+                    and step.value == draft.current.id
+                    and step.op != "remove"
+                ):
                     return
                 raise NotMutable(f"{name} is read-only")
             case Unmapped():
-                self._assign.dropped(draft, text)
+                self._assign.dropped(draft, step.text)
 
-    def _nowhere(self, draft: Draft, op: str, place: Place, path: AttributePath, value: Any) -> None:
+    def _nowhere(self, draft: Draft, place: Place, path: AttributePath, step: _Step) -> None:
         section = place.section
         if place.whole and section is not None:
-            self._section(draft, op, section, value)
+            self._section(draft, section, step)
         elif section is not None and not section.open:
             raise InvalidPath(self._assign.unknown_own(section, path.full_name))
         else:
             names = section.names() if section is not None else self._layout.names()
             raise InvalidPath(f"{path} is not an attribute of this resource{nearest_hint(path.name, names)}")
 
-    def _section(self, draft: Draft, op: str, section: Section, value: Any) -> None:
-        if op != "remove":
-            self._assign.section(draft, section, value, _verb(op))
+    def _section(self, draft: Draft, section: Section, step: _Step) -> None:
+        if step.op != "remove":
+            self._assign.section(draft, section, step.value, step.verb)
             return
         if section is self._layout.extension or section is self._layout.main:
             raise InvalidPath(f"{section.urn} cannot be removed as a whole; name its attributes")
@@ -110,43 +127,49 @@ class Patcher:
             if not isinstance(node, Unmapped):
                 self._assign.node(draft, node, None, "replace")
 
-    def _plain(self, path: PatchPath, sub: str | None, text: str) -> None:
-        if path.filter is not None or sub not in _VALUE:
-            raise InvalidPath(f"{text}: the attribute has one value and no sub-attributes")
+    def _activation(self, draft: Draft, node: Activation, step: _Step) -> None:
+        if step.condition is not None or step.sub not in _VALUE:
+            raise InvalidPath(f"{step.text}: the attribute has one value and no sub-attributes")
+        if step.op == "remove":
+            raise NotMutable("active cannot be removed; set it to true or false")
+        self._assign.node(draft, node, step.value, step.verb)
 
     # -- attributes without sub-attributes
 
-    def _simple(
-        self, draft: Draft, op: str, slot: Slot, condition: Filter | None, sub: str | None, value: Any, text: str
-    ) -> None:
-        if sub not in _VALUE or (condition is not None and slot.single):
-            raise InvalidPath(f"{text}: the attribute has no sub-attributes")
-        if not slot.single:
-            self._several(draft, op, slot, condition, value)
-        elif op == "remove":
+    def _simple(self, draft: Draft, slot: Slot, step: _Step) -> None:
+        if step.sub not in _VALUE or (step.condition is not None and slot.single):
+            raise InvalidPath(f"{step.text}: the attribute has no sub-attributes")
+        if slot.single:
+            self._single(draft, slot, step)
+        else:
+            self._several(draft, slot, step)
+
+    def _single(self, draft: Draft, slot: Slot, step: _Step) -> None:
+        if step.op == "remove":
             self._assign.clear(draft, slot, "replace")
         else:
-            self._assign.slot(draft, slot, value, _verb(op))
+            self._assign.slot(draft, slot, step.value, step.verb)
 
-    def _several(self, draft: Draft, op: str, slot: Slot, condition: Filter | None, value: Any) -> None:
+    def _several(self, draft: Draft, slot: Slot, step: _Step) -> None:
         """Change a multi-valued attribute of the target, some of its values or all."""
+        value, condition = step.value, step.condition
         if condition is None:
-            if op != "remove":
-                self._assign.node(draft, Simple(slot), value, _verb(op))
+            if step.op != "remove":
+                self._assign.node(draft, Simple(slot), value, step.verb)
             elif value is None:
                 self._assign.clear(draft, slot, "replace")
             else:
                 draft.remove(slot, self._assign.several(slot, value))
             return
         matching = self._matching(draft, slot, condition)
-        if op == "remove":
+        if step.op == "remove":
             if not matching and self._strict:
                 raise NoTarget(f"no value of {slot.path} fits the path's filter")
             draft.remove(slot, matching)
             return
         if not matching and (self._strict or implied(condition) is None):
             raise NoTarget(f"no value of {slot.path} fits the path's filter")
-        if op == "replace":
+        if step.op == "replace":
             draft.remove(slot, matching)
         draft.add(slot, self._assign.several(slot, value))
 
@@ -162,21 +185,17 @@ class Patcher:
 
     # -- complex attributes with one value
 
-    def _complex(
-        self, draft: Draft, op: str, node: Complex, condition: Filter | None, sub: str | None, value: Any, text: str
-    ) -> None:
-        if condition is not None:
-            raise InvalidPath(f"{text}: {node.path} has one value, so a filter has nothing to choose from")
-        if sub is None:
-            self._assign.node(draft, node, None if op == "remove" else value, _verb(op))
+    def _complex(self, draft: Draft, node: Complex, step: _Step) -> None:
+        if step.condition is not None:
+            raise InvalidPath(f"{step.text}: {node.path} has one value, so a filter has nothing to choose from")
+        if step.sub is None:
+            self._assign.node(draft, node, None if step.op == "remove" else step.value, step.verb)
             return
-        slot = node.subs.get(sub)
+        slot = node.subs.get(step.sub)
         if slot is None:
-            self._unserved(draft, node.path, node.known, sub)
-        elif op == "remove":
-            self._assign.clear(draft, slot, "replace")
+            self._unserved(draft, node.path, node.known, step.sub)
         else:
-            self._assign.slot(draft, slot, value, _verb(op))
+            self._single(draft, slot, step)
 
     def _unserved(self, draft: Draft, path: str, known: frozenset[str], sub: str) -> None:
         if sub not in known:
@@ -186,23 +205,21 @@ class Patcher:
 
     # -- references
 
-    def _link(
-        self, draft: Draft, op: str, node: Link, condition: Filter | None, sub: str | None, value: Any, text: str
-    ) -> None:
-        if sub not in {None, "value", "$ref"}:
-            raise NotMutable(f"{text} is read-only; a reference is changed by its value")
+    def _link(self, draft: Draft, node: Link, step: _Step) -> None:
+        if step.sub not in {None, "value", "$ref"}:
+            raise NotMutable(f"{step.text} is read-only; a reference is changed by its value")
         slot = node.slot
-        chosen_ids = None if condition is None else _ids(condition)
-        if condition is not None and chosen_ids is None:
-            raise InvalidPath(f'{text}: references are chosen by their id, as in members[value eq "..."]')
-        if op == "remove":
-            self._unlink(draft, node, chosen_ids, value)
+        chosen_ids = None if step.condition is None else _ids(step.condition)
+        if step.condition is not None and chosen_ids is None:
+            raise InvalidPath(f'{step.text}: references are chosen by their id, as in members[value eq "..."]')
+        if step.op == "remove":
+            self._unlink(draft, node, chosen_ids, step.value)
         elif chosen_ids is None:
-            self._assign.node(draft, node, value, _verb(op))
+            self._assign.node(draft, node, step.value, step.verb)
         else:
-            sent = self._assign.ids(node, value) or chosen_ids
-            if op == "replace":
-                draft.link_remove(slot, [id for id in chosen_ids if id not in sent])
+            sent = self._assign.ids(node, step.value) or chosen_ids
+            if step.op == "replace":
+                draft.link_remove(slot, [each for each in chosen_ids if each not in sent])
             draft.link_add(slot, sent)
 
     def _unlink(self, draft: Draft, node: Link, chosen_ids: list[str] | None, value: Any) -> None:
@@ -218,27 +235,30 @@ class Patcher:
 
     # -- complex attributes with several values
 
-    def _plural(
-        self, draft: Draft, op: str, node: Plural, condition: Filter | None, sub: str | None, value: Any, text: str
-    ) -> None:
+    def _plural(self, draft: Draft, node: Plural, step: _Step) -> None:
+        sub = step.sub
         if node.whole is not None:
             if sub not in _VALUE:
                 self._unserved(draft, node.path, node.known, str(sub))
             else:
-                self._several(draft, op, node.whole, condition, value)
+                self._several(draft, node.whole, step)
             return
-        if condition is None and sub is None:
-            self._whole(draft, op, node, value)
+        if step.condition is None and sub is None:
+            self._whole(draft, node, step)
             return
         if sub is not None and sub not in node.known:
             raise InvalidPath(f"{node.path} has no sub-attribute {sub!r}{nearest_hint(sub, node.known)}")
-        targets = self._all(draft, op, node) if condition is None else self._chosen(draft, op, node, condition, text)
+        if step.condition is None:
+            targets = self._all(draft, step.op, node)
+        else:
+            targets = self._chosen(draft, node, step.condition, step)
         for target in targets:
-            self._element(draft, op, node, target, sub, value)
+            self._element(draft, node, target, step)
 
-    def _whole(self, draft: Draft, op: str, node: Plural, value: Any) -> None:
-        if op != "remove":
-            self._assign.node(draft, node, value, _verb(op))
+    def _whole(self, draft: Draft, node: Plural, step: _Step) -> None:
+        value = step.value
+        if step.op != "remove":
+            self._assign.node(draft, node, value, step.verb)
         elif value is None:
             self._assign.clear_plural(draft, node, "replace")
         else:
@@ -259,8 +279,9 @@ class Patcher:
             return node.elements
         return present or [element for element in node.elements if element.primary]
 
-    def _chosen(self, draft: Draft, op: str, node: Plural, condition: Filter, text: str) -> Sequence[Element]:
+    def _chosen(self, draft: Draft, node: Plural, condition: Filter, step: _Step) -> Sequence[Element]:
         """Return the elements that fit the filter; where none does but one can be made, that one."""
+        op, text = step.op, step.text
         seen = [(element, view(node, element, draft.now)) for element in node.elements]
         matching = [element for element, shown in seen if shown is not None and satisfies(condition, shown)]
         if matching:
@@ -285,29 +306,23 @@ class Patcher:
             return ()
         raise NoTarget(f"{text}: no element fits the filter")
 
-    def _element(self, draft: Draft, op: str, node: Plural, element: Element, sub: str | None, value: Any) -> None:
-        if op == "remove":
-            if sub is None:
-                self._clear(draft, element)
-            elif (slot := element.subs.get(sub)) is not None:
-                self._assign.clear(draft, slot, "replace")
+    def _element(self, draft: Draft, node: Plural, element: Element, step: _Step) -> None:
+        value = step.value
+        if step.sub is not None:
+            slot = element.subs.get(step.sub)
+            if slot is not None:
+                self._single(draft, slot, step)
+            elif step.op != "remove":
+                self._unserved(draft, node.path, node.known, step.sub)
             return
-        if sub is not None:
-            slot = element.subs.get(sub)
-            if slot is None:
-                self._unserved(draft, node.path, node.known, sub)
-            else:
-                self._assign.slot(draft, slot, value, _verb(op))
-            return
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        if isinstance(value, list):
+        if isinstance(value, list) and len(value) > 1 and step.op != "remove":
             raise InvalidValue(f"{node.path}: a filter chooses one element, so the value must be one object")
-        if self._assign.is_empty(value):
+        if step.op == "remove" or self._assign.is_empty(value):
             self._clear(draft, element)
             return
-        named = self._assign.element_parts(draft, node, element, self._assign.element(node, value), _verb(op))
-        if op == "replace":
+        sent = self._assign.element(node, value[0] if isinstance(value, list) else value)
+        named = self._assign.element_parts(draft, element, sent, step.verb)
+        if step.op == "replace":
             self._assign.clear_rest(draft, element.subs, named, "replace")
 
     def _clear(self, draft: Draft, element: Element) -> None:
@@ -315,12 +330,9 @@ class Patcher:
             self._assign.clear(draft, slot, "replace", weak=False)
 
 
-def _verb(op: str) -> Verb:
-    match op:
-        case "add" | "create" | "put":
-            return op
-        case _:
-            return "replace"
+def _step(op: str, path: PatchPath, value: Any, text: str) -> _Step:
+    sub = path.path.sub or path.sub
+    return _Step(op, path.filter, None if sub is None else sub.lower(), value, text)
 
 
 def _ids(condition: Filter) -> list[str] | None:

@@ -43,7 +43,7 @@ class CurrentObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceChange:
-    """Change a reference attribute by the SCIM ids sent; `replace` excludes `add` and `remove`, as in `AttributeChange`."""
+    """Change a reference attribute by the SCIM ids sent; `replace` excludes the others, as in `AttributeChange`."""
 
     attribute: str
     replace: tuple[str, ...] | None = None
@@ -71,9 +71,9 @@ class CreatePlan:
 class UpdatePlan:
     """Change one object. `changes` has every attribute the request names, also where the value is the current one.
 
-    `active` False: the request disables (with action *set* its values are already in `changes`, with *delete* the engine
-    deletes); True: it enables; None: it says nothing about it, or nothing shall happen. `clears_members`: a multi-valued
-    reference is emptied as a whole.
+    `active` False: the request disables (with action *set* its values are already in `changes`, with *delete* the
+    engine deletes); True: it enables; None: it says nothing about it, or nothing shall happen. `clears_members`: a
+    multi-valued reference is emptied as a whole.
     """
 
     changes: tuple[AttributeChange, ...] = field(default=(), repr=False)

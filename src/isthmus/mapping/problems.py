@@ -12,7 +12,8 @@ Where = tuple[str | int, ...]
 class MappingProblem(Exception):
     """A definition that does not fit the target's object type or SCIM.
 
-    `problems` holds every one that was found, `where` and `message` the first. The configuration loader adds file and line.
+    `problems` holds every one that was found, `where` and `message` the first. The configuration loader adds file and
+    line.
     """
 
     def __init__(self, problems: Iterable[tuple[Where, str]]) -> None:

@@ -49,7 +49,7 @@ def compile_resource_type(
 
 
 class ResourceType:
-    """What SCIM shows of an object type. Immutable, safe to share between threads; get one from `compile_resource_type`."""
+    """What SCIM shows of an object type, made by `compile_resource_type`. Immutable, safe to share between threads."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class ResourceType:
         self._digest = Digest(object_type, self._codec, self._index)
         shows_active = isinstance(active, Activation)
         self._renderer = Renderer(layout, list(self.schemas), activity.is_active if shows_active else None)
-        self._finisher = Finisher(layout)
+        self._finisher = Finisher(layout, self.schemas)
         self._planner = Planner(
             layout, Settler(object_type, layout, activity), strict=strict, anchor=object_type.anchor
         )
@@ -227,7 +227,7 @@ class ResourceType:
 
 
 def _indexed(definition: ResourceTypeDefinition, object_type: ObjectType) -> tuple[str, ...]:
-    """Return what equality look-ups go by: anchor, matching attributes, and the one behind userName or a group's name."""
+    """Return what look-ups go by: the anchor, matching attributes, and what is behind userName or a group's name."""
     naming = "displayname" if definition.name == "Group" else "username"
     named = [flow.attribute for path, flow in definition.flows.items() if path.lower().rpartition(":")[2] == naming]
     names = dict.fromkeys([*object_type.anchor, *definition.matching, *named])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from isthmus.mapping.catalogue import schemas_of
-from isthmus.mapping.layout import Activation, Complex, Layout, Link, Node, Plural, Section, Simple, Slot, slots_of
+from isthmus.mapping.layout import DN, Activation, Complex, Layout, Link, Node, Plural, Section, Simple, Slot, slots_of
 from isthmus.scim import urns
 from isthmus.scim.schema import Mutability, Returned, ScimAttribute, ScimSchema
 from isthmus.spi import ObjectType, Operation
@@ -172,7 +172,7 @@ class SchemaWriter:
         return self._object_type.anchor == (slot.attribute,)
 
     def _mutability(self, slot: Slot) -> Mutability:
-        if not slot.writable:
+        if not slot.writable or (slot.attribute == DN and self._object_type.dn is None):
             return "readOnly"
         if not slot.readable:
             return "writeOnly"

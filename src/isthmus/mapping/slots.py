@@ -116,7 +116,7 @@ def password_slot(path: str, name: str) -> Slot:
     )
 
 
-def active_slot() -> Slot:
+def active_slot(*, writable: bool) -> Slot:
     """Return the slot of an `active` that no flow serves."""
     definition = AttributeDefinition(name=ACTIVE, type=AttributeType.BOOLEAN)
     return Slot(
@@ -126,6 +126,7 @@ def active_slot() -> Slot:
         definition=definition,
         scim_type="boolean",
         accept=acceptor(definition),
+        writable=writable,
     )
 
 

@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from isthmus.mapping.definition import Flow, ResourceTypeDefinition
 from isthmus.spi import AttributeDefinition, AttributeType, ObjectType
 
 _SECRET = frozenset(
-    "password passwd pwd pass passwort kennwort hash salt secret token apikey privatekey pin ssn otp totp mfa credential "
-    "credentials sessionid cookie iban creditcard".split()
-)
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+    {
+        "password", "passwd", "pwd", "pass", "passwort", "kennwort", "hash", "salt", "secret", "token", "apikey",
+        "privatekey", "pin", "ssn", "otp", "totp", "mfa", "credential", "credentials", "sessionid", "cookie", "iban",
+        "creditcard",
+    }
+)  # fmt: skip
+_CHUNKS = re.compile(r"[^\W\d_]+|[0-9]+")
+_CAPITAL = "A-ZÀ-ÖØ-Þ"
+_HUMPS = re.compile(rf"(?<=[^\W\d_{_CAPITAL}])(?=[{_CAPITAL}])|(?<=[{_CAPITAL}])(?=[{_CAPITAL}][^\W\d_{_CAPITAL}])")
 
 # SCIM path -> names seen in real tables and directories, best first, as words run together in lower case
 _NAMES: dict[str, tuple[str, ...]] = {
-    "userName": ("username", "login", "loginname", "userid", "uid", "samaccountname", "userprincipalname", "upn", "account",
-                 "accountname", "benutzername", "benutzer", "anmeldename", "logon", "logonname", "loginid"),
+    "userName": (
+        "username", "login", "loginname", "userid", "uid", "samaccountname", "userprincipalname", "upn", "account",
+        "accountname", "benutzername", "benutzer", "anmeldename", "logon", "logonname", "loginid",
+    ),
     "name.givenName": ("givenname", "firstname", "forename", "fname", "vorname", "first"),
     "name.familyName": ("familyname", "lastname", "surname", "sn", "lname", "nachname", "familienname", "last"),
     "name.middleName": ("middlename", "secondname"),
     "name.formatted": ("fullname", "formattedname"),
     "displayName": ("displayname", "cn", "commonname", "anzeigename", "name"),
     "nickName": ("nickname", "preferredname", "rufname"),
-    'emails[type eq "work"].value': ("mail", "email", "emailaddress", "workemail", "businessemail", "primaryemail", "mailaddress",
-                                     "emailadresse"),
+    'emails[type eq "work"].value': (
+        "mail", "email", "emailaddress", "workemail", "businessemail", "primaryemail", "mailaddress", "emailadresse",
+    ),
     'emails[type eq "home"].value': ("homeemail", "privateemail", "personalemail", "homemail"),
-    'phoneNumbers[type eq "work"].value': ("telephonenumber", "phone", "phonenumber", "workphone", "businessphone", "telephone",
-                                           "officephone", "telefon", "telefonnummer"),
-    'phoneNumbers[type eq "mobile"].value': ("mobile", "mobilephone", "cellphone", "cell", "mobilenumber", "handy", "mobiltelefon"),
+    'phoneNumbers[type eq "work"].value': (
+        "telephonenumber", "phone", "phonenumber", "workphone", "businessphone", "telephone", "officephone",
+        "telefon", "telefonnummer",
+    ),
+    'phoneNumbers[type eq "mobile"].value': (
+        "mobile", "mobilephone", "cellphone", "cell", "mobilenumber", "handy", "mobiltelefon",
+    ),
     'phoneNumbers[type eq "fax"].value': ("fax", "faxnumber", "facsimiletelephonenumber"),
     "title": ("title", "jobtitle", "position", "stelle", "funktion"),
     "userType": ("usertype", "employeetype"),
@@ -41,16 +54,27 @@ _NAMES: dict[str, tuple[str, ...]] = {
     'addresses[type eq "work"].region': ("region", "state", "province", "bundesland"),
     'addresses[type eq "work"].postalCode': ("postalcode", "zip", "zipcode", "postcode", "plz"),
     'addresses[type eq "work"].country': ("country", "countrycode", "land"),
-    "employeeNumber": ("employeenumber", "employeeid", "employeeno", "empno", "empid", "personnelnumber", "staffid",
-                       "personalnummer", "staffnumber"),
+    "employeeNumber": (
+        "employeenumber", "employeeid", "employeeno", "empno", "empid", "personnelnumber", "staffid",
+        "personalnummer", "staffnumber",
+    ),
     "department": ("department", "departmentname", "dept", "abteilung"),
     "division": ("division", "bereich"),
     "costCenter": ("costcenter", "costcentre", "kostenstelle"),
     "organization": ("organization", "organisation", "company", "firma"),
 }  # fmt: skip
+_ALSO_NUMBERS = {
+    "employeeNumber",
+    "costCenter",
+    'phoneNumbers[type eq "work"].value',
+    'phoneNumbers[type eq "mobile"].value',
+    'addresses[type eq "work"].postalCode',
+}
 _ACTIVE = ("active", "isactive", "enabled", "isenabled", "accountenabled", "aktiv")
-_INACTIVE = ("disabled", "isdisabled", "inactive", "isinactive", "locked", "islocked", "deactivated", "blocked", "gesperrt",
-             "accountdisabled", "inaktiv", "suspended", "issuspended")  # fmt: skip
+_INACTIVE = (
+    "disabled", "isdisabled", "inactive", "isinactive", "locked", "islocked",
+    "deactivated", "blocked", "gesperrt", "accountdisabled", "inaktiv", "suspended", "issuspended",
+)  # fmt: skip
 _MANAGER = ("manager", "managerid", "supervisor", "vorgesetzter", "reportsto", "boss")
 _MEMBERS = ("members", "member", "uniquemember", "memberuid", "mitglieder")
 _GROUP = ("group", "groups", "team", "teams", "role", "roles", "gruppe", "gruppen", "groupofnames", "posixgroup")
@@ -58,18 +82,18 @@ _GROUP = ("group", "groups", "team", "teams", "role", "roles", "gruppe", "gruppe
 
 def words(name: str) -> list[str]:
     """Return the words of a name written in camelCase, snake_case or otherwise, in lower case."""
-    return [word.lower() for word in _WORDS.findall(name)]
+    return [word.lower() for chunk in _CHUNKS.findall(name) for word in _HUMPS.split(chunk)]
 
 
 def looks_secret(attribute: AttributeDefinition) -> bool:
     """Return whether the attribute seems to hold something that must not be read or published."""
     parts = words(attribute.name)
-    pairs = {first + second for first, second in zip(parts, parts[1:], strict=False)}
+    pairs = {first + second for first, second in pairwise(parts)}
     return attribute.secret or not _SECRET.isdisjoint(parts) or not _SECRET.isdisjoint(pairs | {"".join(parts)})
 
 
 def suggest_flows(object_type: ObjectType) -> ResourceTypeDefinition:
-    """Return a definition with attributes, matching and flows; disable and delete stay open, for only a person knows them."""
+    """Return a definition with attributes, matching and flows; what disable and delete mean, only a person knows."""
     attributes = [attribute for attribute in object_type.attributes if not looks_secret(attribute)]
     if _is_group(object_type, attributes):
         return _group(object_type, attributes)
@@ -84,7 +108,9 @@ def suggest_flows(object_type: ObjectType) -> ResourceTypeDefinition:
 
 def _is_group(object_type: ObjectType, attributes: Iterable[AttributeDefinition]) -> bool:
     if any(
-        attribute.type is AttributeType.REFERENCE and attribute.multivalued and "".join(words(attribute.name)) in _MEMBERS
+        attribute.type is AttributeType.REFERENCE
+        and attribute.multivalued
+        and "".join(words(attribute.name)) in _MEMBERS
         for attribute in attributes
     ):
         return True
@@ -119,7 +145,7 @@ def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     plain = [attribute for attribute in attributes if attribute.type is not AttributeType.REFERENCE]
     for path, names in _NAMES.items():
         found = _first([attribute for attribute in plain if attribute.name not in taken], names)
-        if found is not None and found.type in {AttributeType.STRING, AttributeType.INTEGER}:
+        if found is not None and _fits(path, found):
             flows[path] = _flow(found)
             taken.add(found.name)
     if "userName" not in flows and (substitute := _user_name(attributes)) is not None:
@@ -135,8 +161,15 @@ def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     return flows
 
 
+def _fits(path: str, attribute: AttributeDefinition) -> bool:
+    """Return whether the attribute's type goes with the path; a number the target counts up is nobody's name."""
+    if attribute.type is AttributeType.INTEGER:
+        return not attribute.generated and path in _ALSO_NUMBERS
+    return attribute.type is AttributeType.STRING
+
+
 def _user_name(attributes: Iterable[AttributeDefinition]) -> AttributeDefinition | None:
-    """Return the attribute people most likely sign in with: a name that ends in login or user, else the e-mail address."""
+    """Return what people most likely sign in with: a name that ends in login or the like, else the e-mail address."""
     texts = [attribute for attribute in attributes if attribute.type is AttributeType.STRING]
     for ending in ("login", "username", "logon", "account"):
         for attribute in texts:

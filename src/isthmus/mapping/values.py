@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from isthmus.spi import AttributeDefinition, AttributeType, Reference, Secret, Value
+from isthmus.spi import AttributeDefinition, AttributeType, Reference, Value
 
 # C0 and DEL; in attributes that do not identify anybody, TAB, LF and CR belong to ordinary text such as addresses.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -39,8 +39,8 @@ def acceptor(
 ) -> Accept:
     """Return the conversion of one JSON value to this attribute's type.
 
-    `tolerant` takes "True" for true, "12" for 12 and 12 for "12". `as_text`: SCIM publishes the attribute as a string, so
-    text forms are right in any case. `key`: the attribute identifies objects, so line breaks are refused as well.
+    `tolerant` takes "True" for true, "12" for 12 and 12 for "12". `as_text`: SCIM publishes the attribute as a string,
+    so text forms are right in any case. `key`: the attribute identifies objects, so line breaks are refused as well.
     The conversion raises `Unfit`.
     """
     lenient = tolerant or as_text
@@ -63,8 +63,11 @@ def acceptor(
 def _text_acceptor(refused: re.Pattern[str], limit: int | None, *, tolerant: bool) -> Accept:
     search = refused.search
     lines = refused is _CONTROL_BUT_LINES
+    most = limit if limit is not None else 1 << 62
 
     def accept(raw: object) -> Value:
+        if type(raw) is str and raw.isprintable() and len(raw) <= most:
+            return raw
         if not isinstance(raw, str):
             if tolerant and isinstance(raw, int) and not isinstance(raw, bool):
                 raw = str(raw)
@@ -227,14 +230,10 @@ def plain_text(value: Value) -> str:
             return decimal_text(value)
         case datetime():
             return show_datetime(value)
-        case bytes() | bytearray() | memoryview():
-            return base64_text(bytes(value))
+        case bytes():
+            return base64_text(value)
         case Reference():
             return key_text(value.key)
-        case Secret():
-            return ""
-        case _:
-            return str(value)
 
 
 def show_datetime(value: datetime) -> str:

@@ -32,13 +32,14 @@ class Guard:
         self._readers = readers
         self._writer = writer
 
-    def count(self, connector: str, object_type: str, kind: str, since: float) -> int:
+    def count(self, connector: str, object_type: str, kind: str, since: float, *, also: str | None = None) -> int:
         """Return how many objects had such an event (`Journal.close(guard=...)`) since then.
 
-        An object counts once, and not at all if it was created through Isthmus since then.
+        An object counts once, and not at all if it was created through Isthmus since then. `also`: an object to count
+        as if it had such an event now.
         """
         with translated():
-            row = self._readers.connection().execute(_COUNT, (connector, object_type, kind, since)).fetchone()
+            row = self._readers.connection().execute(_COUNT, (connector, object_type, kind, since, also)).fetchone()
         found: int = row[0]
         return found
 

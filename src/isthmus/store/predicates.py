@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from isthmus.store.folding import instant, number
@@ -22,6 +22,8 @@ from isthmus.store.predicate import (
 MAX_DEPTH = 40
 """How deeply `All`, `AnyOf` and `Negated` may be nested: SQLite's parser has a stack of 100 and uses two per level."""
 
+_AT_ONCE = 100
+
 _COLUMNS = {
     Pseudo.ID: "o.id",
     Pseudo.EXTERNAL_ID: "o.external_id",
@@ -31,7 +33,12 @@ _COLUMNS = {
     Pseudo.DN: "o.dn",
 }
 _SIGNS = {"eq": "=", "ne": "=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-_NUMBER = "CASE typeof({v}) WHEN 'integer' THEN {v} WHEN 'real' THEN {v} WHEN 'text' THEN number({v}) END"
+_NUMBER = "CASE {type} WHEN 'integer' THEN {value} WHEN 'real' THEN {value} WHEN 'text' THEN number({value}) END"
+_BOOLEAN = "CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"
+_DATETIME = "CASE {type} WHEN 'text' THEN instant({value}) END"
+_FOLDED = "CASE {type} WHEN 'text' THEN fold({value}) END"
+_EXACT = "CASE {type} WHEN 'text' THEN {value} END"
+_VERSION = "CAST({value} AS TEXT)"  # a number in its column, a text in SCIM
 
 
 class Condition:
@@ -46,7 +53,8 @@ class Condition:
         self.parameters: dict[str, Any] = {}
         self._space = self._bind(space)
         self.where = self._sql(predicate, 0)
-        self.candidates = self._candidates(predicate)
+        found = self._candidates(predicate)
+        self.candidates = None if found is None else _union(found)
 
     def _bind(self, value: Any) -> str:
         name = f"p{len(self.parameters)}"
@@ -75,97 +83,108 @@ class Condition:
                 name = self._bind(attribute)
                 return f"EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row AND l.attribute = {name}{to})"
             case Present(attribute=attribute):
-                return self._any(attribute, lambda value: f"{value} IS NOT NULL AND {value} <> ''")
+                return self._any(attribute, "{type} <> 'null' AND {value} <> ''")
             case Test():
                 return self._test(predicate)
 
-    def _any(self, attribute: str, condition: Callable[[str], str]) -> str:
-        """Return what is true if any value of the attribute meets the condition, and false, never NULL, otherwise."""
+    def _any(self, attribute: str, form: str) -> str:
+        """Return what is true if any value of the attribute meets the form, and false, never NULL, otherwise.
+
+        The form's {value} and {type} become the value and its JSON type.
+        """
         if attribute in _COLUMNS:
-            return f"coalesce(({condition(_COLUMNS[Pseudo(attribute)])}), 0)"
-        values = "json_each(CAST(o.attributes AS TEXT), {path}) AS v WHERE"
+            column = _COLUMNS[Pseudo(attribute)]
+            return f"coalesce(({form.format(value=column, type=f'typeof({column})')}), 0)"
         if attribute.isascii() and attribute.isprintable() and not {'"', "\\"} & set(attribute):
-            source = values.format(path=self._bind(f'$."{attribute}"'))
+            path = f'$."{attribute}"'
+            source = f"json_each(CAST(o.attributes AS TEXT), {self._bind(path)}) AS v WHERE"
         else:
             # A JSON path cannot quote every name: look through all of them.
             source = (
                 "json_each(CAST(o.attributes AS TEXT)) AS n, json_each(n.value) AS v "
                 f"WHERE n.key = {self._bind(attribute)} AND"
             )
-        return f"EXISTS (SELECT 1 FROM {source} {condition('v.value')})"
+        return f"EXISTS (SELECT 1 FROM {source} {form.format(value='v.value', type='v.type')})"
 
     def _test(self, test: Test) -> str:
         if test.operator == "ne":
             return f"NOT {self._test(Test(test.attribute, 'eq', test.value, test.kind, test.case_exact))}"
         if test.operator in ("co", "sw", "ew"):
             return self._part(test)
-        compared: str
         value: str | int | float | None
         match test.kind:
             case "number":
-                compared, value = _NUMBER, number(test.value)
+                left, value = _NUMBER, number(test.value)
             case "boolean":
-                compared, value = "CASE typeof({v}) WHEN 'integer' THEN {v} END", int(bool(test.value))
+                left, value = _BOOLEAN, int(bool(test.value))
             case "datetime":
-                compared, value = "instant({v})", instant(test.value)
-            case "text" if not test.case_exact:
-                compared, value = "fold({v})", str(test.value).casefold()
+                left, value = _DATETIME, instant(test.value)
             case _:
-                compared, value = _text(test.attribute), str(test.value)
+                left, value = self._text(test)
         if value is None:
             return "0"  # not a value of that kind: nothing compares with it
-        right = self._bind(value)
-        sign = _SIGNS[test.operator]
-        return self._any(test.attribute, lambda one: f"{compared.format(v=one)} {sign} {right}")
+        return self._any(test.attribute, f"{left} {_SIGNS[test.operator]} {self._bind(value)}")
 
     def _part(self, test: Test) -> str:
         """Return the condition that a text contains, begins or ends with another."""
-        folded = test.kind == "text" and not test.case_exact
-        wanted = str(test.value).casefold() if folded else str(test.value)
-        compared = "fold({v})" if folded else _text(test.attribute)
+        left, wanted = self._text(test)
         if not wanted:
-            return self._any(test.attribute, lambda one: f"typeof({one}) = 'text'")
+            return self._any(test.attribute, f"{left} IS NOT NULL")
         right = self._bind(wanted)
-        form = {
-            "co": "instr({text}, {right}) > 0",
-            "sw": "substr({text}, 1, {length}) = {right}",
-            "ew": "substr({text}, -{length}) = {right}",
-        }[test.operator]
-        return self._any(
-            test.attribute,
-            lambda one: form.format(text=compared.format(v=one), right=right, length=len(wanted)),
-        )
+        match test.operator:
+            case "co":
+                return self._any(test.attribute, f"instr({left}, {right}) > 0")
+            case "sw":
+                return self._any(test.attribute, f"substr({left}, 1, {len(wanted)}) = {right}")
+            case _:
+                return self._any(test.attribute, f"substr({left}, -{len(wanted)}) = {right}")
 
-    def _candidates(self, predicate: Predicate) -> str | None:
+    @staticmethod
+    def _text(test: Test) -> tuple[str, str]:
+        """Return how the text of a value is compared, and what with."""
+        if test.attribute == Pseudo.VERSION:
+            return _VERSION, str(test.value)
+        if test.kind == "text" and not test.case_exact:
+            return _FOLDED, str(test.value).casefold()
+        return _EXACT, str(test.value)
+
+    def _candidates(self, predicate: Predicate) -> list[str] | None:
+        """Return statements that together name every row that can meet the condition; None if no index knows them."""
         match predicate:
             case KeyEquals(attribute=attribute, value=value):
-                return (
-                    f"SELECT row FROM keys WHERE space = {self._space} AND attribute = {self._bind(attribute)} "
-                    f"AND value = {self._bind(value)}"
-                )
+                name, bound = self._bind(attribute), self._bind(value)
+                return [f"SELECT row FROM keys WHERE space = {self._space} AND attribute = {name} AND value = {bound}"]
             case LinkTo(attribute=attribute, key=str() as key):
-                return (
-                    f"SELECT row FROM links WHERE attribute = {self._bind(attribute)} AND key = {self._bind(key)} "
-                    "AND row BETWEEN :low AND :high"
-                )
+                name, bound = self._bind(attribute), self._bind(key)
+                within = "row BETWEEN :low AND :high"
+                return [f"SELECT row FROM links WHERE attribute = {name} AND key = {bound} AND {within}"]
             case Test(attribute=Pseudo.ID, operator="eq", kind="text", case_exact=True, value=value):
-                return f"SELECT row FROM objects WHERE space = {self._space} AND id = {self._bind(str(value))}"
+                return [f"SELECT row FROM objects WHERE space = {self._space} AND id = {self._bind(str(value))}"]
             case Constant(value=False):
-                return "SELECT 0 WHERE 0"
+                return []
             case All(parts=parts):
                 return next((found for part in parts if (found := self._candidates(part)) is not None), None)
-            case AnyOf(parts=parts) if 0 < len(parts) <= 200:  # SQLite joins at most 500 by UNION
-                each = [self._candidates(part) for part in parts]
-                if any(found is None for found in each):
-                    return None
-                return " UNION ".join(f"SELECT row FROM ({found})" for found in each)
+            case AnyOf(parts=parts):
+                every: list[str] = []
+                for part in parts:
+                    found = self._candidates(part)
+                    if found is None:
+                        return None
+                    every += found
+                return every
             case _:
                 return None
 
 
-def _text(attribute: str) -> str:
-    # The version is a number in its column and a text in SCIM; a number in a text attribute is not a text.
-    return "CAST({v} AS TEXT)" if attribute == Pseudo.VERSION else "CASE typeof({v}) WHEN 'text' THEN {v} END"
+def _union(statements: Sequence[str]) -> str:
+    """Join statements; SQLite joins at most 500 at once."""
+    if not statements:
+        return "SELECT 0 WHERE 0"
+    if len(statements) <= _AT_ONCE:
+        return " UNION ALL ".join(statements)
+    size = -(-len(statements) // _AT_ONCE)
+    parts = [_union(statements[start : start + size]) for start in range(0, len(statements), size)]
+    return " UNION ALL ".join(f"SELECT row FROM ({part})" for part in parts)
 
 
 def _joined(parts: Sequence[str], word: str, empty: str) -> str:

@@ -463,9 +463,11 @@ DELETE FROM schedules WHERE connector = ?;
 INSERT INTO guard_events (connector, object_type, kind, object_id, at) VALUES (?, ?, ?, ?, ?);
 
 -- name: guard_count
--- Objects with such an event since then, without those created through Isthmus since then.
-SELECT count(DISTINCT e.object_id) FROM guard_events AS e
-WHERE e.connector = ?1 AND e.object_type = ?2 AND e.kind = ?3 AND e.at >= ?4 AND NOT EXISTS (
+-- Objects with such an event since then, and one more if given, without those created through Isthmus since then.
+SELECT count(*) FROM (
+    SELECT object_id FROM guard_events WHERE connector = ?1 AND object_type = ?2 AND kind = ?3 AND at >= ?4
+    UNION SELECT ?5 WHERE ?5 IS NOT NULL
+) AS e WHERE NOT EXISTS (
     SELECT 1 FROM guard_events AS c WHERE c.connector = ?1 AND c.object_type = ?2 AND c.object_id = e.object_id
     AND c.kind = 'create' AND c.at >= ?4
 );

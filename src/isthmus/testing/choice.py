@@ -76,11 +76,11 @@ def bad_change(subject: Subject) -> tuple[str, tuple[Value, ...]]:
     for a in free(subject):
         if a.max_length is not None and a.type is AttributeType.STRING:
             return a.name, ("x" * (a.max_length + 1),)
-    for a in free(subject, AttributeType.INTEGER):
-        return a.name, (10**40,)
     for a in free(subject):
         if a.required:
             return a.name, ()
+    for a in free(subject, AttributeType.INTEGER):
+        return a.name, ("not a number",)
     return unknown_name(subject), ("x",)
 
 

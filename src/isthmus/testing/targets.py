@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _LOOPBACK = "127.0.0.1"
+_PATIENCE = 10.0  # seconds to reach the server, and for a thread to end
+_Pair = tuple[socket.socket, socket.socket]
 
 
 @contextmanager
@@ -34,10 +36,11 @@ class Relay:
         self._flowing.set()
         self._closing = False
         self._lock = threading.Lock()
-        self._sockets: set[socket.socket] = set()
+        self._directions: dict[_Pair, int] = {}  # how many directions of a pair still run
+        self._threads: list[threading.Thread] = []
         self._listening = socket.create_server((_LOOPBACK, 0))
         self.port: int = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True, name=f"relay {self.port}").start()
+        self._start(self._accept)
 
     def freeze(self) -> None:
         self._flowing.clear()
@@ -48,18 +51,26 @@ class Relay:
     def cut(self) -> None:
         """End every connection at once, as a restart of the server does."""
         with self._lock:
-            ended, self._sockets = self._sockets, set()
-        for each in ended:
-            with suppress(OSError):  # the other side may have ended it first
-                each.shutdown(socket.SHUT_RDWR)
+            for each in (end for pair in self._directions for end in pair):
+                with suppress(OSError):  # the other side may have ended it first
+                    each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        """End everything; return once no thread is left."""
         self._closing = True
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-        self.cut()
         self._flowing.set()
+        self._threads[0].join(_PATIENCE)  # from now on no connection is added
+        self.cut()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+
+    def _start(self, target: Callable[..., None], *given: object) -> None:
+        thread = threading.Thread(target=target, args=given, daemon=True, name=f"relay {self.port}")
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         while True:
@@ -68,17 +79,18 @@ class Relay:
             except OSError:
                 return  # closed
             try:
-                server = socket.create_connection(self._server, timeout=10)
+                server = socket.create_connection(self._server, timeout=_PATIENCE)
             except OSError:
                 client.close()
                 continue
             server.settimeout(None)
+            pair = (client, server)
             with self._lock:
-                self._sockets |= {client, server}
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True, name=f"relay {self.port}").start()
+                self._directions[pair] = 2
+            self._start(self._pump, pair, client, server)
+            self._start(self._pump, pair, server, client)
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
         try:
             while received := source.recv(65_536):
                 self._flowing.wait()
@@ -90,17 +102,12 @@ class Relay:
         finally:
             with suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
-            self._forget(source, sink)
-
-    def _forget(self, source: socket.socket, sink: socket.socket) -> None:
-        """Close a pair once both directions have ended."""
-        with self._lock:
-            if source in self._sockets:  # the other direction still runs
-                self._sockets.discard(source)
-                return
-            self._sockets.discard(sink)
-        source.close()
-        sink.close()
+            with self._lock:
+                self._directions[pair] -= 1
+                if self._directions[pair] == 0:
+                    del self._directions[pair]
+                    for end in pair:
+                        end.close()
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class Authentication:
 
     def __init__(self, tokens: TokenCheck, *, threads: int, attempts: Attempts | None = None) -> None:
         self._tokens = tokens
-        self._attempts = attempts or Attempts(held_at_most=threads // 8)
+        self._attempts = Attempts(held_at_most=threads // 8) if attempts is None else attempts
 
     def authenticate(self, header: str | None, *, connector: str, known: bool, address: str, method: str) -> Token:
         """Return the caller's token.

@@ -7,18 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
 from isthmus.web.process import Task
 
+_TASK_BYTES = 1_048_576
+"""What a pipe holds at most without privileges (pipe(7)): a task fits, so that sending it does not wait."""
+
 
 class Child:
     """One child process with the pipe on which it tells what happens."""
 
-    def __init__(self, module: str, arguments: Sequence[str], task: Task, *, descriptors: Sequence[int] = ()) -> None:
-        """Start `python -m module PARENT arguments... NOTICES` with the task on its standard input."""
+    def __init__(self, module: str, arguments: Sequence[str], *, descriptors: Sequence[int] = ()) -> None:
+        """Start `python -m module PARENT arguments... NOTICES`; it loads its code and waits for `send`."""
         self.started = time.monotonic()
         self.module = module
         self.notices, telling = os.pipe()
@@ -26,18 +28,25 @@ class Child:
         self._pending = b""
         self._kill_at: float | None = None
         try:
-            with tempfile.TemporaryFile() as task_file:
-                task_file.write(task.encode())
-                task_file.seek(0)
-                # -P: modules come from where Isthmus is installed, never from the working directory.
-                self.process = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-P", "-m", module, str(os.getpid()), *arguments, str(telling)],
-                    stdin=task_file,
-                    pass_fds=[*descriptors, telling],
-                    process_group=0,
-                )
+            # -P: modules come from where Isthmus is installed, never from the working directory.
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-P", "-m", module, str(os.getpid()), *arguments, str(telling)],
+                stdin=subprocess.PIPE,
+                pass_fds=[*descriptors, telling],
+                process_group=0,
+                pipesize=_TASK_BYTES,
+            )
         finally:
             os.close(telling)
+
+    def send(self, task: Task) -> None:
+        """Give it its task; it begins."""
+        stream = self.process.stdin
+        assert stream is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended already; `ended` tells
+            stream.write(task.encode())
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()
 
     @property
     def pid(self) -> int:

@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from isthmus.web.work import Work
+
 _ESTABLISHED = 1  # netinet/tcp.h
 # Offsets below are those of struct tcp_info (linux/tcp.h), which only grows at its end; bytes_sent: Linux 4.19.
 _SIZE = 208
@@ -34,9 +36,9 @@ class Connection:
     duplicate: socket.socket
 
     @property
-    def owes_answer(self) -> bool:
-        """Whether data has come since data last went out."""
-        return self.last_received < self.last_sent
+    def may_owe(self) -> bool:
+        """Whether data may have come since data last went out; the kernel's clock ticks only every few milliseconds."""
+        return self.last_received <= self.last_sent
 
     def cut(self) -> None:
         """End the connection now, for both sides."""
@@ -116,8 +118,9 @@ class StallGuard:
     """Closes connections whose request has not wholly come after `patience` seconds.
 
     From outside, a body that does not come and an answer that takes long look the same: data came in and nothing went
-    out since. But of requests that are worked on it is known when they began. What owes an answer for longer than all
-    of these waits for its body.
+    out since. But of requests that are worked on it is known when they began: what owes an answer for longer than all
+    of these waits for its body. An idle connection may look so too, if its last answer took no time at all; it is only
+    closed while there is a body that does not come, and after a time in which the header timeout closes it anyway.
     """
 
     def __init__(self, port: int, patience: float, *, least: float = 1.0, margin: float = 2.0) -> None:
@@ -127,22 +130,23 @@ class StallGuard:
         self._margin = margin
         self._owing: dict[int, tuple[int, float]] = {}
 
-    def look(self, oldest: float, *, crowded: bool) -> int:
+    def look(self, work: Work, *, crowded: bool) -> int:
         """Close what is over the limit and return how many.
 
-        `oldest`: seconds since the oldest request began that is worked on. `crowded`: others wait, or this process is
-        about to end; then `least` seconds are enough, as a body that is there arrives at once.
+        `crowded`: others wait, or this process is about to end; then `least` seconds are enough, as a body that is
+        there arrives at once.
         """
-        limit = max(self._least if crowded else self._patience, oldest + self._margin)
+        limit = max(self._least if crowded else self._patience, work.oldest() + self._margin)
+        overdue = work.oldest_body() >= limit
         now, owing, cut = time.monotonic(), {}, 0
         for connection in connections(self._port):
-            if not connection.owes_answer:
+            if not connection.may_owe:
                 continue
             sent, since = self._owing.get(connection.inode, (connection.sent, now))
             if sent != connection.sent:
                 since = now  # an answer went out since, and another request began
             owing[connection.inode] = (connection.sent, since)
-            if now - since >= limit:
+            if overdue and now - since >= limit:
                 connection.cut()
                 cut += 1
         self._owing = owing

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("isthmus.web")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_FIXED_NAMES = frozenset(name.lower() for name, _ in FIXED_HEADERS)
+_REPLACED = frozenset({"content-length", *(name.lower() for name, _ in FIXED_HEADERS)})
+_CLOSING = _REPLACED | {"connection"}
 
 
 class Gate:
@@ -131,17 +132,11 @@ class Gate:
         environ["PATH_INFO"] = "/" + "/".join(path.rest)
 
     def _headers(self, own: list[tuple[str, str]], body: bytes, exchange: Exchange) -> list[tuple[str, str]]:
-        headers = [
-            *FIXED_HEADERS,
-            ("X-Correlation-Id", exchange.correlation),
-            *(
-                (name, value)
-                for name, value in own
-                if name.lower() not in _FIXED_NAMES and name.lower() != "content-length"
-            ),
-        ]
-        headers.append(("Content-Length", str(len(body))))
-        if self.closing():
+        closing = self.closing()
+        replaced = _CLOSING if closing else _REPLACED
+        headers = [*FIXED_HEADERS, ("X-Correlation-Id", exchange.correlation), ("Content-Length", str(len(body)))]
+        headers += [header for header in own if header[0].lower() not in replaced]
+        if closing:
             headers.append(("Connection", "close"))
         return headers
 

@@ -16,7 +16,11 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
+from isthmus.engine.host import Host
 from isthmus.web import logs, process
+from isthmus.web.exposition import Exposition
+from isthmus.web.operations import operations_application
+from isthmus.web.timing import Timing
 
 _THREADS = 16
 _TIMEOUT = 10.0
@@ -87,11 +91,6 @@ def main(arguments: list[str]) -> None:
     process.clear_header_variables()
     configuration = process.Task.receive().configuration()
     logs.configure(configuration.host.log)
-    from isthmus.engine.host import Host
-    from isthmus.web.exposition import Exposition
-    from isthmus.web.operations import operations_application
-    from isthmus.web.timing import Timing
-
     notices = process.Notices(telling)
     host = Host.open(configuration, threads=_THREADS)
     host.start_background()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import falcon
-import falcon.errors
 
 from isthmus.scim.body import parse_json
 from isthmus.scim.errors import MethodNotAllowed, NotFound, ScimError, Unsupported
@@ -198,15 +197,13 @@ def _answer(_req: falcon.Request, _resp: falcon.Response, error: Exception, _fie
 
 
 def _raise(_req: falcon.Request, _resp: falcon.Response, error: Exception, _fields: Any) -> None:
-    if isinstance(error, falcon.HTTPMethodNotAllowed):
-        allowed = (error.headers or {}).get("Allow", "") if isinstance(error.headers, dict) else ""
-        raise MethodNotAllowed(f"this endpoint takes {allowed}", {"Allow": allowed}) from None
-    if isinstance(error, falcon.HTTPError):
-        raise ScimError(
-            error.status_code, error.description or error.title or "the request cannot be understood"
-        ) from None
+    """Leave what is not ours to the gate."""
     raise error
 
 
 def _serialise(_req: falcon.Request, _resp: falcon.Response, error: falcon.HTTPError) -> None:
+    """Turn the framework's own errors into ours."""
+    if isinstance(error, falcon.HTTPMethodNotAllowed) and isinstance(error.headers, dict):
+        allowed = error.headers.get("Allow", "")
+        raise MethodNotAllowed(f"this endpoint takes {allowed}", {"Allow": allowed, "Connection": "close"})
     raise ScimError(error.status_code, error.description or error.title or "the request cannot be understood")

@@ -8,6 +8,7 @@ granian 2.8.7 forks its workers here and answers SIGTERM by letting requests in 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -23,8 +24,12 @@ from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported t
 from granian.server.mp import MPServer
 
 from isthmus.config.documents import Configuration
+from isthmus.engine.host import Host
 from isthmus.web import logs, process
+from isthmus.web.metrics import Recorder
+from isthmus.web.scim import scim_application
 from isthmus.web.sockets import BACKLOG
+from isthmus.web.watch import Watch
 from isthmus.web.work import BODIES_AT_ONCE
 
 if TYPE_CHECKING:
@@ -94,11 +99,6 @@ def worker_loader(
     def load() -> WSGIApplication:
         process.die_with_parent(master)
         process.raise_file_limit()
-        from isthmus.engine.host import Host
-        from isthmus.web.metrics import Recorder
-        from isthmus.web.scim import scim_application
-        from isthmus.web.watch import Watch
-
         scim = configuration.host.scim
         host = Host.open(configuration, threads=scim.threads)
         host.start_background()
@@ -134,6 +134,8 @@ def main(arguments: list[str]) -> None:
     server = build(task, listener, files=files)
     logs.configure(configuration.host.log)  # granian set up logging its own way when it was made
     loader: Any = worker_loader(configuration, listener, life=life, notices=process.Notices(telling))
+    gc.collect()
+    gc.freeze()  # what is loaded now is shared with the workers for as long as nobody writes to it
     server.serve(target_loader=loader, wrap_loader=False)
 
 

@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -64,8 +64,7 @@ def serve(configuration_path: Path, *, announce: Callable[[str], None] | None = 
     host = configuration.host
     with Claim(configuration.state_dir, scim=host.scim.listen, operations=host.operations.listen):
         start_afresh(configuration.state_dir / "metrics")
-        prepared = _prepare(configuration)
-        supervisor = Supervisor(configuration, prepared)
+        supervisor = Supervisor(configuration)
         try:
             return supervisor.run(announce)
         finally:
@@ -75,10 +74,9 @@ def serve(configuration_path: Path, *, announce: Callable[[str], None] | None = 
 class Supervisor:
     """The main loop."""
 
-    def __init__(self, configuration: Configuration, prepared: Prepared) -> None:
+    def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._prepared = prepared
-        self._stamps = self._look_at_files()
+        self._prepared: Prepared | None = None
         self._listeners: dict[str, socket.socket] = {}
         try:
             scim = parse_listen(configuration.host.scim.listen)
@@ -111,8 +109,7 @@ class Supervisor:
     def run(self, announce: Callable[[str], None] | None) -> int:
         """Start everything, keep it running, stop it in order."""
         with self._signals():
-            self._scim.hand_over()
-            self._operations.hand_over()
+            self._begin()
             failed = self._until_serving()
             if failed is None and not self._stopping:
                 self._import(*self._configuration.names.values())
@@ -134,6 +131,24 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     Path(listener.getsockname()).unlink()
             listener.close()
+
+    def _begin(self) -> None:
+        """Start the servers, which load their code while certificates and file modes are looked at."""
+        checking = _start_preparing(self._configuration)
+        services = (self._scim, self._operations)
+        for service in services:
+            service.hand_over()
+        out, _ = checking.communicate(timeout=_PREPARE_WITHIN)
+        self._prepared = _answer_of(checking, out)
+        self._stamps = self._look_at_files()
+        for generation in [each for service in services for each in service.generations()]:
+            if self._prepared.problem is not None:
+                generation.child.kill()
+                generation.child.process.wait()
+            else:
+                generation.child.send(self._task())
+        if self._prepared.problem is not None:
+            raise CannotServe(self._prepared.problem)
 
     def _until_serving(self) -> str | None:
         services = (self._scim, self._operations)
@@ -284,33 +299,37 @@ class Supervisor:
         return fingerprint(self._configuration.path), self._tls_stamps()
 
     def _tls_stamps(self) -> object:
-        tls = self._prepared.tls
+        tls = None if self._prepared is None else self._prepared.tls
         return None if tls is None else tuple(_stamp(file) for file in (tls.certificate, tls.key, tls.client_ca))
 
     # -- children
 
     def _task(self) -> Task:
-        return Task.of(self._configuration, self._prepared.tls)
+        return Task.of(self._configuration, None if self._prepared is None else self._prepared.tls)
+
+    def _child(self, module: str, arguments: Sequence[str], *, descriptors: Sequence[int] = ()) -> Child:
+        child = Child(module, arguments, descriptors=descriptors)
+        if self._prepared is not None:
+            child.send(self._task())
+        return child
 
     def _start_scim(self) -> Generation:
         reading, writing = os.pipe()
         listener = self._listeners["scim"].fileno()
         try:
-            child = Child(
-                "isthmus.web.server", [str(listener), str(reading)], self._task(), descriptors=[listener, reading]
-            )
+            child = self._child("isthmus.web.server", [str(listener), str(reading)], descriptors=[listener, reading])
         finally:
             os.close(reading)
         return Generation(child, life=writing, workers=self._configuration.host.scim.workers)
 
     def _start_operations(self) -> Generation:
         listener = self._listeners["operations"].fileno()
-        child = Child("isthmus.web.operations_server", [str(listener)], self._task(), descriptors=[listener])
+        child = self._child("isthmus.web.operations_server", [str(listener)], descriptors=[listener])
         return Generation(child, life=-1, workers=1)
 
     def _import(self, *first: str) -> None:
         if len(self._importers) < _IMPORTERS:
-            self._importers.append(Child("isthmus.web.importer", first, self._task()))
+            self._importers.append(self._child("isthmus.web.importer", first))
 
     def _look_at_importers(self) -> None:
         for importer in list(self._importers):
@@ -338,15 +357,6 @@ def _start_preparing(configuration: Configuration) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "isthmus.web.preparing"], stdin=task, stdout=subprocess.PIPE, process_group=0
         )
-
-
-def _prepare(configuration: Configuration) -> Prepared:
-    child = _start_preparing(configuration)
-    out, _ = child.communicate(timeout=_PREPARE_WITHIN)
-    prepared = _answer_of(child, out)
-    if prepared.problem is not None:
-        raise CannotServe(prepared.problem)
-    return prepared
 
 
 def _answer_of(child: subprocess.Popen[bytes], out: bytes) -> Prepared:

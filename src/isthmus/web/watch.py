@@ -80,7 +80,7 @@ class Watch:
     def _look(self) -> None:
         if self._stalls is not None:
             crowded, self._work.crowded = self._work.crowded or self.draining, False
-            cut = self._stalls.look(self._work.oldest(), crowded=crowded)
+            cut = self._stalls.look(self._work, crowded=crowded)
             if cut:
                 log.warning("stalled_requests_cut", count=cut)
         self._every_second()

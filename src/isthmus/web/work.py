@@ -32,7 +32,7 @@ class Work:
             self._places.put(None)
         self._keys = itertools.count()
         self._began: dict[int, float] = {}
-        self._receiving = 0
+        self._receiving: dict[int, float] = {}
         self._lock = threading.Lock()
 
     def begin(self) -> int:
@@ -55,23 +55,30 @@ class Work:
             Unavailable: too many bodies are on their way.
         """
         with self._lock:
-            if self._receiving >= self._bodies:
+            if len(self._receiving) >= self._bodies:
                 self.crowded = True
                 raise Unavailable(
                     "too many requests are being received at once", {"Connection": "close"}, retry_after=2
                 )
-            self._receiving += 1
+            self._receiving[key] = time.monotonic()
         began = self._began.pop(key)
         self._places.put(None)
         try:
             yield
         finally:
-            with self._lock:
-                self._receiving -= 1
+            del self._receiving[key]
             self._began[key] = began
             self._places.get()
 
     def oldest(self) -> float:
         """Return the seconds since the oldest request began that is not waiting for its body; 0 if there is none."""
-        began = list(self._began.values())  # one step of the interpreter: other threads add and remove
-        return max(0.0, time.monotonic() - min(began)) if began else 0.0
+        return _oldest(self._began)
+
+    def oldest_body(self) -> float:
+        """Return how long the oldest body has been on its way; 0 if there is none."""
+        return _oldest(self._receiving)
+
+
+def _oldest(began: dict[int, float]) -> float:
+    times = list(began.values())  # one step of the interpreter: other threads add and remove
+    return max(0.0, time.monotonic() - min(times)) if times else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote
@@ -170,6 +171,13 @@ class Crowd:
         for thread in self._threads:
             thread.join(60)
         assert not any(thread.is_alive() for thread in self._threads), "a client hangs"
+
+    def wait_for_answers(self, more: int, *, seconds: float = 60) -> None:
+        """Wait until so many more requests were answered, so that the next kill meets a host at work."""
+        wanted, deadline = self.answered + more, time.monotonic() + seconds
+        while self.answered < wanted and not self.problems:
+            assert time.monotonic() < deadline, f"no more answers after {self.answered}:\n{self.workers[0].served.tail()}"
+            time.sleep(0.01)
 
     @property
     def answered(self) -> int:

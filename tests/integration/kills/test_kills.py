@@ -58,7 +58,8 @@ def test_random_kills(people: People, served: Served, kind: str, natural: bool) 
     served.start()
     with Crowd(served, seed=seed) as crowd:
         for _ in range(KILLS):
-            time.sleep(choose.uniform(0.01, 0.6))  # the random moment itself, not a wait for something
+            crowd.wait_for_answers(16)
+            time.sleep(choose.uniform(0, 0.3))  # the random moment itself, not a wait for something
             workers = served.workers()
             if workers and choose.random() < 0.7:
                 kill(choose.choice(workers))

@@ -161,7 +161,9 @@ def current(attributes: Attributes | None = None, **changes: Any) -> CurrentObje
 
 
 def patch(rt: ResourceType, *operations: dict[str, Any], on: CurrentObject | None = None) -> UpdatePlan:
-    parsed = parse_operations({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list(operations)})
+    parsed = parse_operations(
+        {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list(operations)}
+    )
     return rt.plan_patch(parsed, on or current())
 
 

@@ -74,7 +74,9 @@ def test_flows_that_cannot_work_are_refused(path: str, flow: Flow, says: str) ->
 def test_one_path_is_served_once() -> None:
     found = problem(flows={"title": Flow(attribute="Title"), "TITLE": Flow(attribute="Status")}, disable=None)
     assert "already served" in found.message
-    found = problem(flows={"emails": Flow(attribute="Tags"), 'emails[type eq "work"]': Flow(attribute="Email")}, disable=None)
+    found = problem(
+        flows={"emails": Flow(attribute="Tags"), 'emails[type eq "work"]': Flow(attribute="Email")}, disable=None
+    )
     assert "as a whole" in found.message
 
 
@@ -85,7 +87,12 @@ def test_disable_set_needs_something_to_set() -> None:
 
 @pytest.mark.parametrize(
     ("values", "says"),
-    [({"Number": "many"}, "integer"), ({"Serial": 1}, "computes"), ({"Manager": "x"}, "reference"), ({"Pin": "1"}, "secret")],
+    [
+        ({"Number": "many"}, "integer"),
+        ({"Serial": 1}, "computes"),
+        ({"Manager": "x"}, "reference"),
+        ({"Pin": "1"}, "secret"),
+    ],
 )
 def test_disable_values_must_fit(values: dict[str, object], says: str) -> None:
     found = problem(disable=Deprovisioning(action="set", values=values))
@@ -113,16 +120,23 @@ def test_the_anchor_must_be_an_attribute() -> None:
 def test_what_is_read_leaves_out_secrets_and_what_nobody_selected() -> None:
     rt = employees()
     assert "Pin" not in rt.read_attributes
-    assert set(rt.read_attributes) == set(definition().attributes) - {"Pin"} | {f.attribute for f in definition().flows.values()}
+    assert set(rt.read_attributes) == set(definition().attributes) - {"Pin"} | {
+        f.attribute for f in definition().flows.values()
+    }
     assert rt.secret_attributes == {"Pin"}
     assert rt.reference_attributes == ("Manager",)
-    small = employees(attributes=("Title",), matching=(), flows={}, disable=Deprovisioning(action="set", values={"Status": "x"}))
+    small = employees(
+        attributes=("Title",), matching=(), flows={}, disable=Deprovisioning(action="set", values={"Status": "x"})
+    )
     assert set(small.read_attributes) == {"Login", "Title", "Status"}
 
 
 def test_what_is_indexed() -> None:
     assert employees().indexed == ("Login", "Email")
-    assert employees(flows={"userName": Flow(attribute="Email")}, matching=(), disable=None).indexed == ("Login", "Email")
+    assert employees(flows={"userName": Flow(attribute="Email")}, matching=(), disable=None).indexed == (
+        "Login",
+        "Email",
+    )
     assert teams(flows={"displayName": Flow(attribute="displayName")}).indexed == ("name", "displayName")
 
 
@@ -141,7 +155,9 @@ def test_a_type_that_is_neither_user_nor_group_has_a_schema_of_its_own() -> None
 
 
 def test_names_that_differ_in_case_only_are_told_apart() -> None:
-    two = ObjectType(name="Employees", anchor=("a",), attributes=(attribute("a"), attribute("A"), attribute("n", T.INTEGER)))
+    two = ObjectType(
+        name="Employees", anchor=("a",), attributes=(attribute("a"), attribute("A"), attribute("n", T.INTEGER))
+    )
     rt = employees(object_type=two, attributes=("a", "A"), matching=(), flows={}, disable=None)
     assert rt.plan_create({OWN: {"a": "x", "A": "y"}}).attributes == {"a": ("x",), "A": ("y",)}
 

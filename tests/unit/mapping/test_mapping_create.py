@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mapping_samples import CORE, EMPLOYEE, ENTERPRISE, OWN, T, attribute, current, definition, employees, teams, written
+from mapping_samples import (
+    CORE,
+    EMPLOYEE,
+    ENTERPRISE,
+    OWN,
+    T,
+    attribute,
+    current,
+    definition,
+    employees,
+    teams,
+    written,
+)
 
 from isthmus.mapping.definition import Deprovisioning, Flow
 from isthmus.mapping.plans import UNSET, ReferenceChange
@@ -60,11 +72,19 @@ def test_entra_creates_a_user_under_the_targets_own_names() -> None:
         {
             "schemas": [CORE, OWN],
             OWN: {
-                "Login": "jdoe", "Email": "j@x", "Salary": "1.50", "Hired": "2025-01-31T08:00:00Z", "Photo": "AAEC",
-                "LastName": "Doe", "Tags": ["a", "b", "a"], "export_password": "hunter2", "Pin": "4711", "-dn-": None,
+                "Login": "jdoe",
+                "Email": "j@x",
+                "Salary": "1.50",
+                "Hired": "2025-01-31T08:00:00Z",
+                "Photo": "AAEC",
+                "LastName": "Doe",
+                "Tags": ["a", "b", "a"],
+                "export_password": "hunter2",
+                "Pin": "4711",
+                "-dn-": None,
             },
         }
-    )  # fmt: skip
+    )
     assert plan.attributes["Tags"] == ("a", "b")
     assert plan.attributes["Photo"] == (b"\x00\x01\x02",)
     assert plan.attributes["Pin"] == ("4711",)
@@ -95,9 +115,22 @@ def test_okta_creates_a_user() -> None:
 
 
 def test_names_are_found_in_any_case() -> None:
-    plan = RT.plan_create({"USERNAME": "a", "Name": {"FAMILYNAME": "b"}, "EMAILS": [{"TYPE": "Work", "Value": "c"}],
-                           ENTERPRISE.upper(): {"DEPARTMENT": "d"}, OWN.lower(): {"status": "e"}})  # fmt: skip
-    assert plan.attributes == {"Login": ("a",), "LastName": ("b",), "Email": ("c",), "Department": ("d",), "Status": ("e",)}
+    plan = RT.plan_create(
+        {
+            "USERNAME": "a",
+            "Name": {"FAMILYNAME": "b"},
+            "EMAILS": [{"TYPE": "Work", "Value": "c"}],
+            ENTERPRISE.upper(): {"DEPARTMENT": "d"},
+            OWN.lower(): {"status": "e"},
+        }
+    )
+    assert plan.attributes == {
+        "Login": ("a",),
+        "LastName": ("b",),
+        "Email": ("c",),
+        "Department": ("d",),
+        "Status": ("e",),
+    }
 
 
 def test_the_misspelt_enterprise_urn_is_understood() -> None:
@@ -111,7 +144,12 @@ def test_the_core_schemas_attributes_may_stand_under_its_urn() -> None:
 
 @pytest.mark.parametrize("empty", [None, "", []])
 def test_no_value_is_not_written(empty: Any) -> None:
-    body = MINIMUM | {"title": empty, "emails": empty, ENTERPRISE: {"manager": empty}, OWN: {"Status": empty, "Tags": empty}}
+    body = MINIMUM | {
+        "title": empty,
+        "emails": empty,
+        ENTERPRISE: {"manager": empty},
+        OWN: {"Status": empty, "Tags": empty},
+    }
     plan = RT.plan_create(body)
     assert plan.attributes == {"Login": ("jdoe",), "LastName": ("Doe",)}
     assert plan.references == ()
@@ -173,7 +211,9 @@ def test_unmapped_attributes_are_dropped_or_refused() -> None:
 
 
 def test_server_owned_and_read_only_attributes_are_ignored() -> None:
-    plan = RT.plan_create(MINIMUM | {"id": "mine", "meta": {"version": "1"}, "groups": [{"value": "g"}], OWN: {"Serial": 5}})
+    plan = RT.plan_create(
+        MINIMUM | {"id": "mine", "meta": {"version": "1"}, "groups": [{"value": "g"}], OWN: {"Serial": 5}}
+    )
     assert plan.attributes == {"Login": ("jdoe",), "LastName": ("Doe",)}
     assert plan.warnings == ()
 
@@ -194,7 +234,11 @@ def test_the_same_attribute_twice() -> None:
         ([{"type": "work", "value": "a@x"}, {"type": "home", "value": "b@x"}], {"Email": "a@x", "HomeEmail": "b@x"}),
         ([{"type": "work", "value": "a@x"}, {"type": "work", "value": "b@x"}], {"Email": "a@x"}),
         (
-            [{"type": "work", "value": "1@x"}, {"type": "work", "value": "2@x", "primary": True}, {"type": "home", "value": "3@x"}],
+            [
+                {"type": "work", "value": "1@x"},
+                {"type": "work", "value": "2@x", "primary": True},
+                {"type": "home", "value": "3@x"},
+            ],
             {"Email": "2@x", "HomeEmail": "3@x"},
         ),
         ([{"type": "WORK", "value": "a@x", "display": "A"}], {"Email": "a@x"}),
@@ -213,7 +257,9 @@ def test_strict_wants_elements_that_say_their_type() -> None:
 
 
 def test_string_booleans_and_json_text() -> None:
-    plan = RT.plan_create(MINIMUM | {"active": "True", "roles": [{"primary": "True", "value": '{"id":"1"}'}], OWN: {"Remote": "False"}})
+    plan = RT.plan_create(
+        MINIMUM | {"active": "True", "roles": [{"primary": "True", "value": '{"id":"1"}'}], OWN: {"Remote": "False"}}
+    )
     assert plan.attributes["Role"] == ('{"id":"1"}',)
     assert plan.attributes["Remote"] == (False,)
     assert plan.active is True
@@ -274,8 +320,13 @@ def test_an_external_id_with_a_flow_is_an_attribute() -> None:
 
 
 def test_directions() -> None:
-    rt = employees(flows=definition().flows | {"displayName": Flow(attribute="Title", direction="import"),
-                                               "nickName": Flow(attribute="Status", direction="export")})  # fmt: skip
+    rt = employees(
+        flows=definition().flows
+        | {
+            "displayName": Flow(attribute="Title", direction="import"),
+            "nickName": Flow(attribute="Status", direction="export"),
+        }
+    )
     plan = rt.plan_create(MINIMUM | {"displayName": "shown", "title": "written", "nickName": "n"})
     assert plan.attributes["Title"] == ("written",)
     assert plan.attributes["Status"] == ("n",)
@@ -287,11 +338,15 @@ def test_directions() -> None:
 def test_a_group() -> None:
     legacy = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
     rt = teams()
-    plan = rt.plan_create({"schemas": [legacy], "externalId": "e", "displayName": "Sales", "meta": {"resourceType": "Group"}})
+    plan = rt.plan_create(
+        {"schemas": [legacy], "externalId": "e", "displayName": "Sales", "meta": {"resourceType": "Group"}}
+    )
     assert plan.attributes == {"name": ("Sales",)}
     assert plan.references == ()
     assert plan.active is None
-    plan = rt.plan_create({"displayName": "Sales", "members": [{"value": "u1"}, {"value": "u2", "type": "User"}, {"value": "u1"}]})
+    plan = rt.plan_create(
+        {"displayName": "Sales", "members": [{"value": "u1"}, {"value": "u2", "type": "User"}, {"value": "u1"}]}
+    )
     assert plan.references == (("members", "u1"), ("members", "u2"))
     assert "members" not in plan.attributes
 
@@ -316,15 +371,27 @@ def test_put_clears_what_it_empties(empty: Any) -> None:
 
 def test_okta_puts_a_whole_user() -> None:
     body = {
-        "schemas": [CORE], "id": "the-id", "userName": "jdoe", "name": {"givenName": "Another", "familyName": ""},
-        "emails": [{"primary": True, "value": "j@x", "type": "work"}], "active": True, "groups": [], "meta": {"resourceType": "User"},
-    }  # fmt: skip
+        "schemas": [CORE],
+        "id": "the-id",
+        "userName": "jdoe",
+        "name": {"givenName": "Another", "familyName": ""},
+        "emails": [{"primary": True, "value": "j@x", "type": "work"}],
+        "active": True,
+        "groups": [],
+        "meta": {"resourceType": "User"},
+    }
     with pytest.raises(ScimError) as caught:
         RT.plan_replace(body, current())
     assert (caught.value.status, caught.value.scim_type) == (400, "invalidValue")
     body["name"] = {"givenName": "Another", "familyName": "Doe"}
     plan = RT.plan_replace(body, current())
-    assert written(plan) == {"FirstName": ("Another",), "LastName": ("Doe",), "Email": ("j@x",), "HomeEmail": (), "Disabled": (False,)}
+    assert written(plan) == {
+        "FirstName": ("Another",),
+        "LastName": ("Doe",),
+        "Email": ("j@x",),
+        "HomeEmail": (),
+        "Disabled": (False,),
+    }
     assert plan.password is None
     assert plan.active is True
 
@@ -357,9 +424,19 @@ def test_reading_changing_and_writing_back() -> None:
 def test_strict_put_clears_what_it_leaves_out() -> None:
     plan = STRICT.plan_replace({"userName": "jdoe", "name": {"familyName": "Doe"}}, current())
     assert written(plan) == {
-        "LastName": ("Doe",), "FirstName": (), "Email": (), "HomeEmail": (), "Phone": (), "Mobile": (), "Title": (),
-        "Department": (), "Street": (), "City": (), "Number": (), "Role": (),
-    }  # fmt: skip
+        "LastName": ("Doe",),
+        "FirstName": (),
+        "Email": (),
+        "HomeEmail": (),
+        "Phone": (),
+        "Mobile": (),
+        "Title": (),
+        "Department": (),
+        "Street": (),
+        "City": (),
+        "Number": (),
+        "Role": (),
+    }
     assert plan.references == (ReferenceChange(attribute="Manager", replace=()),)
     assert plan.external_id is None
     assert plan.active is None

@@ -85,7 +85,8 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_an_upgrade_copies_the_database_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store.open(tmp_path) as store:
         store.settings.set("kept", "yes")
-    monkeypatch.setattr(migrating, "migrations", lambda known=migrating.migrations(): (*known, (2, "0002_x.sql", SECOND)))
+    known = migrating.migrations()
+    monkeypatch.setattr(migrating, "migrations", lambda: (*known, (2, "0002_x.sql", SECOND)))
     with Store.open(tmp_path) as store:
         assert store.settings.get("kept") == "yes"
         assert store._writer.run(lambda c: c.execute("SELECT note FROM settings").fetchall()) == [("seen",)]

@@ -29,10 +29,9 @@ class _Held:
         self.begun.set()
         assert self.release.wait(20)
 
-    def __enter__(self) -> _Held:
+    def __enter__(self) -> None:
         self.thread.start()
         assert self.begun.wait(20)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.release.set()

@@ -56,9 +56,9 @@ class DoubleEndpoint:
 
     def create(self, _rt: DoubleType, body: dict[str, Any], **asked: Any) -> Resource:
         self._asked("create", body=body, **asked)
-        id = f"id-{len(self.users) + 1}"
-        self.users[id] = {**body, "id": id}
-        return self._resource(id, asked["caller"])
+        made = f"id-{len(self.users) + 1}"
+        self.users[made] = {**body, "id": made}
+        return self._resource(made, asked["caller"])
 
     def replace(self, _rt: DoubleType, id: str, body: dict[str, Any], **asked: Any) -> Resource:
         self._asked("replace", id=id, body=body, **asked)

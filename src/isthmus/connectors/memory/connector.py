@@ -139,10 +139,10 @@ class MemoryConnector(
         with self._write(f"set the password of {object_type}", call):
             self._target.modify(key, (), password, call)
 
-    def settle(self, session: str, *, call: Call) -> None:
+    def settle(self, session: str, *, call: Call) -> None:  # noqa: ARG002  the target settles all sessions at once
         call.check()
         with translated():
-            self._target.weather.settle(session, call)
+            self._target.weather.settle(call)
 
     # importing
 

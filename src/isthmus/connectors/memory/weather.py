@@ -26,7 +26,7 @@ class Weather:
         self._lock = threading.Lock()
         self._answering = threading.Event()
         self._answering.set()
-        self._late: list[tuple[str, Callable[[], object]]] = []
+        self._late: list[Callable[[], object]] = []
 
     # switches
 
@@ -64,10 +64,10 @@ class Weather:
         self._answering.clear()
 
     def answer_again(self) -> None:
-        """Answer again; writes that were sent meanwhile and not settled take effect now, late."""
+        """Answer again; writes that were sent meanwhile take effect now, late."""
         with self._lock:
             late, self._late = self._late, []
-            for _, write in late:
+            for write in late:
                 try:
                     write()
                 except TargetTrouble:
@@ -104,15 +104,12 @@ class Weather:
                     self.lose_answers -= 1
                     raise TargetTrouble(Trouble.SILENT, "the connection broke before the target's answer", sent=True)
                 return result
-            mine = (call.session, write)
-            self._late.append(mine)
+            self._late.append(write)
         while not self._answering.wait(min(_POLL, call.remaining())):
             if call.remaining() <= 0:
                 break
         raise TargetTrouble(Trouble.SILENT, "the target took the write and did not answer", sent=True)
 
-    def settle(self, session: str, call: Call) -> None:
-        """Return once no write of this session can take effect any more."""
+    def settle(self, call: Call) -> None:
+        """Return once no write sent before can take effect any more; late ones do before the target answers again."""
         self.wait(call)
-        with self._lock:
-            self._late = [late for late in self._late if late[0] != session]

@@ -129,6 +129,7 @@ _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) '([^']+)'")
 _LAST_COLUMN = re.compile(r"for column .*?`?([^`'.]+)`?'? at row \d+$", re.DOTALL)
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY")
 _CHECK = re.compile(r"CONSTRAINT `((?:[^`]|``)+)` failed")
+_WORDS = {number: name.lower().replace("_", " ") for name, number in vars(ER).items() if isinstance(number, int)}
 _DATA = {Kind.BAD_VALUE, Kind.DUPLICATE, Kind.NO_PARENT, Kind.HAS_CHILDREN}
 
 
@@ -144,11 +145,12 @@ def failure(error: pymysql.err.Error) -> Failure:
     """Return what an error of the driver means, after a statement was sent."""
     number, message = _parts(error)
     if number == 0:
-        return Failure(Kind.LOST, "", message[:300])
+        return Failure(Kind.LOST, "", message)
+    if number < 0:
+        return Failure(Kind.BROKEN, type(error).__name__, message)
     kind = kind_of(number, error.sqlstate)
-    text = "" if kind in _DATA else message[:300]
-    if kind is Kind.BAD_VALUE:
-        text = error.__class__.__name__
+    # The message of a data error quotes the value.
+    text = _WORDS.get(number, "") if kind in _DATA else message[:300]
     constraint, columns = _names(kind, message)
     return Failure(kind, str(number), text, constraint, columns)
 
@@ -156,20 +158,20 @@ def failure(error: pymysql.err.Error) -> Failure:
 def connecting(error: pymysql.err.Error) -> Failure:
     """Return what an error while connecting means: nothing was sent yet."""
     number, message = _parts(error)
-    kind = kind_of(number, error.sqlstate) if number else Kind.UNREACHABLE
+    kind = kind_of(number, error.sqlstate) if number > 0 else Kind.UNREACHABLE
     if "certificate verify failed" in message or "SSL is required" in message:
         kind = Kind.LOGIN
     if kind not in {Kind.LOGIN, Kind.EXHAUSTED, Kind.DENIED}:
         kind = Kind.UNREACHABLE
-    return Failure(kind, str(number or ""), " ".join(message.split())[:300], nothing_sent=True)
+    return Failure(kind, str(max(number, 0) or ""), " ".join(message.split())[:300], nothing_sent=True)
 
 
 def _parts(error: pymysql.err.Error) -> tuple[int, str]:
     match error.args:
         case (int(number), str(message)):
-            return number & 0xFFFF, message
+            return number & 0xFFFF, message or "the connection was closed"
         case _:
-            return 0, "the connection was closed"
+            return -1, "the driver refused the statement"
 
 
 def _names(kind: Kind, message: str) -> tuple[str | None, tuple[str, ...]]:

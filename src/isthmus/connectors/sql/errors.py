@@ -102,7 +102,9 @@ def _duplicate(f: Failure, w: Where) -> ConnectorError:
 
 def _bad_value(f: Failure, w: Where) -> ConnectorError:
     columns = w.columns(f)
-    return InvalidValue(f"{w.target}: the database refuses a value{_named(columns)}: {f}", attribute=_single(columns))
+    rule = f" because of the constraint {f.constraint}" if f.constraint and not columns else ""
+    text = f"{w.target}: the database refuses a value{_named(columns)}{rule}: {f}"
+    return InvalidValue(text, attribute=_single(columns))
 
 
 def _no_parent(f: Failure, w: Where) -> ConnectorError:

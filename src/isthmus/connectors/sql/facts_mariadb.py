@@ -46,6 +46,7 @@ _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _LIMITED = {"char", "varchar", "binary", "varbinary"}
 _BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 _GEOMETRY = {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
+
 _AS_TEXT = {"date", "time"}
 """Compared as text: the server would take any text for the zero date."""
 
@@ -72,13 +73,21 @@ def _decode_aware(raw: str) -> Value | None:
     return None if raw.startswith("0000-00-00") else values.parse_datetime(raw + "+00:00")  # session time_zone
 
 
-def _encode_single(value: Value) -> Decimal:
+_DOUBLE = values.check_float(15)
+
+
+def _encode_double(value: Value) -> float:
+    return float(_DOUBLE(value))  # written as 1e300: a decimal literal of so many digits would be cut
+
+
+def _encode_single(value: Value) -> float:
     """Bind a single-precision number as the double it equals, or "=" would not find it."""
     number = values.check_float(6)(value)
     try:
-        return Decimal(struct.unpack("f", struct.pack("f", float(number)))[0])
+        single: float = struct.unpack("<f", struct.pack("<f", float(number)))[0]
     except OverflowError:
         raise values.Unfit("it is too large for this column") from None
+    return single
 
 
 def _encode_bit(value: Value) -> int:
@@ -90,7 +99,7 @@ BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_bit, values.pars
 BIT = Codec(AttributeType.BOOLEAN, _decode_bit, _encode_bit, values.parse_boolean)
 BINARY = Codec(AttributeType.BINARY, bytes, values.check_binary, values.parse_binary)
 SINGLE = Codec(AttributeType.DECIMAL, values.single_float, _encode_single, values.parse_decimal)
-DOUBLE = Codec(AttributeType.DECIMAL, Decimal, values.check_float(15), values.parse_decimal)
+DOUBLE = Codec(AttributeType.DECIMAL, Decimal, _encode_double, values.parse_decimal)
 
 
 def _integer(low: int, high: int, decode: Callable[[Any], int] = int) -> Codec:
@@ -159,7 +168,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
                 case_exact=not any_case,
                 max_length=row["length"] if kind in _LIMITED else None,
                 comparable=kind not in _AS_TEXT,
-                read_as="double" if kind == "float" else None,  # shown with six digits otherwise
+                read_as="1e0" if kind == "float" else None,  # shown with six digits otherwise
             )
         )
     return {table: tuple(each) for table, each in found.items()}
@@ -183,7 +192,7 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
     }
 
 
-def _grouped(rows: Iterable[sa.Row[Any]]) -> dict[str, dict[str, tuple[str, ...]]]:
+def _grouped(rows: Iterable[Any]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return columns by table and key."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for table, key, column in rows:

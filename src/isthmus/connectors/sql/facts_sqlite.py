@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
 
@@ -141,6 +141,30 @@ def _columns(connection: Connection, prefix: str, table: str, quote: Callable[[s
             )
         )
     return tuple(found)
+
+
+def keys(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
+    """Return the keys; SQLAlchemy reads unique columns from the table's SQL and misses some."""
+    quote = inspector.dialect.identifier_preparer.quote_identifier
+    prefix = f"{quote(schema)}." if schema else ""
+    with inspector.engine.connect() as connection:
+        return {table: _keys(connection, prefix, quote(table), quote) for table in tables}
+
+
+def _keys(connection: Connection, prefix: str, table: str, quote: Callable[[str], str]) -> KeyFacts:
+    run = connection.exec_driver_sql
+    columns = sorted((row[5], row[1]) for row in run(f"PRAGMA {prefix}table_xinfo({table})") if row[5])
+    primary = tuple(name for _, name in columns)
+    named: dict[str, tuple[str | None, ...]] = {}
+    for _, name, unique, _, partial in run(f"PRAGMA {prefix}index_list({table})").all():
+        if unique and not partial:
+            named[name] = tuple(row[2] for row in run(f"PRAGMA {prefix}index_info({quote(name)})"))
+    whole = {name: tuple(map(str, each)) for name, each in named.items() if None not in each}  # None: an expression
+    return KeyFacts(
+        primary=primary,
+        unique=((primary,) if primary else ()) + tuple(each for each in whole.values() if each != primary),
+        constraints={name.casefold(): each for name, each in whole.items()},
+    )
 
 
 def _collation(connection: Connection, table: str, column: str) -> str:

@@ -26,8 +26,8 @@ from isthmus.spi import (
 class Column:
     """One column. `fold` makes the text that values share which the target takes for equal.
 
-    `comparable`: the type has an equality of its own; else values are compared as text. `read_as` names the type to
-    which the column is cast when it is read, where its own text form loses digits.
+    `comparable`: the type has an equality of its own; else values are compared as text. `read_as` is
+    multiplied with the column when it is read, where its own text form loses digits.
     """
 
     definition: AttributeDefinition

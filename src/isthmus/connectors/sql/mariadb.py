@@ -53,7 +53,7 @@ class MariadbLink(Link):
             failure = codes_mariadb.failure(error)
             if not self.raw.open and failure.kind is not Kind.LOST:
                 failure = Failure(Kind.LOST, failure.code, failure.text)
-            raise failure from error
+            raise failure from None  # the driver's text quotes values
         except UnicodeDecodeError:
             raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
         return Result(rows, cursor.rowcount, cursor.lastrowid)
@@ -95,6 +95,14 @@ class MariadbLink(Link):
                 self.raw.close()
                 return
         self.raw._force_close()  # type: ignore[attr-defined]
+
+
+def abandon(raw: pymysql.Connection[Any]) -> None:
+    """Close a connection in the middle of a result; else the driver would read the rest of it first."""
+    result = raw._result  # type: ignore[attr-defined]
+    if result is not None:
+        result.unbuffered_active = False
+    raw._force_close()  # type: ignore[attr-defined]
 
 
 def limit(raw: pymysql.Connection[Any], seconds: float) -> None:
@@ -224,7 +232,7 @@ class MariadbDatabase(Database):
         except UnicodeDecodeError:
             raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
         finally:
-            raw._force_close()  # type: ignore[attr-defined]  # rows may be left that nobody wants
+            abandon(raw)
 
     def unpack(self, packed: Any) -> Row:
         return packed  # type: ignore[no-any-return]

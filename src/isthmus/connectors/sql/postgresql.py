@@ -71,7 +71,7 @@ class PostgresLink(Link):
         except TimeoutError as expired:
             raise Failure(Kind.LOST, "", str(expired)) from None
         except psycopg.Error as error:
-            raise self._failure(error) from error
+            raise self._failure(error) from None  # the driver's text quotes values
         result = cursor.pgresult
         if result is None or cursor.description is None:
             return Result((), cursor.rowcount)

@@ -112,7 +112,8 @@ def _layout(declared: SqlObjectType, facts: TableFacts, database: Database) -> L
         anchor=tuple(columns[name] for name in anchor),
         sure=sure,
         triggers=facts.triggers,
-        constraints=facts.keys.constraints,
+        # MariaDB names the check of a column after table and column.
+        constraints={**facts.keys.constraints, **{f"{facts.name}.{name}".casefold(): (name,) for name in columns}},
         returns_inserted=database.returns_inserted,
         returns_updated=database.returns_updated,
         auto_increment=next((c.name for c in facts.columns if c.auto_increment), None),

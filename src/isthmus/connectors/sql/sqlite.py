@@ -16,7 +16,7 @@ from sqlalchemy.engine.reflection import Inspector
 from isthmus.connectors.sql import codes_sqlite, facts_sqlite
 from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement, packed
 from isthmus.connectors.sql.errors import Failure, Kind
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.spi import Call, MisconfiguredConnector
 
@@ -48,7 +48,7 @@ class SqliteLink(Link):
             cursor = self.raw.execute(text, values)
             rows = cursor.fetchall()  # to the end: only then is a RETURNING statement done
         except (sqlite3.Error, OverflowError) as error:
-            raise _failure(error, table) from error
+            raise _failure(error, table) from None  # a message may quote values
         finally:
             self._until = float("inf")
         return Result(rows, len(rows) if rows else cursor.rowcount, cursor.lastrowid)
@@ -134,6 +134,9 @@ class SqliteDatabase(Database):
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]
     ) -> dict[str, tuple[ColumnFacts, ...]]:
         return facts_sqlite.columns(inspector, schema, tables)
+
+    def keys(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
+        return facts_sqlite.keys(inspector, schema, tables)
 
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_sqlite.changing(inspector, schema)

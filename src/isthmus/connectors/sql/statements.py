@@ -99,9 +99,9 @@ class Statements:
         return sa.select(*self._read_as(columns)).select_from(self._table)
 
     def _read_as(self, columns: Sequence[Column]) -> list[sa.ColumnElement[Any]]:
-        types = {"double": sa.Double}
         return [
-            sa.cast(self._columns[c.name], types[c.read_as]) if c.read_as else self._columns[c.name] for c in columns
+            sa.literal_column(c.read_as).op("*")(self._columns[c.name]) if c.read_as else self._columns[c.name]
+            for c in columns
         ]
 
     def _at_anchor(self) -> list[sa.ColumnElement[bool]]:

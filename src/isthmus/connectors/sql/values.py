@@ -243,6 +243,6 @@ def single_float(text: str) -> Decimal:
         return Decimal(repr(wide))
     for digits in range(6, 10):
         short = f"{wide:.{digits}g}"
-        if struct.unpack("f", struct.pack("f", float(short)))[0] == wide:
+        if struct.unpack("<f", struct.pack("<f", float(short)))[0] == wide:
             return Decimal(short)
     return Decimal(repr(wide))

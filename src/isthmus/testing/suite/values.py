@@ -38,7 +38,7 @@ class TypedValues(Hooks):
         for definition in free(subject):
             for value in edges(definition):
                 problem = round_trip(subject, created, definition, value)
-                if problem and not (definition.name in self.rounds and of_type(definition, value)):
+                if problem and definition.name not in self.rounds:
                     raise AssertionError(problem)
 
     def test_empty_string_is_kept_or_no_value(self, subject: Subject) -> None:

@@ -40,9 +40,7 @@ ALL = tuple(attribute.name for attribute in PERSON.attributes)
 FIND_LIMIT = 100
 
 
-class NotebookConnector(
-    Connector, SupportsFullImport, SupportsLookup, SupportsCreate, SupportsUpdate, SupportsDelete
-):
+class NotebookConnector(Connector, SupportsFullImport, SupportsLookup, SupportsCreate, SupportsUpdate, SupportsDelete):
     """People in a file. Every write puts a new file in the place of the old, so that readers see one or the other."""
 
     def __init__(self, settings: NotebookSettings) -> None:

@@ -1,0 +1,391 @@
+"""Servers that stop, hang, restart, refuse or run out of connections; connections that die; sessions that settle."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from connectors.servers.process import until
+from connectors.servers.targets import Target
+from isthmus.connectors.sql import connector_type
+from isthmus.connectors.sql.settings import SqlObjectType
+from isthmus.spi import (
+    AttributeChange,
+    Call,
+    ConnectorObject,
+    MisconfiguredConnector,
+    Secret,
+    SupportsSettling,
+    TargetUnavailable,
+)
+
+Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(server_target: Target) -> Iterator[Opened]:
+    server_target.run("CREATE TABLE t (k varchar(40) PRIMARY KEY, v varchar(40))")
+    server_target.run("INSERT INTO t VALUES ('one', 'old')")
+    connectors = []
+
+    def open_it(**changes: Any) -> Any:
+        settings = server_target.settings(object_types=(SqlObjectType(name="t"),), **changes)
+        connectors.append(connector_type.open(settings))
+        return connectors[-1]
+
+    yield open_it
+    for each in connectors:
+        each.close()
+
+
+def call(session: str = "s1", timeout: float = 15.0) -> Call:
+    return Call(timeout=timeout, session=session)
+
+
+def one(connector: Any, **keywords: Any) -> ConnectorObject:
+    (found,) = connector.find("t", "k", "one", attributes=("v",), call=call(**keywords))
+    return found
+
+
+def change(connector: Any, value: str, **keywords: Any) -> ConnectorObject:
+    existing = one(connector)
+    return connector.update("t", existing.identity, [AttributeChange("v", replace=(value,))], call=call(**keywords))
+
+
+def sessions(target: Target) -> list[int]:
+    """Return the server's numbers of the connector's connections."""
+    assert target.server is not None
+    if target.dialect == "postgresql":
+        rows = target.server.run(
+            "SELECT pid FROM pg_stat_activity WHERE usename = %s AND backend_type = 'client backend'",
+            target.server.user,
+        )
+    else:
+        rows = target.server.run("SELECT id FROM information_schema.processlist WHERE user = %s", target.server.user)
+    return [row[0] for row in rows]
+
+
+def end(target: Target, number: int) -> None:
+    assert target.server is not None
+    if target.dialect == "postgresql":
+        target.server.run("SELECT pg_terminate_backend(%s)", number)
+    else:
+        target.server.run("KILL %s", number)
+
+
+def test_a_connection_killed_while_idle_is_replaced(server_target: Target, opened: Opened) -> None:
+    """Reads and writes do not notice, though nothing is sent again."""
+    for ping_after in (3600, 0):
+        connector = opened(ping_after=ping_after)
+        for value in ("a", "b", "c"):
+            one(connector)
+            before = sessions(server_target)
+            assert before
+            for number in before:
+                end(server_target, number)
+            until(lambda gone=before: not set(gone) & set(sessions(server_target)), what="the kill")
+            assert change(connector, value).attributes["v"] == (value,)
+        connector.close()
+        until(lambda: not sessions(server_target), what="the end of the connections")
+
+
+def test_a_restarted_server_is_not_noticed(server_target: Target, opened: Opened) -> None:
+    connector = opened()
+    assert change(connector, "before").attributes["v"] == ("before",)
+    assert server_target.server is not None
+    server_target.server.stop()
+    with pytest.raises(TargetUnavailable) as caught:
+        change(connector, "down", timeout=3)
+    assert not caught.value.outcome_unknown
+    server_target.server.start()
+    assert change(connector, "after").attributes["v"] == ("after",)
+
+
+def test_a_killed_server_recovers(server_target: Target, opened: Opened) -> None:
+    connector = opened()
+    change(connector, "before")
+    assert server_target.server is not None
+    server_target.server.kill()
+    server_target.server.start()
+    assert one(connector).attributes["v"] == ("before",)
+    assert change(connector, "after").attributes["v"] == ("after",)
+
+
+def test_a_hung_server_is_given_up_in_time(server_target: Target, opened: Opened) -> None:
+    connector = opened(ping_after=3600)
+    change(connector, "before")
+    fresh = opened(connect_timeout=0.5)
+    identity = one(connector).identity
+    assert server_target.server is not None
+    server_target.server.pause()
+    began = time.monotonic()
+    with pytest.raises(TargetUnavailable) as caught:
+        change_it = [AttributeChange("v", replace=("late",))]
+        connector.update("t", identity, change_it, call=call(timeout=0.7))
+    assert caught.value.outcome_unknown
+    with pytest.raises(TargetUnavailable) as refused:
+        fresh.update("t", identity, change_it, call=call(timeout=0.7))
+    assert not refused.value.outcome_unknown, "no connection could be made"
+    assert time.monotonic() - began < 5
+    server_target.server.resume()
+    connector.settle("s1", call=call("repair"))
+    settled = one(connector, session="s2").attributes["v"]
+    assert settled in {("before",), ("late",)}
+    assert one(fresh).attributes["v"] == settled
+
+
+def test_settling_ends_a_write_that_waits(server_target: Target, opened: Opened) -> None:
+    """A write that is held up in the server, and whose caller has gone, never takes effect after settle() returned."""
+    connector, other = opened(), opened()
+    assert isinstance(connector, SupportsSettling)
+    identity = one(connector).identity
+    assert server_target.server is not None
+    blocker = server_target.server.connect(server_target.database, administrator=False)
+    cursor = blocker.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute("UPDATE t SET v = 'blocker' WHERE k = 'one'")
+    with pytest.raises(TargetUnavailable) as caught:
+        connector.update("t", identity, [AttributeChange("v", replace=("late",))], call=call("gone", timeout=1.0))
+    assert caught.value.outcome_unknown
+    other.settle("gone", call=call("repair"))
+    cursor.execute("COMMIT")
+    blocker.close()
+    assert one(other).attributes["v"] == ("blocker",)
+    assert change(connector, "after", session="next").attributes["v"] == ("after",)
+
+
+def test_settling_leaves_other_sessions_alone(server_target: Target, opened: Opened) -> None:
+    connector, other = opened(), opened()
+    change(connector, "a", session="busy")
+    before = sessions(server_target)
+    other.settle("another", call=call("repair"))
+    assert set(before) <= set(sessions(server_target))
+    assert change(connector, "b", session="busy").attributes["v"] == ("b",)
+
+
+def test_settling_waits_for_a_process_that_does_not_end(server_target: Target, opened: Opened) -> None:
+    """While the holder of the session hangs inside the server, the answer is: cannot be told yet."""
+    if server_target.dialect != "postgresql":
+        pytest.skip("MariaDB has one process for all sessions; a hanging one hangs the settling as well")
+    import os
+    import signal
+
+    connector, other = opened(), opened()
+    change(connector, "a", session="stuck")
+    (pid,) = sessions(server_target)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(TargetUnavailable):
+            other.settle("stuck", call=call("repair", timeout=1.0))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    other.settle("stuck", call=call("repair"))
+    assert pid not in sessions(server_target)
+
+
+def test_without_session_locks_settling_is_not_claimed(opened: Opened) -> None:
+    connector = opened(session_locks=False)
+    assert not isinstance(connector, SupportsSettling)
+    assert change(connector, "x").attributes["v"] == ("x",)
+
+
+def test_a_changed_session_takes_another_lock(server_target: Target, opened: Opened) -> None:
+    connector, other = opened(), opened()
+    for n in range(3):
+        change(connector, f"v{n}", session=f"session {n}")
+    (number,) = sessions(server_target)
+    other.settle("session 0", call=call("repair"))
+    other.settle("session 1", call=call("repair"))
+    assert number in sessions(server_target), "the connection works for another session now"
+    other.settle("session 2", call=call("repair"))
+    until(lambda: number not in sessions(server_target), what="the end of the session")
+
+
+def test_the_server_ends_a_statement_that_takes_too_long(server_target: Target, opened: Opened) -> None:
+    """Ended by the server means rolled back: the outcome is known, and the connection is used again."""
+    connector = opened(lock_timeout=1.0, statement_timeout=1.5)
+    identity = one(connector).identity
+    assert server_target.server is not None
+    blocker = server_target.server.connect(server_target.database, administrator=False)
+    cursor = blocker.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute("UPDATE t SET v = 'blocker' WHERE k = 'one'")
+    before = set(sessions(server_target))
+    with pytest.raises(TargetUnavailable) as caught:
+        connector.update("t", identity, [AttributeChange("v", replace=("x",))], call=call())
+    assert not caught.value.outcome_unknown
+    cursor.execute("ROLLBACK")
+    blocker.close()
+    assert change(connector, "y").attributes["v"] == ("y",)
+    assert set(sessions(server_target)) <= before
+
+
+def test_out_of_connections(server_target: Target, opened: Opened) -> None:
+    connector = opened()
+    server = server_target.server
+    assert server is not None
+    name = server.user
+    if server_target.dialect == "postgresql":
+        limit, free = f"ALTER ROLE {name} CONNECTION LIMIT 1", f"ALTER ROLE {name} CONNECTION LIMIT -1"
+        held = server.connect(server_target.database, administrator=False)
+        server.run(limit)
+    else:
+        free = f"ALTER USER {name}@'%' WITH MAX_USER_CONNECTIONS 0".replace("%", "%%")
+        held = server.connect(server_target.database, administrator=False)
+        server.run(f"ALTER USER {name}@'%%' WITH MAX_USER_CONNECTIONS 1".replace("%%", "%%"))
+        server.run("FLUSH USER_RESOURCES")
+    try:
+        with pytest.raises(TargetUnavailable) as caught:
+            one(connector)
+        assert not caught.value.outcome_unknown
+    finally:
+        server.run(free)
+        held.close()
+    assert one(connector).attributes["v"] == ("old",)
+
+
+def test_wrong_settings_need_an_operator(server_target: Target, opened: Opened) -> None:
+    secret = "not-the-right-password"
+    for changes in (
+        {"password": Secret(secret)},
+        {"password": None},
+        {"user": "nobody-knows"},
+        {"database": "test_no_such"},
+        {"tls": "verify-full", "tls_ca": __file__},
+    ):
+        with pytest.raises(MisconfiguredConnector) as caught:
+            opened(**changes).test(call=call())
+        assert secret not in str(caught.value)
+
+
+def test_nobody_listens(server_target: Target, opened: Opened) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(TargetUnavailable) as caught:
+            opened(port=bound.getsockname()[1]).create("t", {"k": ("x",)}, call=call())
+    assert not caught.value.outcome_unknown
+
+
+def test_a_missing_table_and_a_missing_grant(server_target: Target, opened: Opened) -> None:
+    settings = server_target.settings(object_types=(SqlObjectType(name="nowhere"),))
+    connector = connector_type.open(settings)
+    with pytest.raises(MisconfiguredConnector, match="nowhere"):
+        connector.test(call=call())
+    connector.close()
+
+
+def test_tls(server_target: Target, opened: Opened) -> None:
+    server = server_target.server
+    assert server is not None
+    for changes in (
+        {"tls": "verify-full", "tls_ca": server.ca},
+        {"tls": "require", "tls_ca": server.ca},
+        {"tls": "require"},
+    ):
+        one(opened(**changes))
+        assert _encrypted(server_target) == [True], changes
+        _close_all(opened)
+        until(lambda: not sessions(server_target), what="the end of the connections")
+    one(opened(tls="disable"))
+    assert _encrypted(server_target) == [False]
+
+
+def _close_all(opened: Any) -> None:
+    for cell in opened.__closure__:
+        if isinstance(cell.cell_contents, list):
+            for each in cell.cell_contents:
+                each.close()
+            cell.cell_contents.clear()
+
+
+def _encrypted(target: Target) -> list[bool]:
+    assert target.server is not None
+    if target.dialect == "postgresql":
+        rows = target.server.run(
+            "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = %s", target.server.user
+        )
+        return [row[0] for row in rows]
+    rows = target.server.run("SHOW STATUS WHERE Variable_name = 'Ssl_finished_accepts'")
+    accepted = int(rows[0][1])
+    known = getattr(target.server, "tls_seen", 0)
+    target.server.tls_seen = accepted  # type: ignore[union-attr]
+    return [accepted - known > 1]  # our own question is one
+
+
+def test_max_connections_are_kept(server_target: Target, opened: Opened) -> None:
+    """Threads share them: idle connections of others make room, and whoever finds none waits."""
+    connector = opened(max_connections=3)
+    one(connector)
+    seen: list[int] = []
+    failures: list[BaseException] = []
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        try:
+            start.wait(10)
+            for n in range(10):
+                key = f"{number}.{n}"
+                connector.create("t", {"k": (key,)}, call=call(f"thread {number}"))
+                seen.append(len(sessions(server_target)))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures
+    assert max(seen) <= 4, "three, and one that the server has not seen off yet"
+    assert server_target.run("SELECT count(*) FROM t") == [(81,)]
+
+
+def test_when_all_connections_are_in_use_the_wait_ends(server_target: Target, opened: Opened) -> None:
+    server_target.run("INSERT INTO t SELECT concat(a, '.', b), 'x' FROM " + _numbers(server_target))
+    connector = opened(max_connections=2)
+    pages = connector.import_full(connector.scopes()[0], attributes={"t": ()}, page_size=1, call=call())
+    second = connector.import_full(connector.scopes()[0], attributes={"t": ()}, page_size=1, call=call())
+    next(pages)
+    next(second)
+    with pytest.raises(TargetUnavailable, match="in use"):
+        one(connector, timeout=0.3)
+    pages.close()
+    assert one(connector).attributes["v"] == ("old",)
+    second.close()
+
+
+def _numbers(target: Target) -> str:
+    if target.dialect == "postgresql":
+        return "generate_series(1, 100) a, generate_series(1, 100) b"
+    return "(SELECT seq a FROM seq_1_to_100) a, (SELECT seq b FROM seq_1_to_100) b"
+
+
+def test_an_import_of_a_server_that_hangs_or_dies_raises(server_target: Target, opened: Opened) -> None:
+    server_target.run("INSERT INTO t SELECT concat(a, '.', b), repeat('x', 40) FROM " + _numbers(server_target))
+    server_target.run("ALTER TABLE t ADD COLUMN w varchar(2000)")
+    server_target.run("UPDATE t SET w = repeat('w', 2000)")
+    server = server_target.server
+    assert server is not None
+    for outage in (server.pause, server.kill):
+        connector = opened(import_idle_timeout=1.0)
+        pages = connector.import_full(connector.scopes()[0], attributes={"t": ("v", "w")}, page_size=10, call=call())
+        next(pages)
+        outage()
+        with pytest.raises(TargetUnavailable):
+            for _ in pages:
+                pass
+        if server.process is None:
+            server.start()
+        server.resume()
+        assert sum(
+            len(page.objects)
+            for page in connector.import_full(
+                connector.scopes()[0], attributes={"t": ("v", "w")}, page_size=1000, call=call()
+            )
+        ) == 10_001  # fmt: skip
+        connector.close()

@@ -1,0 +1,143 @@
+"""Suggested flows, from names as they occur in real tables and directories."""
+
+from __future__ import annotations
+
+import pytest
+from mapping_samples import EMPLOYEE, TEAM, T, attribute
+
+from isthmus.connectors.memory.schema import OBJECT_TYPES
+from isthmus.mapping.definition import Flow
+from isthmus.mapping.resource_type import compile_resource_type
+from isthmus.mapping.suggesting import looks_secret, suggest_flows, words
+from isthmus.spi import ObjectType
+
+
+def table(*names: str, anchor: str | None = None, **types: T) -> ObjectType:
+    return ObjectType(
+        name="Employees",
+        anchor=(anchor or names[0],),
+        attributes=tuple(attribute(name, types.get(name, T.STRING)) for name in names),
+    )
+
+
+def flows(*names: str, **types: T) -> dict[str, str]:
+    suggested = suggest_flows(table(*names, **types))
+    return {path: ("!" if flow.invert else "") + flow.attribute for path, flow in suggested.flows.items()}
+
+
+def test_the_tutorials_table() -> None:
+    names = ("ContosoLogin", "FirstName", "LastName", "Email", "InternalGUID", "AzureID", "textID", "Disabled")
+    suggested = suggest_flows(table(*names, Disabled=T.BOOLEAN))
+    assert suggested.flows == {
+        "userName": Flow(attribute="ContosoLogin"),
+        "name.givenName": Flow(attribute="FirstName"),
+        "name.familyName": Flow(attribute="LastName"),
+        'emails[type eq "work"].value': Flow(attribute="Email"),
+        "active": Flow(attribute="Disabled", invert=True),
+    }
+    assert suggested.attributes == names
+    assert suggested.matching == ("ContosoLogin",)
+    assert suggested.disable is None
+    assert suggested.delete is None
+
+
+def test_snake_case_and_german_and_ldap() -> None:
+    assert flows(
+        "user_name", "first_name", "last_name", "work_email", "job_title", "is_active", is_active=T.BOOLEAN
+    ) == {
+        "userName": "user_name",
+        "name.givenName": "first_name",
+        "name.familyName": "last_name",
+        'emails[type eq "work"].value': "work_email",
+        "title": "job_title",
+        "active": "is_active",
+    }
+    assert flows("Benutzername", "Vorname", "Nachname", "Abteilung", "PLZ", "gesperrt", gesperrt=T.BOOLEAN) == {
+        "userName": "Benutzername",
+        "name.givenName": "Vorname",
+        "name.familyName": "Nachname",
+        "department": "Abteilung",
+        'addresses[type eq "work"].postalCode': "PLZ",
+        "active": "!gesperrt",
+    }
+    assert flows("uid", "givenName", "sn", "cn", "mail", "telephoneNumber", "mobile", "employeeNumber", "l") == {
+        "userName": "uid",
+        "name.givenName": "givenName",
+        "name.familyName": "sn",
+        "displayName": "cn",
+        'emails[type eq "work"].value': "mail",
+        'phoneNumbers[type eq "work"].value': "telephoneNumber",
+        'phoneNumbers[type eq "mobile"].value': "mobile",
+        "employeeNumber": "employeeNumber",
+    }
+
+
+def test_a_number_is_nobodys_name() -> None:
+    assert flows("user_id", "email", "employee_id", user_id=T.INTEGER, employee_id=T.INTEGER) == {
+        "userName": "email",
+        'emails[type eq "work"].value': "email",
+        "employeeNumber": "employee_id",
+    }
+
+
+def test_an_email_serves_as_user_name_where_there_is_none() -> None:
+    assert flows("id", "email")["userName"] == "email"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "PasswordHash",
+        "pwd",
+        "user_passwd",
+        "salt",
+        "api_key",
+        "ApiKey",
+        "SSN",
+        "access_token",
+        "client_secret",
+        "Pin",
+        "PASSWORT",
+    ],
+)
+def test_secrets_are_not_suggested(name: str) -> None:
+    assert looks_secret(attribute(name))
+    assert name not in suggest_flows(table("login", name)).attributes
+
+
+@pytest.mark.parametrize("name", ["Shipping", "Passage", "keyword", "Tokyo", "hashtagless", "Compass", "login"])
+def test_what_only_resembles_a_secret_is_suggested(name: str) -> None:
+    assert not looks_secret(attribute(name))
+
+
+def test_what_the_target_marks_as_secret_is_skipped() -> None:
+    assert "Pin" not in suggest_flows(EMPLOYEE).attributes
+
+
+def test_groups_are_recognised() -> None:
+    suggested = suggest_flows(TEAM)
+    assert (suggested.name, suggested.endpoint) == ("Group", "Groups")
+    assert suggested.flows == {"displayName": Flow(attribute="displayName"), "members": Flow(attribute="members")}
+    assert suggested.matching == ("displayName",)
+
+
+def test_read_only_attributes_flow_one_way() -> None:
+    object_type = ObjectType(
+        name="t", anchor=("id",), attributes=(attribute("id"), attribute("displayName", readonly=True))
+    )
+    assert suggest_flows(object_type).flows["displayName"].direction == "import"
+
+
+@pytest.mark.parametrize("object_type", [EMPLOYEE, TEAM, *OBJECT_TYPES], ids=lambda object_type: object_type.name)
+def test_every_suggestion_compiles(object_type: ObjectType) -> None:
+    suggested = suggest_flows(object_type)
+    rt = compile_resource_type(suggested, object_type, shape=1)
+    assert set(suggested.attributes) <= set(rt.read_attributes)
+
+
+def test_words() -> None:
+    assert words("userPrincipalName") == ["user", "principal", "name"]
+    assert words("HR_employee-ID2") == ["hr", "employee", "id", "2"]
+    assert words("APIKey") == ["api", "key"]
+    assert words("GrößeÄnderung") == ["größe", "änderung"]

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from isthmus.store import (
+    AlreadyUsed,
+    AuditRecord,
+    Blocked,
+    Entry,
+    EntryClosed,
+    EntryState,
+    EntryUnknown,
+    IdentityChanged,
+    Space,
+    State,
+    Store,
+)
+from isthmus.store.journal import ANCHOR
+from unit.store.store_objects import LATER, NOW, a_write, add, open_entry
+
+AUDIT = AuditRecord(at=1.0, connector="hr", actor="t", address="::1", operation="create", name="jo", outcome="done")
+
+
+def test_an_entry_is_kept_as_it_was_opened(store: Store, people: Space) -> None:
+    entry = open_entry(
+        store, people, "a", "b", "a", object_id="id1", anchor=("jo", "1"), intent={"n": [1, None]}, id="e1"
+    )
+    assert isinstance(entry, Entry)
+    assert entry.id == "e1"
+    assert store.journal.get("e1") == entry
+    assert store.journal.unfinished() == store.journal.unfinished("hr") == [entry]
+    assert store.journal.unfinished("other") == []
+    assert (entry.owner, entry.noted, entry.locks, entry.anchor) == (
+        store.owner,
+        store.number(),
+        ("a", "b"),
+        ("jo", "1"),
+    )
+    with Store.open(store.path.parent) as other:
+        assert other.journal.get("e1") == entry
+
+
+def test_a_held_lock_blocks_whoever_comes_second(store: Store, people: Space) -> None:
+    first = open_entry(store, people, "object:1", "value:mail=jo")
+    second = open_entry(store, people, "value:mail=jo")
+    assert second == Blocked(entry=first)
+    assert store.journal.unfinished() == [first], "nothing of the second was kept"
+    assert isinstance(open_entry(store, store.space.ensure("hr", "Group"), "object:1"), Entry), "locks are per space"
+    store.journal.mark(first.id, EntryState.IN_DOUBT, "no answer")
+    assert isinstance(open_entry(store, people, "object:1"), Blocked), "an entry in doubt still holds its locks"
+    assert [one.id for one in store.journal.holders(people, ["value:mail=jo", "object:1", "free"])] == [first.id]
+    store.journal.close(first.id, EntryState.NOT_DONE, now=NOW)
+    assert isinstance(open_entry(store, people, "object:1", "value:mail=jo"), Entry)
+
+
+def test_a_create_is_blocked_by_an_object_that_appeared(store: Store, people: Space) -> None:
+    [jo] = add(store, people, [a_write("jo")])
+    blocked = open_entry(store, people, "x", absent=[("login", "al"), ("login", "jo")])
+    assert isinstance(blocked, Blocked)
+    assert blocked.entry is None
+    assert blocked.present is not None
+    assert blocked.present.id == jo.id
+    store.space.set_state(people, jo.row, State.HIDDEN)
+    blocked = open_entry(store, people, "x", absent=[(ANCHOR, '["jo"]')])
+    assert isinstance(blocked, Blocked)
+    assert blocked.present is not None
+    assert blocked.present.state is State.HIDDEN
+    assert store.journal.unfinished() == []
+    assert isinstance(open_entry(store, people, "x", absent=[("login", "al"), (ANCHOR, '["al"]')]), Entry)
+
+
+def test_closing_a_create_records_everything_at_once(store: Store, people: Space) -> None:
+    entry = open_entry(store, people, 'object:["jo"]', operation="create")
+    number = store.number()
+    applied = store.journal.close(
+        entry.id,
+        EntryState.DONE,
+        write=a_write("jo"),
+        external_id="ext",
+        object_state=State.PASSWORD_MISSING,
+        audit=AUDIT,
+        reason="made",
+        now=NOW,
+    )
+    assert applied is not None
+    assert applied.outcome == "added"
+    assert applied.number == store.number() > number
+    found = store.space.by_id(people, applied.id, hidden=True)
+    assert found is not None
+    assert (found.state, found.external_id, found.number) == (State.PASSWORD_MISSING, "ext", applied.number)
+    assert store.space.count(people) == 0
+    closed = store.journal.get(entry.id)
+    assert closed is not None
+    assert (closed.state, closed.reason, closed.object_id) == (EntryState.DONE, "made", applied.id)
+    assert store.journal.unfinished() == []
+    assert [record for _, record in store.audit.query()] == [AUDIT]
+    with pytest.raises(EntryClosed):
+        store.journal.close(entry.id, EntryState.DONE, write=a_write("jo", version=2), audit=AUDIT, now=NOW)
+    assert len(store.audit.query()) == 1
+    assert store.space.canonical([applied.row]) == {applied.row: 1}
+
+
+def test_the_write_of_an_entry_is_never_skipped_as_older(store: Store, people: Space) -> None:
+    entry = open_entry(store, people, 'object:["jo"]')
+    add(store, people, [a_write("jo", version=2)])
+    applied = store.journal.close(entry.id, EntryState.DONE, write=a_write("jo", version=3), now=LATER)
+    assert applied is not None
+    assert applied.outcome == "changed"
+
+
+def test_closing_removes_hides_and_renames(store: Store, people: Space) -> None:
+    jo, al, bo = add(store, people, [a_write("jo"), a_write("al"), a_write("bo")])
+    entry = open_entry(store, people, 'object:["jo"]', operation="delete", object_id=jo.id)
+    assert store.journal.close(entry.id, EntryState.DONE, remove_row=jo.row, guard=("delete", jo.id), now=NOW) is None
+    assert store.space.by_anchor(people, ("jo",)) is None
+    assert store.guard.count("hr", "Person", "delete", 0) == 1
+    entry = open_entry(store, people, 'object:["al"]', operation="delete", object_id=al.id)
+    store.journal.close(entry.id, EntryState.DONE, object_state=State.HIDDEN, now=NOW)
+    assert store.space.by_id(people, al.id) is None
+    entry = open_entry(store, people, 'object:["bo"]', 'object:["bob"]', object_id=bo.id)
+    applied = store.journal.close(
+        entry.id, EntryState.DONE, write=a_write("bob", version=2), rename_row=bo.row, external_id=None, now=NOW
+    )
+    assert applied is not None
+    assert (applied.id, applied.row) == (bo.id, bo.row)
+    assert store.space.count(people) == 1
+
+
+def test_a_close_that_fails_changes_nothing_and_can_be_repeated(store: Store, people: Space) -> None:
+    jo, _ = add(store, people, [a_write("jo"), a_write("al")])
+    entry = open_entry(store, people, 'object:["jo"]')
+    with pytest.raises(AlreadyUsed):
+        store.journal.close(
+            entry.id, EntryState.DONE, write=a_write("al", version=9), rename_row=jo.row, audit=AUDIT, now=NOW
+        )
+    with pytest.raises(IdentityChanged):
+        store.journal.close(entry.id, EntryState.DONE, write=a_write("jo", version=9, id="other"), audit=AUDIT, now=NOW)
+    assert store.audit.query() == []
+    assert store.journal.unfinished() == [entry]
+    assert isinstance(open_entry(store, people, 'object:["jo"]'), Blocked)
+    store.journal.close(entry.id, EntryState.DONE, write=a_write("jo", version=9, id=jo.id), audit=AUDIT, now=NOW)
+    assert store.journal.unfinished() == []
+
+
+def test_marks(store: Store, people: Space) -> None:
+    entry = open_entry(store, people)
+    store.journal.mark(entry.id, EntryState.IN_DOUBT, "why")
+    found = store.journal.get(entry.id)
+    assert found is not None
+    assert (found.state, found.reason) == (EntryState.IN_DOUBT, "why")
+    store.journal.mark(entry.id, EntryState.OPEN)
+    with pytest.raises(ValueError, match="close"):
+        store.journal.mark(entry.id, EntryState.DONE)
+    with pytest.raises(ValueError, match="done or not done"):
+        store.journal.close(entry.id, EntryState.OPEN, now=NOW)
+    store.journal.close(entry.id, EntryState.NOT_DONE, now=NOW)
+    with pytest.raises(EntryClosed):
+        store.journal.mark(entry.id, EntryState.IN_DOUBT)
+    with pytest.raises(EntryUnknown):
+        store.journal.mark("none", EntryState.IN_DOUBT)
+    with pytest.raises(EntryUnknown):
+        store.journal.close("none", EntryState.DONE, now=NOW)
+
+
+def test_only_one_takes_an_entry_over(store: Store, people: Space, tmp_path: Path) -> None:
+    dying = Store.open(store.path.parent)
+    entry = open_entry(dying, people, "x")
+    doubtful = open_entry(dying, people, "y")
+    dying.journal.mark(doubtful.id, EntryState.IN_DOUBT)
+    assert store.journal.of_dead_owners() == []
+    dying.close()
+    assert [one.id for one in store.journal.of_dead_owners()] == [entry.id], "those in doubt wait for an operator"
+    with Store.open(store.path.parent) as other:
+        assert store.journal.take_over(entry.id, entry.owner)
+        assert not other.journal.take_over(entry.id, entry.owner)
+        assert other.journal.of_dead_owners() == []
+    assert not store.journal.take_over("none", entry.owner)
+
+
+def test_closed_entries_are_shown_for_a_week(store: Store, people: Space) -> None:
+    done = open_entry(store, people, "x")
+    store.journal.close(done.id, EntryState.DONE, now=NOW)
+    unfinished = open_entry(store, people, "x")
+    assert {one.id for one in store.journal.all()} == {done.id, unfinished.id}
+    assert store.journal.all("other") == []
+    assert store.journal.prune() == 0
+    store._writer.run(
+        lambda c: c.execute("UPDATE entries SET opened = opened - 700000, closed = closed - 700000").rowcount
+    )
+    assert store.journal.prune() == 1
+    assert [one.id for one in store.journal.all("hr")] == [unfinished.id]

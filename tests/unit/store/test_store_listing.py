@@ -1,0 +1,112 @@
+"""Totals and pages after random histories, against a plain Python model."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from isthmus.store import AnyOf, KeyEquals, Present, Space, State, Store, StoreBusy
+from isthmus.store import Test as Comparison
+from unit.store.store_objects import LATER, NOW, a_write, add
+
+
+class Model:
+    """What the store should hold: by anchor, in row order."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[int, str, State, int]] = {}
+        self.ids: set[str] = set()
+
+    def live(self) -> list[str]:
+        rows = sorted((row, own) for row, own, state, _ in self.objects.values() if state is State.LIVE)
+        return [own for _, own in rows]
+
+
+def _compare(store: Store, space: Space, model: Model, chance: random.Random) -> None:
+    live = model.live()
+    assert store.space.count(space) == len(live)
+    for start in {1, max(1, len(live)), len(live) + 1, chance.randint(1, len(live) + 2)}:
+        count = chance.choice([0, 1, 7, 100, 3000])
+        page = store.space.page(space, None, start=start, count=count)
+        assert page.total == len(live)
+        assert [one.id for one in page.objects] == live[start - 1 : start - 1 + count]
+    everything = store.space.page(space, Present("login"), start=1, count=10_000)
+    assert (everything.total, [one.id for one in everything.objects]) == (len(live), live)
+    assert sum(len(rows) for rows in store.space.rows(space)) == len(model.objects)
+    assert sum(len(rows) for rows in store.space.digests(space)) == len(model.objects)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_histories_leave_exact_totals_and_pages(seed: int) -> None:
+    chance = random.Random(seed)
+    model = Model()
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder)) as store:
+        decoy = store.space.ensure("decoy", "Person")
+        add(store, decoy, [a_write(f"d{n}") for n in range(5)])
+        space = store.space.ensure("hr", "Person")
+        for step in range(40):
+            names = list(model.objects)
+            some = chance.sample(names, min(len(names), chance.choice([1, 2, 50, 900])))
+            match chance.choice(["add", "add", "change", "remove", "hide", "show", "rename"]):
+                case "add":
+                    fresh = [f"n{step}-{n}" for n in range(chance.choice([1, 3, 400, 1100]))]
+                    fresh += [f"gone{chance.randint(0, 5)}"]
+                    fresh = [name for name in fresh if name not in model.objects]
+                    for one in store.space.apply_in_slices(
+                        space, [a_write(name) for name in fresh], noted=None, now=NOW
+                    ):
+                        assert one.outcome == "added"
+                        assert one.id not in model.ids
+                        model.ids.add(one.id)
+                        model.objects[one.anchor[0]] = (one.row, one.id, State.LIVE, 1)
+                case "change":
+                    writes = [a_write(name, version=step + 2) for name in some]
+                    for one in store.space.apply(space, writes, noted=store.number(), now=LATER):
+                        row, own, state, _ = model.objects[one.anchor[0]]
+                        assert (one.outcome, one.row, one.id) == ("changed", row, own)
+                        model.objects[one.anchor[0]] = (row, own, state, step + 2)
+                case "remove":
+                    rows = [model.objects.pop(name)[0] for name in some]
+                    assert sorted(store.space.remove_in_slices(space, rows, noted=store.number())) == sorted(rows)
+                case "hide" | "show" as what:
+                    state = State.LIVE if what == "show" else chance.choice([State.HIDDEN, State.PASSWORD_MISSING])
+                    for name in some[:20]:
+                        row, own, _, version = model.objects[name]
+                        store.space.set_state(space, row, state)
+                        model.objects[name] = (row, own, state, version)
+                case "rename":
+                    for name in some[:5]:
+                        row, own, state, _ = model.objects.pop(name)
+                        new = f"r{step}-{name}"
+                        renamed = store.space.rename(space, row, a_write(new, version=step + 2), now=LATER)
+                        assert (renamed.id, renamed.row) == (own, row)
+                        model.objects[new] = (row, own, state, step + 2)
+            if step % 4 == 3:
+                _compare(store, space, model, chance)
+        _compare(store, space, model, chance)
+        assert store.space.count(decoy) == 5
+        with Store.open(Path(folder)) as other:
+            _compare(other, space, model, chance)
+
+
+def test_a_page_of_equal_keys_beyond_the_fast_way(store: Store, people: Space) -> None:
+    done = add(store, people, [a_write(f"p{n}", keys=[("team", "red" if n % 2 else "blue")]) for n in range(500)])
+    red = [one.id for one in done[1::2]]
+    page = store.space.page(people, KeyEquals("team", "red"), start=101, count=30)
+    assert (page.total, [one.id for one in page.objects]) == (250, red[100:130])
+    both = store.space.page(people, AnyOf((KeyEquals("team", "red"), KeyEquals("team", "blue"))), start=450, count=100)
+    assert (both.total, [one.id for one in both.objects]) == (500, [one.id for one in done[449:]])
+    assert store.space.count(people, KeyEquals("team", "red")) == 250
+
+
+def test_a_search_ends_at_its_deadline_and_the_next_one_works(store: Store, people: Space) -> None:
+    store.space.apply_in_slices(people, [a_write(f"p{n}") for n in range(3000)], noted=None, now=NOW)
+    slow = Comparison("login", "co", "nobody")
+    with pytest.raises(StoreBusy, match="deadline"):
+        store.space.page(people, slow, start=1, count=10, deadline=time.monotonic() - 1)
+    assert store.space.page(people, slow, start=1, count=10, deadline=time.monotonic() + 60).total == 0
+    assert store.space.count(people) == 3000

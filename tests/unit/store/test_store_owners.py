@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from isthmus.store import StoreError, errors
+from isthmus.store.owners import Owner
+from isthmus.store.turns import Turns
+
+
+def test_an_owner_lives_until_it_closes(tmp_path: Path) -> None:
+    first, second = Owner(tmp_path), Owner(tmp_path)
+    assert first.is_alive(first.id)
+    assert first.is_alive(second.id)
+    assert second.is_alive(first.id)
+    second.close()
+    assert not first.is_alive(second.id)
+    assert not second.is_alive(second.id)
+    first.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_never_looks_like_living(tmp_path: Path) -> None:
+    owner = Owner(tmp_path)
+    left = tmp_path / "00000000000000aa.lock"
+    left.touch()
+    with left.open() as asked:
+        import fcntl
+
+        fcntl.flock(asked, fcntl.LOCK_SH)
+        assert not owner.is_alive("00000000000000aa"), "another asker's shared lock is no owner"
+    owner.close()
+
+
+def test_files_of_dead_owners_are_swept(tmp_path: Path) -> None:
+    living = Owner(tmp_path)
+    dead = tmp_path / "00000000000000aa.lock"
+    dead.touch()
+    newcomer = Owner(tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {living.id, newcomer.id}
+    assert newcomer.is_alive(living.id)
+    newcomer.close()
+    living.close()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "zz", "00000000000000AA", "0" * 17, "/etc/passwd"])
+def test_what_is_no_owner_id_is_dead(tmp_path: Path, name: str) -> None:
+    owner = Owner(tmp_path)
+    assert not owner.is_alive(name)
+    owner.close()
+
+
+def test_a_forked_child_does_not_keep_its_parent_alive(tmp_path: Path) -> None:
+    owner, watcher = Owner(tmp_path), Owner(tmp_path)
+    read, write = os.pipe()
+    running, runs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(write)
+        os.write(runs, b"x")
+        os.read(read, 1)  # until the parent lets go
+        os._exit(0)
+    os.close(read)
+    os.read(running, 1)
+    try:
+        assert watcher.is_alive(owner.id)
+        owner.forget()  # what the end of the process does: the file is closed, not unlocked
+        assert not watcher.is_alive(owner.id)
+    finally:
+        for file in (write, running, runs):
+            os.close(file)
+        os.waitpid(child, 0)
+        watcher.close()
+
+
+def test_whoever_wrote_comes_second_to_who_waits(tmp_path: Path) -> None:
+    first, second = Turns(tmp_path), Turns(tmp_path)
+    first.take(1)
+    assert not first.is_wanted()
+    with pytest.raises(errors.StoreBusy):
+        second.take(0.01)
+    assert not first.is_wanted()
+    first.give_up()
+    second.take(1)
+    second.give_up()
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("code", sorted(errors.FROM_SQLITE))
+def test_sqlites_errors_are_translated(code: int) -> None:
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorcode = code | 0x100  # an extended code
+    kind, text = errors.FROM_SQLITE[code]
+    translated = errors.translate(error)
+    assert type(translated) is kind
+    assert text in str(translated)
+
+
+def test_every_error_is_in_the_tree() -> None:
+    tree = errors.__doc__ or ""
+    assert {kind.__name__ for kind in StoreError.__subclasses__()} == {
+        line.split()[1] for line in tree.splitlines() if line.startswith(("├", "└"))
+    }
+    unknown = errors.translate(sqlite3.ProgrammingError("odd"))
+    assert type(unknown) is StoreError
+    assert "odd" in str(unknown)

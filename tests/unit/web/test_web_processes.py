@@ -1,0 +1,127 @@
+"""What child processes are given and do first."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isthmus.config.documents import Configuration, ConnectorDocument, HostDocument, LogSettings
+from isthmus.config.listening import ListenAddress
+from isthmus.web.claim import Claim, claimant
+from isthmus.web.errors import AddressInUse, AlreadyServing, CannotServe
+from isthmus.web.logs import AccessLog
+from isthmus.web.paths import parse
+from isthmus.web.process import Task, TlsFiles, clear_header_variables, refuse_root
+from isthmus.web.proxies import Networks
+from isthmus.web.sockets import open_listener
+
+
+def test_a_task_is_the_configuration() -> None:
+    configuration = Configuration(
+        path=Path("/etc/isthmus/isthmus.toml"),
+        host=HostDocument(public_url="https://x.example"),
+        connectors={"hr": ConnectorDocument(type="sql", settings={"url": "sqlite://", "password": {"secret": "a"}})},
+        names={"hr": "HR"},
+    )
+    task = Task.of(configuration, TlsFiles("/c", "/k"))
+    import msgspec
+
+    received = msgspec.json.decode(task.encode(), type=Task)
+    assert received == task
+    assert received.configuration() == configuration
+
+
+def test_header_variables_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "x")
+    monkeypatch.setenv("http_proxy", "x")
+    clear_header_variables()
+    assert "HTTP_PROXY" not in os.environ
+    assert "http_proxy" not in os.environ
+
+
+def test_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(CannotServe, match="--allow-root"):
+        refuse_root(allow_root=False)
+    refuse_root(allow_root=True)
+
+
+def test_one_claim_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    assert claimant(folder) is None
+    with Claim(folder, scim="127.0.0.1:1", operations="127.0.0.1:2"):
+        found = claimant(folder)
+        assert found is not None
+        assert found.pid == os.getpid()
+        with pytest.raises(AlreadyServing), Claim(folder, scim="", operations=""):
+            raise AssertionError("it was given twice")
+    assert claimant(folder) is None
+
+
+def test_a_port_in_use_is_refused() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        with pytest.raises(AddressInUse, match=r"scim\.listen"):
+            open_listener(ListenAddress("127.0.0.1", other.getsockname()[1]), purpose="scim.listen")
+
+
+def test_unix_sockets(tmp_path: Path) -> None:
+    path = tmp_path / "scim.sock"
+    first = open_listener(ListenAddress(path=str(path)), purpose="scim.listen")
+    assert path.stat().st_mode & 0o777 == 0o660
+    with pytest.raises(AddressInUse):
+        open_listener(ListenAddress(path=str(path)), purpose="scim.listen")
+    first.close()  # as if its process had been killed: the file stays
+    open_listener(ListenAddress(path=str(path)), purpose="scim.listen").close()
+    path.unlink()
+    path.write_text("mine")
+    with pytest.raises(CannotServe, match="not a socket"):
+        open_listener(ListenAddress(path=str(path)), purpose="scim.listen")
+    assert path.read_text() == "mine"
+
+
+def test_networks() -> None:
+    networks = Networks(["10.0.0.0/8", "2001:db8::/32"])
+    assert networks.contains("10.255.0.1")
+    assert networks.contains("::ffff:10.0.0.1")
+    assert networks.contains("2001:db8::1")
+    assert not networks.contains("11.0.0.1")
+    assert not networks.contains("not an address")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "rest"),
+    [
+        ("/ecma2host_a_b/scim/Users/x", "a_b", ("Users", "x")),
+        ("/ecma2host_scim/scim", "scim", ()),
+        ("/scim/ecma2host_x/scim", "ecma2host_x", ("scim",)),
+    ],
+)
+def test_paths(path: str, name: str, rest: tuple[str, ...]) -> None:
+    found = parse(path)
+    assert found is not None
+    assert (found.name, found.rest) == (name, rest)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_control_characters_forge_no_log_line(form: str) -> None:
+    reading, writing = os.pipe()
+    AccessLog(LogSettings(format=form), writing).write({"path": "a\nlevel=error \x1b[31m", "status": 404})  # type: ignore[arg-type]
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        written = stream.read()
+    assert written.count(b"\n") == 1
+    assert b"\x1b" not in written
+
+
+def test_server_processes_do_without_rich() -> None:
+    code = "import sys, isthmus.web.logs; sys.exit('rich' in sys.modules or 'sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    code = "import isthmus.web.logs, rich; rich.get_console"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -1,0 +1,96 @@
+"""What a process counts: requests under way, and requests answered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from isthmus.scim.errors import Unavailable
+from isthmus.web.metrics import BUCKETS, Recorder, collect, start_afresh
+from isthmus.web.work import Work
+
+
+def test_places_are_given_away_while_a_body_comes() -> None:
+    work = Work(1)
+    first = work.begin()
+    with work.receiving(first):
+        assert work.oldest() == 0.0
+        assert work.oldest_body() > 0.0
+        second = work.begin()  # would wait for ever otherwise
+        assert work.oldest() > 0.0
+        work.end(second)
+    work.end(first)
+
+
+def test_others_wait_their_turn() -> None:
+    work = Work(1)
+    first = work.begin()
+    began = threading.Event()
+
+    def another() -> None:
+        key = work.begin()
+        began.set()
+        work.end(key)
+
+    thread = threading.Thread(target=another)
+    thread.start()
+    assert not began.wait(0.05)
+    work.end(first)
+    assert began.wait(10)
+    thread.join(10)
+
+
+def test_too_many_bodies() -> None:
+    work = Work(4, bodies=1)
+    first, second = work.begin(), work.begin()
+    with work.receiving(first):
+        with pytest.raises(Unavailable), work.receiving(second):
+            raise AssertionError("it was let in")
+        assert work.crowded
+    work.end(first)
+    work.end(second)
+    assert work.oldest() == 0.0
+
+
+def test_sums_over_processes_that_live_and_that_ended(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.request("hr", "GET", 200, 0.0001)
+    recorder.request("hr", "GET", 200, 99.0)
+    recorder.publish()
+    child = (
+        "import sys; from pathlib import Path; from isthmus.web.metrics import Recorder\n"
+        "r = Recorder(Path(sys.argv[1])); r.request('hr', 'GET', 200, 0.5)\n"
+        "r.request('hr', 'POST', 409, 0.5); r.publish()"
+    )
+    subprocess.run([sys.executable, "-c", child, str(tmp_path)], check=True, timeout=60)
+    for _ in range(2):  # the second time, what has ended is counted from the folded file
+        found = {(series.method, series.status): series for series in collect(tmp_path)}
+        assert sum(found["GET", 200].buckets) == 3
+        assert found["GET", 200].buckets[0] == 1
+        assert found["GET", 200].buckets[len(BUCKETS)] == 1
+        assert found["POST", 409].seconds == 0.5
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    start_afresh(tmp_path)
+    assert collect(tmp_path) == []
+
+
+def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.publish()
+    assert list(tmp_path.iterdir()) == []
+    recorder.request("hr", "GET", 200, 0.1)
+    recorder.publish()
+    (file,) = tmp_path.iterdir()
+    before = file.stat().st_ino
+    recorder.publish()
+    assert file.stat().st_ino == before
+
+
+def test_a_cut_file_counts_nothing(tmp_path: Path) -> None:
+    (tmp_path / f"{os.getpid()}-1.json").write_text('{"process":1,')
+    assert collect(tmp_path) == []

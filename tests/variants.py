@@ -1,0 +1,248 @@
+"""Connector types made from the in-memory one: each lacks something that targets lack, or shows what it was asked.
+
+They are installed as third parties' are: by an entry point in the metadata of a package on the path.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from isthmus.connectors.memory import MemoryConnector, MemorySettings, connector_type
+from isthmus.spi import (
+    AttributeChange,
+    Attributes,
+    Call,
+    Connector,
+    ConnectorObject,
+    ConnectorType,
+    Identity,
+    ImportPage,
+    ImportScope,
+    Operation,
+    Schema,
+    Secret,
+    SupportsCreate,
+    SupportsDelete,
+    SupportsFullImport,
+    SupportsPassword,
+    SupportsUpdate,
+    TargetUnavailable,
+    Value,
+)
+
+asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
+"""How often each method was called, by the target's name."""
+fail_passwords: set[str] = set()
+"""Targets that refuse the second call."""
+between_pages: dict[str, Callable[[int], None]] = {}
+"""What happens after each page of an import, by the target's name."""
+without: dict[str, set[str]] = {}
+"""Attributes that a target's schema lacks for now."""
+
+
+class Watched(MemoryConnector):
+    """Counts what it is asked and lets tests in between."""
+
+    def __init__(self, settings: MemorySettings) -> None:
+        super().__init__(settings)
+        self._name = settings.name
+
+    def read_schema(self, *, call: Call) -> Schema:
+        asked[self._name]["read_schema"] += 1
+        found = super().read_schema(call=call)
+        return Schema(
+            {
+                name: replace(
+                    kind,
+                    attributes=tuple(a for a in kind.attributes if a.name not in without.get(self._name, set())),
+                )
+                for name, kind in found.object_types.items()
+            }
+        )
+
+    def read(
+        self, object_type: str, identity: Identity, *, attributes: Sequence[str], call: Call
+    ) -> ConnectorObject | None:
+        asked[self._name]["read"] += 1
+        return super().read(object_type, identity, attributes=attributes, call=call)
+
+    def find(
+        self, object_type: str, attribute: str, value: Value, *, attributes: Sequence[str], call: Call
+    ) -> Sequence[ConnectorObject]:
+        asked[self._name]["find"] += 1
+        return super().find(object_type, attribute, value, attributes=attributes, call=call)
+
+    def create(
+        self,
+        object_type: str,
+        attributes: Attributes,
+        *,
+        dn: str | None = None,
+        password: Secret | None = None,
+        call: Call,
+    ) -> ConnectorObject:
+        asked[self._name]["create"] += 1
+        return super().create(object_type, attributes, dn=dn, password=password, call=call)
+
+    def update(
+        self,
+        object_type: str,
+        identity: Identity,
+        changes: Sequence[AttributeChange],
+        *,
+        new_dn: str | None = None,
+        password: Secret | None = None,
+        call: Call,
+    ) -> ConnectorObject:
+        asked[self._name]["update"] += 1
+        return super().update(object_type, identity, changes, new_dn=new_dn, password=password, call=call)
+
+    def delete(self, object_type: str, identity: Identity, *, call: Call) -> None:
+        asked[self._name]["delete"] += 1
+        super().delete(object_type, identity, call=call)
+
+    def import_full(
+        self, scope: ImportScope, *, attributes: Mapping[str, Sequence[str]], page_size: int, call: Call
+    ) -> Iterator[ImportPage]:
+        asked[self._name]["import_full"] += 1
+        for number, page in enumerate(
+            super().import_full(scope, attributes=attributes, page_size=page_size, call=call), 1
+        ):
+            yield page
+            if (action := between_pages.get(self._name)) is not None:
+                action(number)
+            call.check()
+
+
+class SecondCall(Watched):
+    """A password takes a call of its own."""
+
+    def create(
+        self,
+        object_type: str,
+        attributes: Attributes,
+        *,
+        dn: str | None = None,
+        password: Secret | None = None,
+        call: Call,
+    ) -> ConnectorObject:
+        assert password is None, "this target takes no password in a create"
+        return super().create(object_type, attributes, dn=dn, call=call)
+
+    def set_password(self, object_type: str, identity: Identity, password: Secret, *, call: Call) -> None:
+        asked[self._name]["set_password"] += 1
+        if self._name in fail_passwords:
+            raise TargetUnavailable("the password server is down")
+        super().set_password(object_type, identity, password, call=call)
+
+
+class Blind(Connector, SupportsFullImport, SupportsCreate, SupportsUpdate, SupportsDelete, SupportsPassword):
+    """Imports and writes, but cannot be asked for single objects."""
+
+    def __init__(self, settings: MemorySettings) -> None:
+        self._inner = Watched(settings)
+
+    def test(self, *, call: Call) -> None:
+        self._inner.test(call=call)
+
+    def read_schema(self, *, call: Call) -> Schema:
+        found = self._inner.read_schema(call=call)
+        return Schema(
+            {
+                name: replace(kind, operations=kind.operations - {Operation.LOOKUP})
+                for name, kind in found.object_types.items()
+            }
+        )
+
+    def scopes(self) -> Sequence[ImportScope]:
+        return self._inner.scopes()
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def import_full(
+        self, scope: ImportScope, *, attributes: Mapping[str, Sequence[str]], page_size: int, call: Call
+    ) -> Iterator[ImportPage]:
+        return self._inner.import_full(scope, attributes=attributes, page_size=page_size, call=call)
+
+    def create(
+        self,
+        object_type: str,
+        attributes: Attributes,
+        *,
+        dn: str | None = None,
+        password: Secret | None = None,
+        call: Call,
+    ) -> ConnectorObject:
+        return self._inner.create(object_type, attributes, dn=dn, password=password, call=call)
+
+    def update(
+        self,
+        object_type: str,
+        identity: Identity,
+        changes: Sequence[AttributeChange],
+        *,
+        new_dn: str | None = None,
+        password: Secret | None = None,
+        call: Call,
+    ) -> ConnectorObject:
+        return self._inner.update(object_type, identity, changes, new_dn=new_dn, password=password, call=call)
+
+    def delete(self, object_type: str, identity: Identity, *, call: Call) -> None:
+        self._inner.delete(object_type, identity, call=call)
+
+    def set_password(self, object_type: str, identity: Identity, password: Secret, *, call: Call) -> None:
+        self._inner.set_password(object_type, identity, password, call=call)
+
+
+class Buggy(Watched):
+    """Raises what no connector may."""
+
+    def find(
+        self, object_type: str, attribute: str, value: Value, *, attributes: Sequence[str], call: Call
+    ) -> Sequence[ConnectorObject]:
+        raise ZeroDivisionError(f"with the value {value!r} in it")
+
+
+def variant(id: str, opening: Callable[[Any], Connector], **more: Any) -> ConnectorType[Any]:
+    return replace(connector_type, id=id, open=opening, **more)
+
+
+watched = variant("watched", Watched)
+second_call = variant("second-call", SecondCall, password_in_create=False)
+blind = variant("blind", Blind)
+one_at_a_time = variant("serial", Watched, concurrency="serial")
+buggy = variant("buggy", Buggy)
+
+_POINTS = {
+    "watched": "watched",
+    "second-call": "second_call",
+    "blind": "blind",
+    "serial": "one_at_a_time",
+    "buggy": "buggy",
+}
+_installing = threading.Lock()
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[None]:
+    """Have the variants installed while the body runs."""
+    found = folder / "isthmus_variants-1.0.dist-info"
+    found.mkdir(parents=True)
+    (found / "METADATA").write_text("Metadata-Version: 2.1\nName: isthmus-variants\nVersion: 1.0\n")
+    lines = [f"{id} = variants:{name}" for id, name in _POINTS.items()]
+    (found / "entry_points.txt").write_text("[isthmus.connectors]\n" + "\n".join(lines) + "\n")
+    with _installing:
+        sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        with _installing:
+            sys.path.remove(str(folder))
