@@ -172,11 +172,12 @@ def memory_document(
     matching: str = '["login", "mail"]',
     extra: str = "",
     guard: str = "",
+    timeout: float = 5,
 ) -> str:
     """Return the document of a connector to an in-memory target."""
     used = {path: name for path, name in {**MEMORY_FLOWS, **(more_flows or {})}.items() if name in attributes}
     return f"""type = "{type}"
-timeout = 5
+timeout = {timeout}
 {extra}
 [settings]
 name = "{target}"

@@ -217,7 +217,7 @@ def variant(id: str, opening: Callable[[Any], Connector], **more: Any) -> Connec
 
 watched = variant("watched", Watched)
 second_call = variant("second-call", SecondCall, password_in_create=False)
-blind = variant("blind", Blind)
+blind = variant("blind", Blind, settle_seconds=0.0)
 one_at_a_time = variant("serial", Watched, concurrency="serial")
 buggy = variant("buggy", Buggy)
 
@@ -237,7 +237,7 @@ def installed(folder: Path) -> Iterator[None]:
     found = folder / "isthmus_variants-1.0.dist-info"
     found.mkdir(parents=True)
     (found / "METADATA").write_text("Metadata-Version: 2.1\nName: isthmus-variants\nVersion: 1.0\n")
-    lines = [f"{id} = variants:{name}" for id, name in _POINTS.items()]
+    lines = [f"{point} = variants:{name}" for point, name in _POINTS.items()]
     (found / "entry_points.txt").write_text("[isthmus.connectors]\n" + "\n".join(lines) + "\n")
     with _installing:
         sys.path.append(str(folder))

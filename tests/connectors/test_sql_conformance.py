@@ -159,7 +159,8 @@ class _Mariadb(_Server):
 CREATE TABLE IF NOT EXISTS person (
   login varchar(60) PRIMARY KEY, notes longtext COLLATE utf8mb4_bin, title varchar(20),
   email varchar(60) NOT NULL UNIQUE, disabled char(1), age integer, big bigint, salary decimal(20,4), ratio double,
-  hired timestamp(6) NULL, seen datetime(6), picture longblob, manager varchar(60) REFERENCES person (login), mark varchar(60), hash varchar(100), fixed boolean,
+  hired timestamp(6) NULL, seen datetime(6), picture longblob, manager varchar(60) REFERENCES person (login),
+  mark varchar(60), hash varchar(100), fixed boolean,
   shout varchar(20) GENERATED ALWAYS AS (upper(title)) STORED);
 CREATE TABLE IF NOT EXISTS device (
   id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(100) NOT NULL, notes longtext COLLATE utf8mb4_nopad_bin,
@@ -179,7 +180,8 @@ class _Sqlite(_Sql):
     schema_sql = """
 CREATE TABLE IF NOT EXISTS person (
   login text PRIMARY KEY COLLATE NOCASE NOT NULL, notes text, title varchar(20) COLLATE NOCASE,
-  email varchar(60) NOT NULL UNIQUE, disabled char(1), age integer, salary decimal(20,4), ratio real, hired datetime, picture blob,
+  email varchar(60) NOT NULL UNIQUE, disabled char(1), age integer, salary decimal(20,4), ratio real,
+  hired datetime, picture blob,
   manager text COLLATE NOCASE REFERENCES person (login), mark varchar(60), hash varchar(100), fixed boolean,
   shout text GENERATED ALWAYS AS (upper(title)) STORED);
 CREATE TABLE IF NOT EXISTS device (id integer PRIMARY KEY, name varchar(100) NOT NULL, notes text, mark varchar(60))

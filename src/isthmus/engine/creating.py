@@ -166,8 +166,7 @@ class Creator:
                 continue
             found = self._reader.live.find(rt, identifier.attributes[0], identifier.values[0], caller)
             for obj in found:
-                others = identifiers(rt, obj.attributes)
-                if any(other.attributes == identifier.attributes and other.keys == identifier.keys for other in others):
+                if identifier.is_one_of(identifiers(rt, obj.attributes)):
                     raise duplicate(rt, identifier)
 
     def _meet(

@@ -27,6 +27,10 @@ class Identifier:
         """Return the journal's lock for these values."""
         return f"value:{'+'.join(self.attributes)}={anchor_text(self.keys)}"
 
+    def is_one_of(self, others: Iterable[Identifier]) -> bool:
+        """Tell whether these values are among others, by the target's own case rules."""
+        return any(other.attributes == self.attributes and other.keys == self.keys for other in others)
+
 
 def identifying_attributes(rt: ResourceType) -> list[tuple[str, ...]]:
     """Return the attribute combinations that identify, the anchor first, without repetition."""

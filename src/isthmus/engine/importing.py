@@ -12,7 +12,8 @@ import structlog
 from isthmus.engine.answers import Held, connector_edge
 from isthmus.engine.applying import write_of
 from isthmus.engine.digesting import Sightings, digester
-from isthmus.engine.guard import hold_removal
+from isthmus.engine.doubts import Doubts
+from isthmus.engine.guard import hold_removal, import_limit
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
@@ -31,11 +32,10 @@ from isthmus.spi import (
     WatermarkExpired,
 )
 from isthmus.store import StoreError
-from isthmus.store.records import ObjectWrite, Run, Space
+from isthmus.store.records import Run, Space
 
 log = structlog.get_logger("isthmus.import")
 
-SLICE_SECONDS = 0.015  # the store's write lock is held for less than 20 ms
 REPORT_SECONDS = 0.5
 
 
@@ -75,7 +75,10 @@ class Import:
         self._report = report
         self._cancelled = threading.Event()
         self._reported = 0.0
-        self._slice = 100
+        self._own: set[int] = set()
+        """Numbers of this run's own changes: it may report an object twice, and the later report counts."""
+        self._gone: dict[int, int] = {}
+        """Objects that this run was told are deleted, by space."""
         self.progress = Progress(started=time.monotonic())
 
     def execute(self) -> tuple[str, str]:
@@ -116,6 +119,7 @@ class Import:
         present = sum(one.present for one in sightings.values())
         self.progress.expected = scope.estimated_objects or present or None
         read: dict[str, int] = dict.fromkeys(types, 0)
+        doubts = Doubts(target, spaces, now=time.time())
         call = self._call()
         watermark: Watermark | None = None
         with target.using_unbounded("import_full") as connector:
@@ -130,10 +134,13 @@ class Import:
                 call=call,
             )
             for page in pages:
-                self._full_page(page, types, spaces, sightings, digests, read, noted)
+                self._full_page(page, types, spaces, sightings, digests, read, doubts, noted)
                 self._tick(len(page.objects))
+        self._tick(0, force=True)
+        call.check()  # cancelled, or out of time: then nothing is removed
         for name, space in spaces.items():
             self._remove_missing(space, sightings[name], read[name], noted)
+        doubts.settle(types, spaces)
         if watermark is not None:
             store.settings.set(self._watermark_key(scope), watermark.token)
         self._tick(0, force=True)
@@ -146,9 +153,10 @@ class Import:
         sightings: dict[str, Sightings],
         digests: dict[str, Callable[[bytes], int]],
         read: dict[str, int],
+        doubts: Doubts,
         noted: int,
     ) -> None:
-        if page.wire is not None and len(types) == 1:
+        if page.wire is not None and len(types) == 1 and not doubts.concern(*types):
             (name,) = types
             wires = list(map(digests[name], page.wire))
             read[name] += len(wires)
@@ -168,6 +176,7 @@ class Import:
             wire_digests.append(None if page.wire is None else digests[obj.object_type](page.wire[index]))
         for name, (objects, wire_digests) in by_type.items():
             read[name] += len(objects)
+            doubts.saw(types[name], objects)
             self._apply(types[name], spaces[name], objects, wire_digests, sightings[name], noted)
 
     def _apply(
@@ -179,27 +188,20 @@ class Import:
         sightings: Sightings | None,
         noted: int,
     ) -> None:
-        start = 0
-        while start < len(objects):
-            end = start + self._slice
-            writes: list[ObjectWrite] = [
-                write_of(rt, obj, wire=wire) for obj, wire in zip(objects[start:end], wires[start:end], strict=True)
-            ]
-            began = time.monotonic()
-            applied = self._target.store.space.apply(space, writes, noted=noted, now=now_text())
-            took = time.monotonic() - began
-            self._slice = max(20, min(2000, int(self._slice * min(2.0, max(0.5, SLICE_SECONDS / max(took, 1e-4))))))
-            for one in applied:
-                if sightings is not None and one.row:
-                    sightings.saw_row(one.row)
-                if one.outcome in ("added", "changed"):
-                    self.progress.changed += 1
-            start = end
-            self._tick(0)
+        writes = [write_of(rt, obj, wire=wire) for obj, wire in zip(objects, wires, strict=True)]
+        applied = self._target.store.space.apply_in_slices(space, writes, noted=noted, now=now_text(), own=self._own)
+        for one in applied:
+            if sightings is not None and one.row:
+                sightings.saw_row(one.row)
+            if one.outcome in ("added", "changed"):
+                self.progress.changed += 1
+        self._tick(0)
 
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
         store = self._target.store
         missing = sightings.missing(lambda: store.space.digests(space))
+        if len(missing) > import_limit(self._target.document.guard, sightings.present):
+            missing = [row for row in missing if self._is_older(row, noted)]
         hold = hold_removal(
             store,
             self._target.document.guard,
@@ -211,10 +213,13 @@ class Import:
         )
         if hold is not None:
             raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
-        for start in range(0, len(missing), 500):
-            removed = store.space.remove(space, missing[start : start + 500], noted=noted)
-            self.progress.removed += len(removed)
-            self._tick(0)
+        self.progress.removed += len(store.space.remove_in_slices(space, missing, noted=noted, own=self._own))
+        self._tick(0)
+
+    def _is_older(self, row: int, noted: int) -> bool:
+        """Tell whether an object was not changed since the run began: others are not removed, so they do not count."""
+        found = self._target.store.space.by_row(row)
+        return found is not None and found.number <= noted
 
     # -- delta
 
@@ -259,7 +264,8 @@ class Import:
         rows = [stored.row for stored in found.values()]
         if not rows:
             return
-        present = store.space.count(space)
+        before = self._gone.get(space.number, 0)
+        present = store.space.count(space) + before
         hold = hold_removal(
             store,
             self._target.document.guard,
@@ -267,11 +273,13 @@ class Import:
             run=self._run.id,
             present=present,
             read=present,
-            missing=len(rows),
+            missing=before + len(rows),
         )
         if hold is not None:
             raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
-        self.progress.removed += len(store.space.remove(space, rows, noted=noted))
+        removed = store.space.remove_in_slices(space, rows, noted=noted, own=self._own)
+        self._gone[space.number] = before + len(removed)
+        self.progress.removed += len(removed)
 
     # -- parts of both
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
 from isthmus.engine.answers import connector_edge
 from isthmus.engine.applying import completed, identity_of, write_of
+from isthmus.engine.auditing import plain_value
 from isthmus.engine.identifying import Identifier, identifiers
+from isthmus.engine.seen import Seen
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import (
+    Anchor,
     Call,
     Connector,
     ConnectorError,
     ConnectorObject,
+    Identity,
     Operation,
     SupportsLookup,
     SupportsSettling,
@@ -123,9 +127,19 @@ class Recovery:
             if not isinstance(connector, SupportsLookup) or Operation.LOOKUP not in rt.object_type.operations:
                 return self._doubt(entry, "the target cannot be asked for single objects")
             self._wait_for_session(connector, entry, call)
-            if entry.operation == "create" and entry.object_id is None:
-                return self._settle_create(rt, space, entry, connector, call)
-            return self._settle_change(rt, space, entry, connector, call)
+            return self._find_out(rt, space, entry, connector, call)
+
+    def settle_by(self, rt: ResourceType, space: Space, entry: Entry, seen: SupportsLookup, call: Call) -> bool:
+        """Settle an entry in doubt by what a complete import has seen; True if it is closed now."""
+        try:
+            return self._find_out(rt, space, entry, seen, call)
+        except EntryClosed:
+            return True
+
+    def _find_out(self, rt: ResourceType, space: Space, entry: Entry, connector: SupportsLookup, call: Call) -> bool:
+        if entry.operation == "create" and entry.object_id is None:
+            return self._settle_create(rt, space, entry, connector, call)
+        return self._settle_change(rt, space, entry, connector, call)
 
     def _wait_for_session(self, connector: Connector, entry: Entry, call: Call) -> None:
         """Make sure that nothing which was sent can still take effect, before anything is read."""
@@ -140,17 +154,8 @@ class Recovery:
     def _settle_create(
         self, rt: ResourceType, space: Space, entry: Entry, connector: SupportsLookup, call: Call
     ) -> bool:
-        intended = rt.decode(_encoded(entry.intent.get("attributes", {})))
-        keys: list[Identifier] = identifiers(rt, intended)
-        if (correlation := rt.object_type.correlation_attribute) is not None:
-            candidates = self._find(rt, connector, correlation, (entry.id,), call)
-        elif keys:
-            candidates = []
-            for identifier in keys:
-                for obj in self._find(rt, connector, identifier.attributes[0], identifier.values, call):
-                    if identifier in identifiers(rt, {**obj.attributes}) and obj not in candidates:
-                        candidates.append(obj)
-        else:
+        candidates = self._candidates(rt, entry, connector, call)
+        if candidates is None:
             return self._doubt(
                 entry,
                 "nothing identifies the object: give it a matching attribute or the table a correlation_attribute",
@@ -171,11 +176,42 @@ class Recovery:
             external_id=entry.intent.get("external_id"),
         )
 
+    def _candidates(
+        self, rt: ResourceType, entry: Entry, connector: SupportsLookup, call: Call
+    ) -> list[ConnectorObject] | None:
+        """Return the target's objects that may be what a create was to make; None if nothing identifies it."""
+        if isinstance(connector, Seen):
+            return list(connector.objects)  # chosen by locks and values already
+        if (correlation := rt.object_type.correlation_attribute) is not None:
+            return self._find(rt, connector, correlation, entry.id, call)
+        keys = identifiers(rt, rt.decode(_encoded(entry.intent.get("attributes", {}))))
+        if not keys:
+            return None
+        candidates: list[ConnectorObject] = []
+        for identifier in keys:
+            for obj in self._having(rt, connector, identifier, call):
+                if obj not in candidates:
+                    candidates.append(obj)
+        return candidates
+
+    def _having(
+        self, rt: ResourceType, connector: SupportsLookup, identifier: Identifier, call: Call
+    ) -> list[ConnectorObject]:
+        """Return the target's objects with these values."""
+        if identifier.is_anchor and len(identifier.keys) > 1:
+            identity = Identity(Anchor(identifier.keys))
+            names = rt.read_attributes
+            found = connector.read(rt.definition.object_type, identity, attributes=names, call=call)
+            if found is not None:
+                return [found]
+        objects = self._find(rt, connector, identifier.attributes[0], identifier.values[0], call)
+        return [obj for obj in objects if identifier.is_one_of(identifiers(rt, obj.attributes))]
+
     def _find(
-        self, rt: ResourceType, connector: SupportsLookup, attribute: str, values: Sequence[Any], call: Call
+        self, rt: ResourceType, connector: SupportsLookup, attribute: str, value: Any, call: Call
     ) -> list[ConnectorObject]:
         names = list(dict.fromkeys([*rt.read_attributes, *rt.indexed]))
-        return list(connector.find(rt.definition.object_type, attribute, values[0], attributes=names, call=call))
+        return list(connector.find(rt.definition.object_type, attribute, value, attributes=names, call=call))
 
     def _known_before(self, space: Space, obj: ConnectorObject, entry: Entry) -> bool:
         stored = self._target.store.space.by_anchor(space, obj.identity.anchor.values)
@@ -202,9 +238,12 @@ class Recovery:
                 remove_row=stored.row,
                 guard=("delete", stored.id) if deleted else None,
             )
-        done = entry.operation != "delete" and _shows(rt, found, entry.intent.get("changes", {}))
-        state = State(entry.intent["state"]) if done and entry.intent.get("state") else None
+        changes, state = entry.intent.get("changes", {}), entry.intent.get("state")
+        # A DELETE is either a delete, and then the object would be gone, or writes the values of the delete flow.
+        done = (bool(changes) or entry.operation != "delete") and shows(rt, found, changes)
         what: dict[str, Any] = {}
+        if done and (guard := entry.intent.get("guard")):
+            what["guard"] = tuple(guard)
         if found.identity.anchor.values != stored.anchor:
             what["rename_row"] = stored.row
         if done and entry.intent.get("external_id") is not None:
@@ -215,7 +254,7 @@ class Recovery:
             EntryState.DONE if done else EntryState.NOT_DONE,
             completed(rt, found, rt.decode(stored.attributes)),
             "the target has the change" if done else "the target does not have the change",
-            object_state=state,
+            object_state=State(state) if done and state else None,
             **what,
         )
 
@@ -241,9 +280,7 @@ class Recovery:
         intended = {**rt.decode(stored.attributes), **rt.decode(_encoded(changed))}
         for identifier in identifiers(rt, intended):
             if identifier.is_anchor:
-                for obj in self._find(rt, connector, identifier.attributes[0], identifier.values, call):
-                    if identifier in identifiers(rt, obj.attributes):
-                        return obj
+                return next(iter(self._having(rt, connector, identifier, call)), None)
         return None
 
     # -- closing
@@ -295,14 +332,14 @@ def _encoded(attributes: dict[str, Any]) -> bytes:
     return orjson.dumps(attributes)
 
 
-def _shows(rt: ResourceType, found: ConnectorObject, changes: dict[str, Any]) -> bool:
+def shows(rt: ResourceType, found: ConnectorObject, changes: Mapping[str, Any]) -> bool:
     """Tell whether the object has the values that the changes were to give it."""
     for name, intended in changes.items():
         if name not in found.attributes:
             continue
-        actual = [rt.plain(value) for value in found.attributes[name]]
+        actual = [plain_value(rt, value) for value in found.attributes[name]]
         if isinstance(intended, list):
-            if actual != intended:
+            if len(actual) != len(intended) or any(value not in actual for value in intended):
                 return False
         elif isinstance(intended, dict) and (
             any(value not in actual for value in intended.get("add", []))

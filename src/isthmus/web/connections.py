@@ -123,7 +123,7 @@ class StallGuard:
     closed while there is a body that does not come, and after a time in which the header timeout closes it anyway.
     """
 
-    def __init__(self, port: int, patience: float, *, least: float = 1.0, margin: float = 2.0) -> None:
+    def __init__(self, port: int, patience: float, *, least: float = 1.0, margin: float = 1.0) -> None:
         self._port = port
         self._patience = patience
         self._least = least
@@ -137,7 +137,11 @@ class StallGuard:
         there arrives at once.
         """
         limit = max(self._least if crowded else self._patience, work.oldest() + self._margin)
-        overdue = work.oldest_body() >= limit
+        oldest = work.oldest_body()
+        if not oldest:
+            self._owing.clear()
+            return 0
+        overdue = oldest >= limit
         now, owing, cut = time.monotonic(), {}, 0
         for connection in connections(self._port):
             if not connection.may_owe:

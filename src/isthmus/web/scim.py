@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def scim_application(host: Host, *, recorder: Recorder | None = None, access_log: AccessLog | None = None) -> Gate:
     """Return the WSGI application that serves all connectors of a host."""
     scim = host.configuration.host.scim
-    work = Work(scim.threads)
+    work = Work(bodies=max(1, scim.threads // 2))
     bodies = BodyReader(work, limit=scim.max_body_bytes)
     application: falcon.App[Any, Any] = falcon.App(media_type=SCIM)
     application.req_options.strip_url_path_trailing_slash = True

@@ -30,7 +30,6 @@ from isthmus.web.metrics import Recorder
 from isthmus.web.scim import scim_application
 from isthmus.web.sockets import BACKLOG
 from isthmus.web.watch import Watch
-from isthmus.web.work import BODIES_AT_ONCE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -67,8 +66,8 @@ def build(task: process.Task, listener: socket.socket, *, files: int) -> Inherit
         "isthmus",
         interface=Interfaces.WSGI,
         workers=scim.workers,
-        blocking_threads=scim.threads + BODIES_AT_ONCE,
-        runtime_blocking_threads=8,
+        blocking_threads=scim.threads,
+        runtime_blocking_threads=scim.threads,
         http=HTTPModes.http1,  # HTTP/2 connections are not held to the header timeout
         http1_settings=HTTP1Settings(
             header_read_timeout=int(scim.header_timeout * 1000), keep_alive=True, max_buffer_size=_HEADER_BYTES

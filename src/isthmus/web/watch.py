@@ -17,7 +17,7 @@ from isthmus.web.work import Work
 
 log = structlog.get_logger("isthmus.web")
 
-_INTERVAL = 1.0
+_INTERVAL = 0.25
 
 
 class Watch:
@@ -52,6 +52,7 @@ class Watch:
         self._every_second = every_second
         self._parent = os.getppid()
         self._orphan_since: float | None = None
+        self._next_second = 0.0
 
     def start(self) -> None:
         """Start the thread; call it after the fork, in the process it is to look after."""
@@ -79,11 +80,12 @@ class Watch:
 
     def _look(self) -> None:
         if self._stalls is not None:
-            crowded, self._work.crowded = self._work.crowded or self.draining, False
-            cut = self._stalls.look(self._work, crowded=crowded)
+            cut = self._stalls.look(self._work, crowded=self._work.crowded or self.draining)
             if cut:
                 log.warning("stalled_requests_cut", count=cut)
-        self._every_second()
+        if time.monotonic() >= self._next_second:
+            self._next_second = time.monotonic() + 1.0
+            self._every_second()
         if os.getppid() == self._parent:
             return
         now = time.monotonic()

@@ -1,14 +1,8 @@
-"""Requests under way in this process: how many are worked on, and which only wait for their body.
-
-granian gives a request a thread once its headers are there, and reading a body blocks that thread for as long as the
-client likes. Therefore threads that wait for a body do not count: granian may start many more threads than are allowed
-to work at a time, and starts them only when they are needed.
-"""
+"""Requests under way in this process, and which of them only wait for their body."""
 
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -16,59 +10,59 @@ from contextlib import contextmanager
 
 from isthmus.scim.errors import Unavailable
 
-BODIES_AT_ONCE = 1024
-"""Bodies that may be on their way at a time; each holds a thread with a small stack and no lock."""
+_MOMENT = 5.0
 
 
 class Work:
-    """Counts and limits the requests of one process: at most `places` are worked on, others wait their turn."""
+    """Knows when each request began. At most `bodies` threads read bodies at a time.
 
-    def __init__(self, places: int, *, bodies: int = BODIES_AT_ONCE) -> None:
-        self.crowded = False
-        """Whether a body was refused since this was last set to False: those that do not go on should make room."""
+    granian gives a request a thread once its headers are there, and reading a body blocks that thread for as long as
+    the client likes. With half of the threads allowed to, the other half always answers.
+    """
+
+    def __init__(self, *, bodies: int) -> None:
+        self._refused_at = float("-inf")
         self._bodies = bodies
-        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(places):
-            self._places.put(None)
         self._keys = itertools.count()
         self._began: dict[int, float] = {}
         self._receiving: dict[int, float] = {}
         self._lock = threading.Lock()
 
     def begin(self) -> int:
-        """Count a request and wait until it may be worked on; return its key for `end`."""
+        """Count a request; return its key for `end`."""
         key = next(self._keys)
         self._began[key] = time.monotonic()
-        self._places.get()
         return key
 
     def end(self, key: int) -> None:
-        """Let the next request go on."""
+        """Count it no longer."""
         del self._began[key]
-        self._places.put(None)
 
     @contextmanager
     def receiving(self, key: int) -> Iterator[None]:
-        """Give the place away while the body comes.
+        """Count the request as waiting for its body.
 
         Raises:
             Unavailable: too many bodies are on their way.
         """
         with self._lock:
             if len(self._receiving) >= self._bodies:
-                self.crowded = True
+                self._refused_at = time.monotonic()
                 raise Unavailable(
-                    "too many requests are being received at once", {"Connection": "close"}, retry_after=2
+                    "too many requests are being received at once", {"Connection": "close"}, retry_after=1
                 )
             self._receiving[key] = time.monotonic()
         began = self._began.pop(key)
-        self._places.put(None)
         try:
             yield
         finally:
-            del self._receiving[key]
             self._began[key] = began
-            self._places.get()
+            del self._receiving[key]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a body was refused a moment ago: those that do not go on should make room."""
+        return time.monotonic() - self._refused_at < _MOMENT
 
     def oldest(self) -> float:
         """Return the seconds since the oldest request began that is not waiting for its body; 0 if there is none."""

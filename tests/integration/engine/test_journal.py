@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 
 import pytest
+
 import variants
-from conftest import Serve, Served
 from harness import Bench, at_once, meanwhile, until
-
-from isthmus.engine import operations
+from isthmus.engine import operations, recovery
 from isthmus.store.records import EntryState
+from served import Serve, Served
 
-ENTERPRISE_FAST = "timeout = 0.6"
-FAST_HOST = "[scim]\nrequest_timeout = 3\n"
+SOON = 0.6
+FAST_HOST = "[scim]\nrequest_timeout = 3\nbody_timeout = 2\nheader_timeout = 2\n"
 
 
 def settled(served: Served) -> None:
@@ -79,7 +78,7 @@ def test_an_open_create_is_repaired_in_the_background(app: Served) -> None:
 
 
 def test_a_create_that_never_arrived(serve: Serve) -> None:
-    app = serve(extra=ENTERPRISE_FAST)
+    app = serve(timeout=SOON)
     app.client.created("anna")
     with app.target.weather.hang():
         app.client.post({"userName": "bert"}).refused(503)
@@ -92,8 +91,9 @@ def test_a_create_that_never_arrived(serve: Serve) -> None:
     assert app.logins() == ["anna", "bert"]
 
 
-def test_a_write_that_takes_effect_late(serve: Serve) -> None:
-    app = serve(extra=ENTERPRISE_FAST)
+def test_a_write_that_takes_effect_late(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "REPAIR_SECONDS", SOON)
+    app = serve(timeout=SOON)
     app.client.created("anna")
     with app.target.weather.hang():
         app.client.post({"userName": "bert"}).refused(503)
@@ -186,7 +186,7 @@ def test_a_name_in_another_case_is_still_recognised(app: Served) -> None:
 
 
 def test_while_the_target_is_away_an_open_entry_keeps_writes_out(serve: Serve) -> None:
-    app = serve(host=FAST_HOST)
+    app = serve(timeout=2, host=FAST_HOST)
     ident = app.client.created("anna")
     app.target.weather.lose_answers = 1
     app.client.patch(ident, {"op": "replace", "path": "title", "value": "x"}).refused(503)
@@ -218,13 +218,13 @@ def test_another_process_repairs_what_a_dead_one_left(serve: Serve) -> None:
 
 
 def test_an_entry_of_a_living_process_is_left_alone(serve: Serve) -> None:
-    app = serve(extra=ENTERPRISE_FAST, host=FAST_HOST)
+    app = serve(timeout=SOON, host=FAST_HOST)
     app.client.created("anna")
     other = Bench(app.bench.folder)
     try:
         app.target.weather.stop_answering()
         with meanwhile(lambda: app.client.post({"userName": "bert"})) as first:
-            until(lambda: other.unfinished())
+            until(other.unfinished)
             assert other.host.repair() == 0, "it is not an orphan"
             assert other.unfinished()[0].state is EntryState.OPEN
         first[0].refused(503)
@@ -271,9 +271,8 @@ def test_a_create_in_doubt_is_settled_by_an_import(serve: Serve) -> None:
 
 def test_a_generated_anchor_with_a_correlation_attribute(serve: Serve) -> None:
     """Where nothing else identifies the row, the entry's id in a column does."""
-    with ExitStack():
-        app = serve()
-        document = f"""type = "watched"
+    app = serve()
+    document = f"""type = "watched"
 [settings]
 name = "{app.name}"
 [[resource_types]]
@@ -283,20 +282,20 @@ endpoint = "Devices"
 attributes = ["number", "label", "owner"]
 delete = {{ action = "delete" }}
 """
-        app.bench.reconfigure("things", document)
-        things = app.bench.client("things")
-        urn = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:Device"
-        made = things.post({"schemas": [urn], urn: {"label": "same"}}, "/Devices")
-        assert made.status == 201, made
-        app.target.weather.lose_answers = 1
-        things.post({"schemas": [urn], urn: {"label": "same"}}, "/Devices").refused(503)
-        app.target.put("device", {"label": ("same",)})
-        settled(app)
-        assert things.get("/Devices").total == 2, "the stranger's twin is not taken for ours"
-        again = things.post({"schemas": [urn], urn: {"label": "same"}}, "/Devices")
-        assert again.status == 201
-        assert len(app.target.anchors("device")) == 4
-        assert variants.asked[app.name]["create"] == 3
+    app.bench.reconfigure("things", document)
+    things = app.bench.client("things")
+    urn = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:Device"
+    made = things.post({"schemas": [urn], urn: {"label": "same"}}, "/Devices")
+    assert made.status == 201, made
+    app.target.weather.lose_answers = 1
+    things.post({"schemas": [urn], urn: {"label": "same"}}, "/Devices").refused(503)
+    app.target.put("device", {"label": ("same",)})
+    settled(app)
+    assert things.get("/Devices").total == 2, "the stranger's twin is not taken for ours"
+    again = things.post({"schemas": [urn], urn: {"label": "same"}}, "/Devices")
+    assert again.status == 201
+    assert len(app.target.anchors("device")) == 4
+    assert variants.asked[app.name]["create"] == 3
 
 
 # -- locks
@@ -338,7 +337,7 @@ def test_two_processes_and_one_person(app: Served) -> None:
     try:
         theirs = other.client("app")
         for number in range(5):
-            answers = at_once(*[lambda c=c: c.post({"userName": f"u{number}"}) for c in (app.client, theirs)])
+            answers = at_once(*[lambda c=c, n=number: c.post({"userName": f"u{n}"}) for c in (app.client, theirs)])
             assert sorted(answer.status for answer in answers) == [201, 409]
     finally:
         other.close()
@@ -346,12 +345,12 @@ def test_two_processes_and_one_person(app: Served) -> None:
 
 
 def test_waiting_for_a_lock_ends_with_the_request_s_own_deadline(serve: Serve) -> None:
-    app = serve(extra="timeout = 4", host="[scim]\nrequest_timeout = 5\n")
+    app = serve(timeout=4, host="[scim]\nrequest_timeout = 5\nbody_timeout = 2\nheader_timeout = 2\n")
     ident = app.client.created("anna")
     app.target.weather.stop_answering()
     try:
         with meanwhile(lambda: app.client.patch(ident, {"op": "replace", "path": "title", "value": "1"})) as first:
-            until(lambda: app.bench.unfinished())
+            until(app.bench.unfinished)
             other = Bench(app.bench.folder, tokens=app.bench.tokens)
             other.application._timeout = 0.5
             try:
@@ -370,9 +369,9 @@ def test_a_waiting_request_goes_on_once_the_lock_is_free(app: Served) -> None:
     ident = app.client.created("anna")
     app.target.weather.stop_answering()
     with meanwhile(lambda: app.client.patch(ident, {"op": "replace", "path": "title", "value": "1"})):
-        until(lambda: app.bench.unfinished())
+        until(app.bench.unfinished)
         with meanwhile(lambda: app.client.patch(ident, {"op": "replace", "path": "displayName", "value": "2"})) as two:
-            until(lambda: app.bench.host.waiting())
+            until(app.bench.host.waiting)
             app.target.weather.answer_again()
     app.host.repair()
     assert two[0].status == 200

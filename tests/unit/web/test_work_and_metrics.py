@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,38 +14,21 @@ from isthmus.web.metrics import BUCKETS, Recorder, collect, start_afresh
 from isthmus.web.work import Work
 
 
-def test_places_are_given_away_while_a_body_comes() -> None:
-    work = Work(1)
+def test_waiting_for_a_body_is_not_work() -> None:
+    work = Work(bodies=2)
     first = work.begin()
+    assert work.oldest() > 0.0
     with work.receiving(first):
         assert work.oldest() == 0.0
         assert work.oldest_body() > 0.0
-        second = work.begin()  # would wait for ever otherwise
-        assert work.oldest() > 0.0
-        work.end(second)
+    assert work.oldest() > 0.0
+    assert work.oldest_body() == 0.0
     work.end(first)
-
-
-def test_others_wait_their_turn() -> None:
-    work = Work(1)
-    first = work.begin()
-    began = threading.Event()
-
-    def another() -> None:
-        key = work.begin()
-        began.set()
-        work.end(key)
-
-    thread = threading.Thread(target=another)
-    thread.start()
-    assert not began.wait(0.05)
-    work.end(first)
-    assert began.wait(10)
-    thread.join(10)
+    assert work.oldest() == 0.0
 
 
 def test_too_many_bodies() -> None:
-    work = Work(4, bodies=1)
+    work = Work(bodies=1)
     first, second = work.begin(), work.begin()
     with work.receiving(first):
         with pytest.raises(Unavailable), work.receiving(second):

@@ -16,6 +16,11 @@ from isthmus.spi import Call
 T = TypeVar("T")
 
 
+_LOOK_AGAIN = 0.02
+_ROLLBACK = 0.5
+"""Seconds; longer, and a new connection is the better choice."""
+
+
 class _Slot:
     """The connection of one thread. Whoever holds `lock` may use or close it."""
 
@@ -50,8 +55,7 @@ class Connections:
             try:
                 yield link
             except BaseException as error:
-                # After a change of the table, statements prepared on the connection fail again and again.
-                if not link.quiet() or (isinstance(error, Failure) and error.kind is Kind.SCHEMA):
+                if not _in_order(link, error):
                     self._drop(slot)
                 raise
             finally:
@@ -153,9 +157,12 @@ class Connections:
             if any(freed) or any(self._freed(slot) for slot in idle):
                 continue
             with self._changed:
-                if self._count >= self._settings.max_connections and not self._changed.wait(call.remaining()):
-                    text = f"all {self._settings.max_connections} connections of this connector are in use"
-                    raise Failure(Kind.EXHAUSTED, "", text, nothing_sent=True)
+                # A connection may also become idle without a word; so look again after a short while.
+                if self._count >= self._settings.max_connections:
+                    self._changed.wait(min(_LOOK_AGAIN, call.remaining()))
+            if not call.remaining():
+                text = f"all {self._settings.max_connections} connections of this connector are in use"
+                raise Failure(Kind.EXHAUSTED, "", text, nothing_sent=True)
 
     def _freed(self, slot: _Slot) -> bool:
         """Close a connection that nobody uses at this moment."""
@@ -183,3 +190,17 @@ class Connections:
         with self._changed:
             self._count -= 1
             self._changed.notify()
+
+
+def _in_order(link: Link, error: BaseException) -> bool:
+    """Whether a connection may be used again after an error; an open transaction is rolled back."""
+    if link.quiet():
+        # After a change of the table, statements prepared on the connection fail again and again.
+        return not (isinstance(error, Failure) and error.kind is Kind.SCHEMA)
+    if isinstance(error, Failure) and error.kind is Kind.LOST:
+        return False
+    try:
+        link.rollback(seconds=_ROLLBACK)
+    except Failure:
+        return False
+    return link.quiet()

@@ -1,0 +1,297 @@
+"""Imports: only what changed is written, removal only after a complete run, and never over something newer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import variants
+from harness import Bench, SqlPeople, bench, sql_document
+from isthmus.engine import operations, scheduling
+from served import Serve, Served
+
+
+@pytest.fixture
+def between(app: Served) -> Iterator[Callable[[Callable[[int], None]], None]]:
+    """Let something happen after each page of the import."""
+
+    def set_action(action: Callable[[int], None]) -> None:
+        variants.between_pages[app.name] = action
+
+    yield set_action
+    variants.between_pages.pop(app.name, None)
+
+
+def versions(app: Served) -> dict[str, str]:
+    return {user["userName"]: user["meta"]["version"] for user in app.client.get("/Users?count=1000").resources}
+
+
+def many(app: Served, count: int) -> list[str]:
+    names = [f"u{number:03}" for number in range(count)]
+    app.put(*names)
+    return names
+
+
+def test_a_first_import_brings_everything(app: Served) -> None:
+    names = many(app, 30)
+    run = app.bench.imported("app")
+    assert (run.objects, run.changed, run.removed) == (30, 30, 0)
+    assert app.listed() == names
+
+
+def test_an_unchanged_object_keeps_version_and_moment(app: Served) -> None:
+    many(app, 5)
+    app.bench.imported("app")
+    before = app.client.get("/Users").json
+    number = app.host.store.number()
+    run = app.bench.imported("app")
+    assert (run.objects, run.changed, run.removed) == (5, 0, 0)
+    assert app.client.get("/Users").json == before
+    assert app.host.store.number() == number, "nothing is written at all"
+
+
+def test_only_the_changed_object_gets_a_new_version(app: Served) -> None:
+    many(app, 5)
+    app.bench.imported("app")
+    before = versions(app)
+    app.target.change("user", ("u002",), displayName=("New",))
+    run = app.bench.imported("app")
+    assert run.changed == 1
+    after = versions(app)
+    assert {name for name in after if after[name] != before[name]} == {"u002"}
+    answer = app.client.get(f"/Users/{app.client.named('u001')[0]['id']}", {"If-None-Match": after["u001"]})
+    assert answer.status == 304
+
+
+def test_what_was_written_through_us_is_unchanged_for_the_import(app: Served) -> None:
+    app.client.created("anna", displayName="A", title="T")
+    before = versions(app)
+    run = app.bench.imported("app")
+    assert run.changed == 0
+    assert versions(app) == before
+
+
+def test_what_is_gone_is_removed_and_comes_back_as_another(app: Served) -> None:
+    app.put("anna", "bert")
+    app.bench.imported("app")
+    ident = app.client.named("anna")[0]["id"]
+    app.target.drop("user", ("anna",))
+    run = app.bench.imported("app")
+    assert run.removed == 1
+    app.client.get(f"/Users/{ident}").refused(404)
+    app.put("anna")
+    app.bench.imported("app")
+    [user] = app.client.named("anna")
+    assert user["id"] != ident, "an id is never given to another object"
+    app.client.get(f"/Users/{ident}").refused(404)
+
+
+def test_a_renamed_row_with_a_natural_key_is_another_person(app: Served) -> None:
+    app.put("anna", "bert")
+    app.bench.imported("app")
+    ident = app.client.named("anna")[0]["id"]
+    app.target.change("user", ("anna",), login=("anne",))
+    app.bench.imported("app")
+    assert app.listed() == ["anne", "bert"]
+    app.client.get(f"/Users/{ident}").refused(404)
+
+
+def test_a_failed_run_removes_nothing(serve: Serve, app: Served, between: Callable[..., None]) -> None:
+    app.reconfigure(extra="page_size = 10")
+    names = many(app, 30)
+    app.bench.imported("app")
+    for name in names[:2]:
+        app.target.drop("user", (name,))
+
+    def fail(page: int) -> None:
+        app.target.weather.down = page == 2
+
+    between(fail)
+    run = app.bench.run_import("app")
+    app.target.weather.down = False
+    assert (run.state, run.removed) == ("failed", 0)
+    assert app.listed() == names
+
+
+def test_a_cancelled_run_removes_nothing(app: Served, between: Callable[..., None]) -> None:
+    app.reconfigure(extra="page_size = 10")
+    names = many(app, 30)
+    app.bench.imported("app")
+    app.target.drop("user", (names[0],))
+    [queued] = scheduling.request_import(app.host, "app", requested_by="test")
+    between(lambda page: operations.run_cancel(app.host, queued.id) and None)
+    run = scheduling.execute_next(app.host)
+    assert run is not None
+    assert (run.state, run.removed) == ("cancelled", 0)
+    assert names[0] in app.listed()
+
+
+def test_a_bug_in_the_connector_fails_the_run_only(app: Served, between: Callable[..., None]) -> None:
+    names = many(app, 3)
+    app.bench.imported("app")
+
+    def bug(page: int) -> None:
+        raise ZeroDivisionError("with a value in it")
+
+    between(bug)
+    run = app.bench.run_import("app")
+    assert run.state == "failed"
+    assert "ZeroDivisionError" in run.message
+    assert "value" not in run.message
+    assert app.listed() == names
+
+
+def test_what_a_request_writes_during_a_run_is_not_overwritten(app: Served, between: Callable[..., None]) -> None:
+    app.reconfigure(extra="page_size = 10")
+    names = many(app, 30)
+    app.bench.imported("app")
+    first = app.client.named(names[0])[0]["id"]
+    last = app.client.named(names[25])[0]["id"]
+    made: list[str] = []
+
+    def write(page: int) -> None:
+        if page == 1:
+            for ident in (first, last):
+                answer = app.client.patch(ident, {"op": "replace", "path": "displayName", "value": "ours"})
+                assert answer.status == 200
+            made.append(app.client.created("aaa-new"))
+            assert app.client.delete(app.client.named(names[15])[0]["id"]).status == 204
+
+    between(write)
+    run = app.bench.imported("app")
+    assert run.removed == 0
+    assert app.client.user(first)["displayName"] == "ours"
+    assert app.client.user(last)["displayName"] == "ours"
+    assert app.client.user(made[0])["userName"] == "aaa-new"
+    assert names[15] not in app.listed()
+    assert len(app.listed()) == 30
+
+
+def test_creates_during_a_run_do_not_look_like_losses(app: Served, between: Callable[..., None]) -> None:
+    """A run that began before them has not seen them: the guard must not hold it for that."""
+    many(app, 12)
+    app.bench.imported("app")
+    between(lambda page: [app.client.created(f"new-{page}-{n}") for n in range(15)] and None if page == 1 else None)
+    run = app.bench.run_import("app")
+    assert (run.state, run.removed) == ("done", 0), run
+    assert len(app.listed()) == 27
+
+
+def test_an_object_reported_twice_ends_as_it_was_last(app: Served, between: Callable[..., None]) -> None:
+    app.reconfigure(extra="page_size = 1")
+    many(app, 2)
+
+    class Twice(variants.Watched):
+        pass
+
+    original = variants.Watched.import_full
+
+    def doubled(self: variants.Watched, *args: object, **named: object) -> Iterator[object]:
+        yield from original(self, *args, **named)  # type: ignore[arg-type]
+        app.target.change("user", ("u000",), displayName=("later",))
+        yield from original(self, *args, **named)  # type: ignore[arg-type]
+
+    variants.Watched.import_full = doubled  # type: ignore[method-assign,assignment]
+    try:
+        app.bench.imported("app")
+    finally:
+        variants.Watched.import_full = original  # type: ignore[method-assign]
+    assert app.client.named("u000")[0]["displayName"] == "later"
+
+
+# -- delta
+
+
+def test_a_delta_brings_changes_and_deletes(app: Served) -> None:
+    many(app, 20)
+    app.bench.imported("app")
+    app.target.change("user", ("u003",), displayName=("changed",))
+    app.target.drop("user", ("u004",))
+    app.put("v")
+    run = app.bench.imported("app", "delta")
+    assert (run.changed, run.removed) == (2, 1)
+    assert app.client.named("u003")[0]["displayName"] == "changed"
+    assert "u004" not in app.listed()
+    assert "v" in app.listed()
+    assert app.bench.imported("app", "delta").changed == 0
+
+
+def test_an_expired_watermark_becomes_a_full_import(app: Served) -> None:
+    many(app, 3)
+    app.bench.imported("app")
+    app.target.expire_watermarks()
+    app.put("v")
+    run = app.bench.imported("app", "delta")
+    assert run.changed == 1
+    assert "v" in app.listed()
+
+
+def test_the_first_delta_is_a_full_import(app: Served) -> None:
+    many(app, 3)
+    assert app.bench.imported("app", "delta").changed == 3
+
+
+def test_an_object_made_and_deleted_within_one_delta(app: Served) -> None:
+    many(app, 3)
+    app.bench.imported("app")
+    app.put("short")
+    app.target.drop("user", ("short",))
+    app.bench.imported("app", "delta")
+    assert app.listed() == ["u000", "u001", "u002"]
+
+
+# -- several processes
+
+
+def test_another_process_s_import_is_seen_at_once(app: Served) -> None:
+    other = Bench(app.bench.folder, tokens=app.bench.tokens)
+    try:
+        app.client.get("/Users")
+        many(app, 4)
+        other.imported("app")
+        assert app.listed() == ["u000", "u001", "u002", "u003"]
+        ident = app.client.named("u000")[0]["id"]
+        assert other.client("app").delete(ident).status == 204
+        app.client.get(f"/Users/{ident}").refused(404)
+    finally:
+        other.close()
+
+
+def test_a_run_is_queued_once_and_claimed_once(app: Served) -> None:
+    first = scheduling.request_import(app.host, "app", requested_by="a")
+    again = scheduling.request_import(app.host, "app", requested_by="b")
+    assert [run.id for run in first] == [run.id for run in again]
+    assert scheduling.execute_next(app.host) is not None
+    assert scheduling.execute_next(app.host) is None
+
+
+# -- a table
+
+
+def test_rows_of_a_table(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("sql")
+    people = SqlPeople(folder / "people.db")
+    for number in range(25):
+        people.run("INSERT INTO people (login, first) VALUES (?, 'F')", f"u{number:03}")
+    document = sql_document(people.path, extra="page_size = 10")
+    with bench(folder / "host", {"hr": document}) as served:
+        client = served.client("hr")
+        assert served.imported("hr").changed == 25
+        before = client.get("/Users").json
+        number = served.host.store.number()
+        assert served.imported("hr").changed == 0
+        assert served.host.store.number() == number
+        assert client.get("/Users").json == before
+        people.run("UPDATE people SET first = 'G' WHERE login = 'u007'")
+        people.run("DELETE FROM people WHERE login = 'u008'")
+        ident = client.created(f"new-{uuid.uuid4().hex[:4]}")
+        run = served.imported("hr")
+        assert (run.changed, run.removed) == (1, 1)
+        assert client.named("u007")[0]["name"]["givenName"] == "G"
+        assert client.user(ident)["id"] == ident
+        people.run("DELETE FROM people")
+        held = served.run_import("hr")
+        assert (held.state, held.removed) == ("held", 0)
+        assert client.get("/Users").total == 25
