@@ -50,7 +50,7 @@ def main(port: str, certificate: str, key: str, database: str, threads: str) -> 
         ssl_key=Path(key),
         log_enabled=False,
     )
-    server.serve(target_loader=lambda _target: made, wrap_loader=False)
+    server.serve(target_loader=lambda *_: made, wrap_loader=False)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ START_SECONDS = 30.0
 @dataclass
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: Message  # names in any case
     text: bytes
 
     @property
@@ -55,7 +56,7 @@ class Client:
         try:
             self._connection.request(method, self.base + path, data, sent)
             response = self._connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            return Answer(response.status, response.headers, response.read())
         except (OSError, http.client.HTTPException):
             self.close()
             raise
@@ -123,6 +124,10 @@ format = "json"
         if check and done.returncode != 0:
             raise AssertionError(f"isthmus {' '.join(arguments)}: {done.stdout.decode()}{done.stderr.decode()}")
         return done.stdout.decode()
+
+    def json(self, *arguments: str, check: bool = True) -> Any:
+        """Run a command on this configuration and return what it says to machines."""
+        return json.loads(self.run(*arguments, "--json", check=check))
 
     def start(self, **environment: str) -> None:
         """Start serving and wait until a TLS connection is answered."""

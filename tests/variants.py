@@ -42,7 +42,7 @@ asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
 fail_passwords: set[str] = set()
 """Targets that refuse the second call."""
 between_pages: dict[str, Callable[[int], None]] = {}
-"""What happens after each page of an import, by the target's name."""
+"""What happens once a page of an import has been read, and before the host has it, by the target's name."""
 without: dict[str, set[str]] = {}
 """Attributes that a target's schema lacks for now."""
 
@@ -115,9 +115,9 @@ class Watched(MemoryConnector):
         for number, page in enumerate(
             super().import_full(scope, attributes=attributes, page_size=page_size, call=call), 1
         ):
-            yield page
             if (action := between_pages.get(self._name)) is not None:
                 action(number)
+            yield page
             call.check()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from connectors.servers.certificates import write_certificates
+from connectors.servers.postgresql import PostgresServer
 from connectors.servers.process import until
 from connectors.servers.targets import Target
 from isthmus.connectors.sql import connector_type
@@ -22,6 +23,7 @@ from isthmus.spi import (
     Call,
     ConnectorObject,
     MisconfiguredConnector,
+    NotPermitted,
     Secret,
     SupportsSettling,
     TargetUnavailable,
@@ -272,7 +274,98 @@ def test_nobody_listens(server_target: Target, opened: Opened) -> None:
     assert not caught.value.outcome_unknown
 
 
-def test_a_missing_table_and_a_missing_grant(server_target: Target, opened: Opened) -> None:
+def test_a_server_that_takes_no_writes(server_target: Target, opened: Opened) -> None:
+    """After a failover the old server may go on as a standby: try again later, on another connection."""
+    connector = opened()
+    change(connector, "before")
+    server = server_target.server
+    assert server is not None
+    if server_target.dialect == "postgresql":
+        stop, go = "ALTER SYSTEM SET default_transaction_read_only = on", "ALTER SYSTEM RESET ALL"
+        reload = "SELECT pg_reload_conf()"
+    else:
+        stop, go, reload = "SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0", "SELECT 1"
+    server.run(stop)
+    server.run(reload)
+    try:
+        until(lambda: _refuses(connector), what="the refusal")
+    finally:
+        server.run(go)
+        server.run(reload)
+    until(lambda: not _refuses(connector), what="the recovery")
+    assert change(connector, "after").attributes["v"] == ("after",)
+
+
+def _refuses(connector: Any) -> bool:
+    try:
+        change(connector, "tried")
+    except TargetUnavailable as error:
+        return not error.outcome_unknown
+    return False
+
+
+def test_missing_privileges(server_target: Target, opened: Opened) -> None:
+    """May read but not write: 403. May not even read: an operator must act."""
+    server = server_target.server
+    assert server is not None
+    database = server_target.database
+    name = f"limited_{database}"
+    if server_target.dialect == "postgresql":
+        server.run(f"CREATE ROLE {name} LOGIN PASSWORD 'limited-password'")
+        server.run(f"GRANT SELECT ON t TO {name}", database=database)
+    else:
+        server.run(f"CREATE USER {name} IDENTIFIED BY 'limited-password'")
+        server.run(f"GRANT SELECT ON {database}.t TO {name}")
+    connector = opened(user=name, password=Secret("limited-password"))
+    found = one(connector)
+    for write in (
+        lambda: connector.create("t", {"k": ("x",)}, call=call()),
+        lambda: connector.update("t", found.identity, [AttributeChange("v", replace=("x",))], call=call()),
+        lambda: connector.delete("t", found.identity, call=call()),
+    ):
+        with pytest.raises(NotPermitted) as caught:
+            write()
+        assert not caught.value.outcome_unknown
+    server.run(f"REVOKE SELECT ON {'' if server_target.dialect == 'postgresql' else database + '.'}t FROM {name}",
+               database=database)  # fmt: skip
+    with pytest.raises(MisconfiguredConnector):
+        one(connector)
+    with pytest.raises(MisconfiguredConnector):
+        opened(user=name, password=Secret("limited-password")).test(call=call())
+
+
+def test_a_serialization_failure_is_tried_again(postgresql: PostgresServer) -> None:
+    """The database has rolled the statement back; nobody notices."""
+    target = Target("postgresql", postgresql.create_database(), postgresql)
+    target.run("CREATE TABLE t (k varchar(40) PRIMARY KEY, v varchar(40))")
+    target.run("INSERT INTO t VALUES ('one', 'old')")
+    postgresql.run(f"ALTER DATABASE {target.database} SET default_transaction_isolation = 'serializable'")
+    connector = connector_type.open(target.settings(object_types=(SqlObjectType(name="t"),)))
+    identity = one(connector).identity
+    other = postgresql.connect(target.database, administrator=False)
+    cursor = other.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute("UPDATE t SET v = 'other' WHERE k = 'one'")
+    sent: list[str] = []
+    results: list[ConnectorObject] = []
+
+    def update() -> None:
+        theirs = Call(timeout=15, session="s", on_sent=sent.append)
+        results.append(connector.update("t", identity, [AttributeChange("v", replace=("mine",))], call=theirs))
+
+    thread = threading.Thread(target=update)
+    thread.start()
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    until(lambda: bool(postgresql.run(waiting)), what="the update to wait")
+    cursor.execute("COMMIT")  # the update that waited fails with 40001
+    thread.join(20)
+    other.close()
+    assert len(sent) == 2
+    assert one(connector).attributes["v"] == results[0].attributes["v"] == ("mine",)
+    connector.close()
+
+
+def test_a_missing_table(server_target: Target) -> None:
     settings = server_target.settings(object_types=(SqlObjectType(name="nowhere"),))
     connector = connector_type.open(settings)
     with pytest.raises(MisconfiguredConnector, match="nowhere"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from isthmus.cli.output import write_json
-from isthmus.cli.session import Json, Session, session
+from isthmus.cli.session import Json, Session, complete, session
 
 app = typer.Typer(help="The configuration files.", no_args_is_help=True)
 
@@ -30,10 +30,11 @@ def check(context: typer.Context, json: Json = False) -> None:
         write_json({"ok": not found, "problems": found})
     elif found:
         for problem in found:
-            typer.secho(problem, err=True, fg="red")
+            typer.secho(f"error: {problem}", err=True, fg="red")
     else:
         configuration = current.configuration()
-        typer.echo(f"{configuration.path}: good, {len(configuration.connectors)} connectors")
+        count = len(configuration.connectors)
+        typer.echo(f"{configuration.path}: good, with {count} {'connector' if count == 1 else 'connectors'}")
     if found:
         raise typer.Exit(1)
 
@@ -43,6 +44,7 @@ def later_problems(current: Session) -> list[str]:
     from isthmus.config.errors import ConfigError
     from isthmus.config.exposed import exposed_files
     from isthmus.config.settings import connector_settings
+    from isthmus.config.tls import server_files
 
     configuration = current.configuration()
     found = []
@@ -51,6 +53,10 @@ def later_problems(current: Session) -> list[str]:
             connector_settings(configuration, key)
         except ConfigError as exc:
             found.append(str(exc))
+    try:
+        server_files(configuration)
+    except ConfigError as exc:
+        found.append(str(exc))
     found += [str(exposed) for exposed in exposed_files(configuration)]
     return found
 
@@ -58,7 +64,9 @@ def later_problems(current: Session) -> list[str]:
 @app.command("show")
 def show(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="A connector; left out: the host.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A connector; left out: the host.", autocompletion=complete, show_default=False)
+    ] = None,
 ) -> None:
     """Show the configuration as it is in force, defaults included, as JSON. Secrets are references here, never values.
 

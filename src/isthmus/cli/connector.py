@@ -2,108 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli.output import facts, table, write_json
-from isthmus.cli.secret import read_secret
-from isthmus.cli.session import Json, Name, existing, session
+from isthmus.cli.adding import add
+from isthmus.cli.faults import Refused
+from isthmus.cli.output import facts, printable, table, write_json
+from isthmus.cli.session import Json, Name, existing, operator, session
+
+if TYPE_CHECKING:
+    from isthmus.config.documents import Configuration
+    from isthmus.engine.diagnosis import Finding
+    from isthmus.mapping.definition import Deprovisioning
 
 app = typer.Typer(help="Connectors: one for each application.", no_args_is_help=True)
-
-
-@app.command("add")
-def add(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name; it becomes part of the endpoint's URL.")],
-    type: Annotated[str, typer.Option(help="Connector type.")] = "sql",
-    url: Annotated[str | None, typer.Option(help="Database URL, without a password.")] = None,
-    table: Annotated[str | None, typer.Option(help="Table or view that holds the people.")] = None,
-    anchor: Annotated[
-        list[str] | None, typer.Option(help="Column that identifies a row for life; left out: the primary key.")
-    ] = None,
-    matching: Annotated[
-        list[str] | None, typer.Option(help="Attribute by which clients find people; left out: suggested.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Another setting, as key=value (TOML value or text).")
-    ] = None,
-    disable: Annotated[
-        str | None, typer.Option(help="What active=false does: nothing, delete, or ATTRIBUTE=VALUE.")
-    ] = None,
-    delete: Annotated[str | None, typer.Option(help="What DELETE does: nothing, delete, or ATTRIBUTE=VALUE.")] = None,
-    ask_password: Annotated[
-        bool,
-        typer.Option("--password", help="Ask for a password (or read it from standard input) and keep it encrypted."),
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Add a connector: asks the target for its schema, suggests flows, and writes connectors/NAME.toml.
-
-    The file is yours to edit afterwards. At a terminal, what is missing is asked for.
-
-    Examples:
-
-        isthmus connector add hr --url sqlite:////srv/hr.db --table Employees --disable Disabled=true --delete delete
-
-        isthmus connector add hr --url postgresql://me@db/hr --table people --password --disable nothing --delete delete
-    """
-    from isthmus.config.editing import add_connector
-    from isthmus.config.secrets import Secrets
-    from isthmus.wizard import adding
-
-    current = session(context)
-    configuration = current.configuration()
-    if type == "sql" and url is None and not setting:
-        url = ask("Database URL", url, "--url")
-    answers = adding.Answers(
-        name=name,
-        type=type,
-        url=url,
-        table=table,
-        anchor=tuple(anchor or ()),
-        matching=tuple(matching or ()),
-        settings=adding.parse_settings(setting or []),
-    )
-    adding.check_name(configuration, name)
-    if ask_password:
-        secret_name = f"{name.casefold()}-password"
-        Secrets(configuration).set(secret_name, read_secret(f"Password of {name}"))
-        answers = adding.with_password(answers, secret_name)
-    draft = adding.discover(configuration, answers)
-    if draft.object_type is None:
-        draft = adding.choose(draft, ask("Table", None, "--table", choices=list(draft.schema.object_types)))
-    for note in draft.notes:
-        typer.echo(f"note: {note}", err=True)
-    boolean = ", ".join(draft.boolean_attributes()) or "none"
-    hint = f"nothing, delete, or ATTRIBUTE=VALUE (boolean attributes: {boolean})"
-    document = adding.complete(
-        draft,
-        disable=ask(f"What shall active=false do: {hint}", disable, "--disable"),
-        delete=ask(f"What shall DELETE do: {hint}", delete, "--delete"),
-    )
-    path = add_connector(configuration, name, document)
-    if json:
-        write_json({"path": path, "notes": list(draft.notes), "document": document})
-        return
-    typer.echo(f"made {path}")
-    for flow, attribute in sorted(draft.definition.flows.items()):
-        typer.echo(f"  {flow} <-> {attribute.attribute}")
-    typer.echo(f"Next: isthmus connector test {name}, isthmus token create {name}, isthmus serve")
-
-
-def ask(prompt: str, given: str | None, option: str, *, choices: list[str] | None = None) -> str:
-    """Return what was given, or ask for it at a terminal; elsewhere name the option that is missing."""
-    if given is not None:
-        return given
-    if choices is not None:
-        prompt = f"{prompt} ({', '.join(choices)})"
-    if not sys.stdin.isatty():
-        raise typer.BadParameter(f"give {option}. {prompt}")
-    return str(typer.prompt(prompt))
+app.command("add")(add)
 
 
 @app.command("list")
@@ -120,12 +35,21 @@ def list_connectors(context: typer.Context, json: Json = False) -> None:
                 host.store.space.count(space) for space in host.store.space.all() if space.connector == target.key
             )
             state = "paused" if target.document.paused else target.attention or "ready"
-            rows.append({"name": name, "type": target.document.type, "objects": objects, "state": state})
+            kind = target.document.type
+            rows.append(
+                {
+                    "name": name,
+                    "type": kind,
+                    "objects": objects,
+                    "state": state,
+                    "endpoint": endpoint(host.configuration, name),
+                }
+            )
     if json:
         write_json(rows)
         return
     table(
-        ("name", "type", "objects", "state"),
+        ("name", "type", "objects", "state", "endpoint"),
         [tuple(row.values()) for row in rows],
         empty="no connectors; 'isthmus connector add NAME' makes one",
     )
@@ -142,27 +66,58 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     configuration = session(context).configuration()
     written = existing(configuration, name)
     document = configuration.connectors[written.casefold()]
-    url = configuration.host.public_url or f"https://{configuration.host.scim.listen}"
     values: dict[str, Any] = {
         "name": written,
-        "endpoint": f"{url}/ecma2host_{written}/scim",
+        "file": str(configuration.connectors_dir / f"{written}.toml"),
+        "endpoint": endpoint(configuration, written),
         **msgspec.to_builtins(document),
     }
     if json:
         write_json(values)
-    else:
-        facts({key: value for key, value in values.items() if key != "resource_types"})
-        for definition in document.resource_types:
-            typer.echo(f"\n/{definition.endpoint} from {definition.object_type}")
-            facts(
-                {
-                    "attributes": definition.attributes,
-                    "matching": definition.matching,
-                    **{path: flow.attribute for path, flow in definition.flows.items()},
-                    "disable": None if definition.disable is None else msgspec.to_builtins(definition.disable),
-                    "delete": None if definition.delete is None else msgspec.to_builtins(definition.delete),
-                }
-            )
+        return
+    settings = {f"settings.{key}": value for key, value in values.pop("settings").items()}
+    facts({**{key: value for key, value in values.items() if key not in ("resource_types", "guard")}, **settings})
+    typer.echo("\nguard")
+    facts(values["guard"], indent="  ")
+    for definition in document.resource_types:
+        typer.echo(f"\n/{definition.endpoint} from {printable(definition.object_type)}")
+        facts(
+            {
+                "attributes": definition.attributes,
+                "matching": definition.matching,
+                "disable": effect(definition.disable),
+                "delete": effect(definition.delete),
+            },
+            indent="  ",
+        )
+        typer.echo("  flows")
+        arrows = {"both": "<->", "import": "<-", "export": "->"}
+        flows = definition.flows.items()
+        facts(
+            {
+                path: f"{arrows[flow.direction]} {flow.attribute}" + (" (inverted)" if flow.invert else "")
+                for path, flow in flows
+            },
+            indent="    ",
+        )
+
+
+def endpoint(configuration: Configuration, name: str) -> str:
+    """Return the base URL that an identity provider is given."""
+    host = configuration.host
+    if host.public_url is not None:
+        return f"{host.public_url.rstrip('/')}/ecma2host_{name}/scim"
+    scheme = "https" if host.scim.tls.enabled else "http"
+    return f"{scheme}://{host.scim.listen}/ecma2host_{name}/scim"
+
+
+def effect(rule: Deprovisioning | None) -> str:
+    """Return what disable or delete does, in words."""
+    if rule is None:
+        return "not set"
+    if rule.action != "set":
+        return rule.action
+    return f"set {printable(rule.values)}" + (f"; back: {printable(rule.restore)}" if rule.restore else "")
 
 
 @app.command("test")
@@ -180,7 +135,7 @@ def examine_target(context: typer.Context, name: Name, json: Json = False) -> No
     report(findings, json=json)
 
 
-def report(findings: Any, *, json: bool) -> None:
+def report(findings: list[Finding], *, json: bool) -> None:
     """Show findings and end with exit code 1 if one is a failure."""
     if json:
         write_json([{"check": f.check, "state": f.state, "message": f.message} for f in findings])
@@ -188,7 +143,7 @@ def report(findings: Any, *, json: bool) -> None:
         marks = {"ok": ("ok  ", "green"), "warning": ("warn", "yellow"), "failure": ("FAIL", "red")}
         for finding in findings:
             mark, colour = marks[finding.state]
-            typer.echo(f"{typer.style(mark, fg=colour)}  {finding.check}: {finding.message}")
+            typer.echo(f"{typer.style(mark, fg=colour)}  {printable(finding.check)}: {printable(finding.message)}")
     if any(finding.state == "failure" for finding in findings):
         raise typer.Exit(1)
 
@@ -215,9 +170,8 @@ def schema(
         write_json(msgspec.to_builtins(found))
         return
     for object_type in found.object_types.values():
-        typer.echo(
-            f"{object_type.name}: anchor {', '.join(object_type.anchor)}; {', '.join(sorted(object_type.operations))}"
-        )
+        operations = ", ".join(sorted(object_type.operations))
+        typer.echo(f"{printable(object_type.name)}: anchor {printable(object_type.anchor)}; {operations}")
         rows = []
         for attribute in object_type.attributes:
             marks = [
@@ -228,7 +182,7 @@ def schema(
             published = attribute.name in selected.get(object_type.name, ())
             rows.append(
                 (
-                    attribute.name,
+                    f"  {attribute.name}",
                     attribute.type,
                     attribute.native_type,
                     " ".join(marks),
@@ -244,14 +198,19 @@ def rebuild(context: typer.Context, name: Name) -> None:
 
     Example: isthmus connector rebuild hr
     """
+    from isthmus.engine.operations import note
     from isthmus.engine.scheduling import request_import
+    from isthmus.web.claim import claimant
 
     with session(context).host() as host:
         target = host.target(existing(host.configuration, name))
         target.forget_schema()
         target.discover()
-        runs = request_import(host, target.name, requested_by="rebuild")
-    typer.echo(f"schema taken over; {len(runs)} imports are queued")
+        runs = request_import(host, target.name, requested_by=operator())
+        note(host, "rebuild connector", actor=operator(), connector=target.name)
+        served = claimant(host.configuration.state_dir) is not None
+    queued = f"{len(runs)} {'import is' if len(runs) == 1 else 'imports are'} queued"
+    typer.echo(f"schema taken over; {queued}" + ("" if served else f"; 'isthmus run start {name}' carries them out"))
 
 
 @app.command("pause")
@@ -275,11 +234,19 @@ def resume(context: typer.Context, name: Name) -> None:
 def set_paused(context: typer.Context, name: str, *, paused: bool) -> None:
     """Write the setting; a running server takes it over within seconds."""
     from isthmus.config.editing import connector_path, set_value
+    from isthmus.engine.operations import note
 
-    configuration = session(context).configuration()
+    current = session(context)
+    configuration = current.configuration()
     path: Path = connector_path(configuration, name)
+    written = existing(configuration, name)
+    if configuration.connectors[written.casefold()].paused is paused:
+        typer.echo(f"{written} {'is paused already' if paused else 'is not paused'}")
+        return
     set_value(path, "paused", True if paused else None, host=configuration.host)
-    typer.echo(f"{existing(configuration, name)} is {'paused' if paused else 'resumed'}")
+    with current.host() as host:
+        note(host, "pause connector" if paused else "resume connector", actor=operator(), connector=written)
+    typer.echo(f"{written} is {'paused' if paused else 'resumed'}")
 
 
 @app.command("remove")
@@ -292,16 +259,22 @@ def remove(
 
     Example: isthmus connector remove hr --yes
     """
+    import sys
+
     from isthmus.config.editing import remove_connector
+    from isthmus.engine.operations import note
 
     current = session(context)
     configuration = current.configuration()
     written = existing(configuration, name)
     if not yes:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("--yes is missing: nobody can be asked here")
         typer.confirm(f"Remove connector {written} and what is known of its objects?", abort=True)
     with current.host() as host:
         if host.store.journal.unfinished(written.casefold()):
-            raise typer.BadParameter("writes of this connector are still open; see 'isthmus journal list'")
+            raise Refused(f"writes of {written} are not settled yet; see 'isthmus journal list {written}'")
+        note(host, "remove connector", actor=operator(), connector=written)
         remove_connector(configuration, written)
         for token in host.tokens.list(written):
             host.tokens.revoke(token.id)

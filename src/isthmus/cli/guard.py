@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import math
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli.output import facts, moment, table, write_json
+from isthmus.cli.output import facts, instant, moment, table, write_json
 from isthmus.cli.session import Json, operator, session
-from isthmus.store.records import Hold
+
+if TYPE_CHECKING:
+    from isthmus.store.records import Hold
 
 app = typer.Typer(help="What is held back because it would change too much at once.", no_args_is_help=True)
+
+HoldId = Annotated[str, typer.Argument(help="Id of the hold, from 'guard show'.", show_default=False)]
 
 
 @app.command("show")
 def show(
     context: typer.Context,
-    hold_id: Annotated[str | None, typer.Argument(help="Id of a hold; left out: all.")] = None,
+    hold_id: Annotated[str | None, typer.Argument(help="Id of a hold; left out: all.", show_default=False)] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
     json: Json = False,
 ) -> None:
@@ -31,7 +36,9 @@ def show(
     if json:
         write_json([describe(hold) for hold in holds])
     elif hold_id is not None:
-        facts(describe(holds[0]))
+        (hold,) = holds
+        times = {"opened": moment(hold.opened), "released_until": moment(hold.released_until)}
+        facts({**describe(hold), **times})
     else:
         table(
             ("id", "connector", "type", "what", "count", "limit", "since", "state", "message"),
@@ -56,8 +63,10 @@ def show(
 @app.command("release")
 def release(
     context: typer.Context,
-    hold_id: Annotated[str, typer.Argument(help="Id of the hold.")],
-    hours: Annotated[float, typer.Option(help="How long the guard lets this kind of change through.", min=0.01)] = 1.0,
+    hold_id: HoldId,
+    hours: Annotated[
+        float, typer.Option(help="How long the guard lets this kind of change through.", min=0.01, max=8760)
+    ] = 1.0,
 ) -> None:
     """Let through what is held back. A held import is run anew; an identity provider sends its requests again.
 
@@ -65,13 +74,15 @@ def release(
     """
     from isthmus.engine.operations import guard_release
 
+    if math.isnan(hours):
+        raise typer.BadParameter("--hours must be a number")
     with session(context).host() as host:
         hold = guard_release(host, hold_id, hours=hours, actor=operator())
     typer.echo(f"released for {hours:g} hours: {hold.message}")
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, hold_id: Annotated[str, typer.Argument(help="Id of the hold.")]) -> None:
+def cancel(context: typer.Context, hold_id: HoldId) -> None:
     """Decide that what is held back does not happen.
 
     Example: isthmus guard cancel 77ab...
@@ -85,5 +96,5 @@ def cancel(context: typer.Context, hold_id: Annotated[str, typer.Argument(help="
 
 def describe(hold: Hold) -> dict[str, Any]:
     """Return a hold as plain values."""
-    values = {field: getattr(hold, field) for field in Hold.__dataclass_fields__}
-    return {**values, "opened": moment(hold.opened), "released_until": moment(hold.released_until)}
+    values = {field: getattr(hold, field) for field in hold.__dataclass_fields__}
+    return {**values, "opened": instant(hold.opened), "released_until": instant(hold.released_until)}

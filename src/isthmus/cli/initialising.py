@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from isthmus.cli.output import write_json
-from isthmus.cli.session import Json
+from isthmus.cli.session import Json, session
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder for the configuration.")] = Path(),
+    context: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder for the configuration; left out: that of --config, or this.", show_default=False),
+    ] = None,
     san: Annotated[
         list[str] | None, typer.Option("--san", help="A further host name or address for the certificate.")
     ] = None,
@@ -32,8 +36,12 @@ def init(
 
         isthmus init /etc/isthmus --san scim.example.org --listen 0.0.0.0:8585
     """
+    from isthmus.config.loading import FILE_NAME
     from isthmus.config.starting import initialise
 
+    if folder is None:
+        given = session(context).config
+        folder = Path() if given is None else given.parent if given.name == FILE_NAME else given
     report = initialise(folder, sans=san or (), listen=listen, key_file=key_file)
     if json:
         write_json(
@@ -55,4 +63,6 @@ def init(
         typer.echo(f"note  {note}")
     typer.echo(f"\nKeep a copy of the key {report.key_file}: without it the secrets cannot be read.")
     typer.echo(f"Let the identity provider's agent machine trust {report.ca_certificate}.")
-    typer.echo("Next: isthmus connector add NAME --url URL --table TABLE")
+    found = session(context).config or Path()
+    where = "" if found.absolute() in (folder.absolute(), report.configuration.path) else f" --config {folder}"
+    typer.echo(f"Next: isthmus{where} connector add NAME --url URL --table TABLE")

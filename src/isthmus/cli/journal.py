@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from isthmus.cli.output import facts, moment, table, write_json
-from isthmus.cli.session import Json, existing, operator, session
-from isthmus.store.records import Entry
+from isthmus.cli.output import facts, instant, moment, table, write_json
+from isthmus.cli.session import Json, OptionalName, existing, operator, session
+
+if TYPE_CHECKING:
+    from isthmus.store.records import Entry
 
 app = typer.Typer(help="Writes under way, and those whose outcome is not known.", no_args_is_help=True)
+
+EntryId = Annotated[str, typer.Argument(help="Id of the entry, from 'journal list'.", show_default=False)]
 
 
 @app.command("list")
 def list_entries(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None,
+    name: OptionalName = None,
     json: Json = False,
 ) -> None:
     """List open entries and those in doubt.
@@ -37,8 +41,8 @@ def list_entries(
             (
                 entry.id,
                 entry.operation,
-                entry.object_id or "",
-                entry.state,
+                entry.object_id or entry.anchor,
+                entry.state.value.replace("_", " "),
                 f"{time.time() - entry.opened:.0f} s",
                 entry.reason,
             )
@@ -49,9 +53,7 @@ def list_entries(
 
 
 @app.command("show")
-def show(
-    context: typer.Context, entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], json: Json = False
-) -> None:
+def show(context: typer.Context, entry_id: EntryId, json: Json = False) -> None:
     """Show one entry: what it was to do, and what is known.
 
     Example: isthmus journal show 5d0c...
@@ -63,14 +65,14 @@ def show(
     if json:
         write_json(describe(entry))
     else:
-        facts(describe(entry))
+        facts({**describe(entry), "opened": moment(entry.opened)})
 
 
 @app.command("resolve")
 def resolve(
     context: typer.Context,
-    entry_id: Annotated[str, typer.Argument(help="Id of the entry.")],
-    outcome: Annotated[Literal["done", "not-done"], typer.Argument(help="What the target shows.")],
+    entry_id: EntryId,
+    outcome: Annotated[Literal["done", "not-done"], typer.Argument(help="What the target shows: the change, or not.")],
 ) -> None:
     """Close an entry by your word, after looking at the target. Until then writes to that object answer 503.
 
@@ -82,10 +84,10 @@ def resolve(
     state = EntryState.DONE if outcome == "done" else EntryState.NOT_DONE
     with session(context).host() as host:
         entry = journal_resolve(host, entry_id, state, actor=operator())
-    typer.echo(f"entry {entry.id}: {entry.state}; run an import so that the space shows what the target has")
+    typer.echo(f"entry {entry.id}: {outcome}; run an import so that the connector space shows what the target has")
 
 
 def describe(entry: Entry) -> dict[str, Any]:
     """Return an entry as plain values."""
-    values = {field: getattr(entry, field) for field in Entry.__dataclass_fields__}
-    return {**values, "opened": moment(entry.opened), "intent": dict(entry.intent)}
+    values = {field: getattr(entry, field) for field in entry.__dataclass_fields__}
+    return {**values, "opened": instant(entry.opened), "intent": dict(entry.intent)}

@@ -2,60 +2,97 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
 import typer
+
+_AGE = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def write_json(value: Any) -> None:
     """Write one JSON document to standard output."""
+    import orjson
+
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
 
 
+def printable(value: Any) -> str:
+    """Return a value on one line and without control characters: what a target holds must not steer a terminal."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(printable, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{printable(key)}={printable(item)}" for key, item in value.items())
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Write a table, or the text `empty` where there are no rows."""
+    """Write a table, or the text `empty` where there are no rows; only a terminal breaks long lines."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if not cells:
+        typer.echo(empty)
+    elif sys.stdout.isatty():
+        _on_terminal(columns, cells)
+    else:
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for row in (columns, *cells):
+            line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            typer.echo(line.rstrip())
+
+
+def _on_terminal(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     made = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    if made.row_count == 0:
-        typer.echo(empty)
-        return
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    console.print(made)
+    for row in cells:
+        made.add_row(*map(Text, row))
+    Console().print(made)
 
 
-def facts(values: Mapping[str, Any]) -> None:
+def facts(values: Mapping[str, Any], *, indent: str = "") -> None:
     """Write names and values, one pair a line."""
     width = max((len(name) for name in values), default=0)
     for name, value in values.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        typer.echo(f"{name:<{width}}  {'-' if text in (None, '') else text}")
+        typer.echo(f"{indent}{name:<{width}}  {printable(value) or '-'}")
 
 
 def moment(seconds: float | None) -> str:
-    """Return a moment as local time with its zone's offset, or "-"."""
+    """Return a moment for people: local time with its zone's offset, or "-"."""
+    return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(seconds))
+
+
+def instant(seconds: float | None) -> str | None:
+    """Return a moment for machines: RFC 3339 in UTC, to the millisecond."""
+    import datetime as dt
+
     if seconds is None:
-        return "-"
-    return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(seconds))
+        return None
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def seconds_of(text: str) -> float:
+def seconds_of(text: str, option: str) -> float:
     """Return the seconds since 1970 of `2026-01-31`, `2026-01-31T12:00`, or of `2h`, `30m`, `7d` ago."""
     import datetime as dt
 
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    if text and text[-1] in units and text[:-1].isdigit():
-        return time.time() - int(text[:-1]) * units[text[-1]]
+    age = _AGE.fullmatch(text)
+    if age is not None:
+        return time.time() - int(age[1]) * _UNITS[age[2]]
     try:
         return dt.datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError as exc:
-        raise typer.BadParameter(f"{text!r} is neither a date such as 2026-01-31T12:00 nor an age such as 2h") from exc
+    except (ValueError, OverflowError, OSError):
+        raise typer.BadParameter(
+            f"{option}: {text!r} is neither a date such as 2026-01-31T12:00 nor an age such as 2h or 7d"
+        ) from None

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from isthmus.cli.output import moment, table, write_json
-from isthmus.cli.session import Json, Name, existing, operator, session
-from isthmus.store.records import Run
+from isthmus.cli.faults import Refused
+from isthmus.cli.output import instant, moment, table, write_json
+from isthmus.cli.session import Json, Name, OptionalName, existing, operator, session
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from isthmus.engine.host import Host
+    from isthmus.store.records import Run
 
 app = typer.Typer(help="Imports from the target to the connector space.", no_args_is_help=True)
 POLL_SECONDS = 0.2
+
+RunId = Annotated[str, typer.Argument(help="Id of the run, from 'run list'.", show_default=False)]
 
 
 @app.command("start")
@@ -32,30 +37,75 @@ def start(
 
     Example: isthmus run start hr
     """
+    from isthmus.engine.operations import note
     from isthmus.engine.scheduling import request_import
 
     with session(context).host() as host:
         connector = existing(host.configuration, name)
+        if host.target(connector).document.paused:
+            raise Refused(f"{connector} is paused; 'isthmus connector resume {connector}' ends that")
         runs = request_import(host, connector, kind=kind, requested_by=operator())
+        if not runs:
+            raise Refused(f"{connector} publishes nothing that could be imported; add a [[resource_types]] table")
+        ids = ", ".join(run.id for run in runs)
+        note(host, "start run", actor=operator(), connector=connector, message=f"{kind}, run {ids}")
         ended = [follow(host, run, quiet=json) for run in runs]
     if json:
         write_json([describe(run) for run in ended])
     else:
         for run in ended:
-            typer.echo(
-                f"{run.state}: {run.objects} objects, {run.changed} changed, {run.removed} removed {run.message}"
-            )
+            counts = f"{run.objects} objects, {run.changed} changed, {run.removed} removed"
+            typer.echo(f"{run.state}: {counts}" + (f"; {run.message}" if run.message else ""))
     if any(run.state != "done" for run in ended):
         raise typer.Exit(1)
 
 
 def follow(host: Host, run: Run, *, quiet: bool) -> Run:
-    """Wait until a run has ended, and carry it out here if nobody else claims it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """Wait until a run has ended, and carry it out here if no server does; Ctrl-C stops what is done here."""
     from isthmus.engine.scheduling import execute_next
     from isthmus.web.claim import claimant
+
+    with progress_bar(shown=not quiet and sys.stderr.isatty()) as bar:
+        task = bar.add_task(f"import {run.connector}", total=None, rate="")
+
+        def show(objects: int, expected: int | None, rate: float) -> None:
+            total = None if expected is None else max(objects, expected)
+            bar.update(task, completed=objects, total=total, rate=f"{rate:,.0f}/s" if rate else "")
+
+        while True:
+            now = host.store.runs.get(run.id)
+            assert now is not None
+            if now.state not in ("queued", "running"):
+                show(now.objects, now.objects, 0)
+                return now
+            served = claimant(host.configuration.state_dir) is not None
+            try:
+                if served:
+                    seconds = 0.0 if now.started is None else time.time() - now.started
+                    show(now.objects, now.expected, now.objects / seconds if seconds > 0 else 0)
+                    time.sleep(POLL_SECONDS)
+                else:
+                    host.store.runs.fail_dead()
+                    if execute_next(host, lambda at: show(at.objects, at.expected, at.rate)) is None:
+                        time.sleep(POLL_SECONDS)  # another command carries a run of this scope out
+            except KeyboardInterrupt:
+                raise Refused(interrupted(host, run, served=served)) from None
+
+
+def interrupted(host: Host, run: Run, *, served: bool) -> str:
+    """Stop what this command carries out and say what goes on."""
+    if served:
+        return f"no longer shown; the server goes on with run {run.id}, 'isthmus run cancel {run.id}' stops it"
+    for one in host.store.runs.list(connector=run.connector):
+        if one.state == "queued" or (one.state == "running" and one.owner == host.store.owner):
+            host.store.runs.finish(one.id, "cancelled", f"interrupted by {operator()}")
+    return f"run {run.id} is cancelled; what it has applied stays, and nothing was removed"
+
+
+def progress_bar(*, shown: bool) -> Progress:
+    """Return a bar with objects, rate and the time left; on standard error, so that it is not in the answer."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
@@ -64,31 +114,14 @@ def follow(host: Host, run: Run, *, quiet: bool) -> Run:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=quiet or not sys.stderr.isatty()) as bar:
-        task = bar.add_task(f"import {run.connector}", total=None, rate="")
-
-        def show(objects: int, expected: int | None, rate: float) -> None:
-            bar.update(task, completed=objects, total=expected, rate=f"{rate:,.0f}/s")
-
-        while True:
-            now = host.store.runs.get(run.id)
-            assert now is not None
-            if now.state not in ("queued", "running"):
-                return now
-            began = now.started or time.time()
-            show(now.objects, now.expected, now.objects / max(time.time() - began, 0.001))
-            if now.state == "queued" and claimant(host.configuration.state_dir) is None:
-                execute_next(host, lambda progress: show(progress.objects, progress.expected, progress.rate))
-            else:
-                time.sleep(POLL_SECONDS)
+    return Progress(*columns, console=Console(stderr=True), disable=not shown)
 
 
 @app.command("list")
 def list_runs(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    name: OptionalName = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many runs at most.")] = 20,
     json: Json = False,
 ) -> None:
     """List runs, newest first.
@@ -124,7 +157,7 @@ def list_runs(
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, run_id: Annotated[str, typer.Argument(help="Id of the run.")]) -> None:
+def cancel(context: typer.Context, run_id: RunId) -> None:
     """Stop a run; what it has applied so far stays, and nothing is removed.
 
     Example: isthmus run cancel 8c1f0d7e
@@ -132,12 +165,12 @@ def cancel(context: typer.Context, run_id: Annotated[str, typer.Argument(help="I
     from isthmus.engine.operations import run_cancel
 
     with session(context).host() as host:
-        run = run_cancel(host, run_id)
+        run = run_cancel(host, run_id, actor=operator())
     typer.echo(f"run {run.id}: {run.state}" + (", will stop at the next page" if run.state == "running" else ""))
 
 
 @app.command("release")
-def release(context: typer.Context, run_id: Annotated[str, typer.Argument(help="Id of the held run.")]) -> None:
+def release(context: typer.Context, run_id: RunId) -> None:
     """Let a run through that the guard holds: it reads the target anew and removes what is missing.
 
     Example: isthmus run release 8c1f0d7e
@@ -151,4 +184,7 @@ def release(context: typer.Context, run_id: Annotated[str, typer.Argument(help="
 
 def describe(run: Run) -> dict[str, Any]:
     """Return a run as plain values."""
-    return {field: getattr(run, field) for field in Run.__dataclass_fields__}
+    values = {field: getattr(run, field) for field in run.__dataclass_fields__}
+    times = {field: instant(values[field]) for field in ("queued", "started", "ended")}
+    seconds = None if run.started is None or run.ended is None else round(run.ended - run.started, 3)
+    return {**values, **times, "seconds": seconds}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from isthmus.cli.faults import Refused
 from isthmus.cli.output import facts, write_json
-from isthmus.cli.session import Json, session
+from isthmus.cli.secret import read_secret
+from isthmus.cli.session import Json, operator, session
 
 app = typer.Typer(help="The certificate of the SCIM endpoint.", no_args_is_help=True)
 
@@ -23,25 +26,47 @@ def show(context: typer.Context, json: Json = False) -> None:
     from isthmus.config.tls import describe_configured
 
     found = asdict(describe_configured(session(context).configuration()))
+    found["days_left"] = int(found["days_left"])
     if json:
         write_json(found)
         return
-    facts({name.replace("_", " "): value for name, value in found.items()})
+    shown = {
+        name.replace("_", " "): f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, dt.datetime) else value
+        for name, value in found.items()
+        if name != "problems" and value is not None
+    }
+    facts(shown)
+    for problem in found["problems"]:
+        typer.secho(f"problem: {problem}", fg="red")
 
 
 @app.command("import")
 def import_own(
     context: typer.Context,
-    certificate: Annotated[Path, typer.Argument(help="PEM file: the certificate, then its chain.")],
-    key: Annotated[Path, typer.Argument(help="PEM file of the private key.")],
+    certificate: Annotated[Path, typer.Argument(help="PEM file: the certificate, then its chain.", show_default=False)],
+    key: Annotated[Path, typer.Argument(help="PEM file of the private key.", show_default=False)],
+    password: Annotated[
+        bool, typer.Option("--password", help="Ask for the key's password (or read it from standard input).")
+    ] = False,
 ) -> None:
     """Use a certificate of your own. A running server takes it over without a restart.
 
-    Example: isthmus tls import fullchain.pem privkey.pem
+    Examples:
+
+        isthmus tls import fullchain.pem privkey.pem
+
+        isthmus tls import fullchain.pem privkey.pem --password < password.txt
     """
     from isthmus.config.certificates import import_certificate
+    from isthmus.engine.operations import note
 
-    configuration = session(context).configuration()
-    for warning in import_certificate(configuration, certificate, key):
+    current = session(context)
+    for file in (certificate, key):
+        if not file.exists():
+            raise Refused(f"{file}: there is no such file")
+    secret = read_secret(f"Password of {key}") if password else None
+    for warning in import_certificate(current.configuration(), certificate, key, password=secret):
         typer.echo(f"warning: {warning}", err=True)
+    with current.host() as host:
+        note(host, "import certificate", actor=operator(), name=certificate.name)
     typer.echo("imported; a running server uses it within seconds")

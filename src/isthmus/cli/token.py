@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from isthmus.cli.output import moment, table, write_json
-from isthmus.cli.session import Json, Name, existing, operator, session
-from isthmus.store.records import Token
+from isthmus.cli.faults import Refused
+from isthmus.cli.output import instant, moment, table, write_json
+from isthmus.cli.session import Json, Name, OptionalName, existing, operator, session
+
+if TYPE_CHECKING:
+    from isthmus.engine.host import Host
+    from isthmus.spi import Secret
+    from isthmus.store.records import Token
 
 app = typer.Typer(help="Bearer tokens of the identity providers.", no_args_is_help=True)
 
 DAY = 86_400.0
+LONGEST_DAYS = 36_500.0
+
+TokenId = Annotated[str, typer.Argument(help="Id of the token, from 'token list'.", show_default=False)]
 
 
 @app.command("create")
@@ -43,14 +52,12 @@ def create(
         isthmus token create hr --from token.txt
     """
     from isthmus.engine.tokens import ADVISED_LENGTH
-    from isthmus.spi import Secret
 
-    chosen = None
-    if chosen_file is not None:
-        text = sys.stdin.read() if str(chosen_file) == "-" else chosen_file.read_text()
-        chosen = Secret(text.strip())
+    if days is not None and not 0 < days <= LONGEST_DAYS:
+        raise typer.BadParameter(f"--days must be more than 0 and at most {LONGEST_DAYS:.0f}; left out: no end")
     with session(context).host() as host:
         connector = existing(host.configuration, name)
+        chosen = None if chosen_file is None else read_chosen(chosen_file)
         token, secret = host.tokens.create(
             connector,
             name=label,
@@ -58,7 +65,7 @@ def create(
             text=chosen,
             expires=None if days is None else time.time() + days * DAY,
         )
-        audit(host, connector, "token create", token)
+        note(host, "create token", token)
     if json:
         write_json({**describe(token), "token": secret.reveal() if chosen is None else None})
         return
@@ -71,12 +78,17 @@ def create(
             typer.echo(f"warning: better use at least {ADVISED_LENGTH} characters", err=True)
 
 
+def read_chosen(file: Path) -> Secret:
+    """Return the token that stands in a file, or comes by standard input."""
+    from isthmus.spi import Secret
+
+    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    # what is not ASCII is refused with the other characters that no header can carry
+    return Secret(raw.decode("ascii", "replace").strip())
+
+
 @app.command("list")
-def list_tokens(
-    context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Only this connector.")] = None,
-    json: Json = False,
-) -> None:
+def list_tokens(context: typer.Context, name: OptionalName = None, json: Json = False) -> None:
     """List tokens, without their text.
 
     Example: isthmus token list hr
@@ -108,20 +120,28 @@ def list_tokens(
 @app.command("rotate")
 def rotate(
     context: typer.Context,
-    token_id: Annotated[str, typer.Argument(help="Id of the token, from 'token list'.")],
-    overlap_hours: Annotated[float, typer.Option(help="How long the old token stays valid.")] = 24.0,
+    token_id: TokenId,
+    overlap_hours: Annotated[
+        float, typer.Option(help="How long the old token stays valid.", min=0, max=24 * 365)
+    ] = 24.0,
     json: Json = False,
 ) -> None:
     """Make a successor of a token; the old one stays valid for a while, so that nothing is refused in between.
 
+    The successor is valid for as long as the old one was meant to be.
+
     Example: isthmus token rotate 3f2a9c01d4e5 --overlap-hours 2
     """
+    if math.isnan(overlap_hours):
+        raise typer.BadParameter("--overlap-hours must be a number")
     with session(context).host() as host:
+        old = found(host, token_id)
+        if state(old) in ("revoked", "expired"):
+            raise Refused(f"token {token_id} is {state(old)}; 'isthmus token create {old.connector}' makes a new one")
         made = host.tokens.rotate(token_id, overlap=overlap_hours * 3600)
-        if made is None:
-            raise typer.BadParameter(f"there is no token {token_id!r}; 'isthmus token list' shows them")
+        assert made is not None
         token, secret = made
-        audit(host, token.connector, "token rotate", token)
+        note(host, "rotate token", token, f"; it follows {token_id}, which ends in {overlap_hours:g} hours")
     if json:
         write_json({**describe(token), "token": secret.reveal()})
         return
@@ -130,19 +150,27 @@ def rotate(
 
 
 @app.command("revoke")
-def revoke(
-    context: typer.Context, token_id: Annotated[str, typer.Argument(help="Id of the token, from 'token list'.")]
-) -> None:
+def revoke(context: typer.Context, token_id: TokenId) -> None:
     """End a token; every process refuses it within a second.
 
     Example: isthmus token revoke 3f2a9c01d4e5
     """
     with session(context).host() as host:
-        token = host.store.tokens.get(token_id)
-        if token is None or not host.tokens.revoke(token_id):
-            raise typer.BadParameter(f"there is no token {token_id!r}; 'isthmus token list' shows them")
-        audit(host, token.connector, "token revoke", token)
+        token = found(host, token_id)
+        if state(token) == "revoked":
+            typer.echo(f"token {token_id} was revoked before")
+            return
+        host.tokens.revoke(token_id)
+        note(host, "revoke token", token)
     typer.echo(f"token {token_id} revoked")
+
+
+def found(host: Host, token_id: str) -> Token:
+    """Return the token, or say how to find out its id."""
+    token = host.store.tokens.get(token_id)
+    if token is None:
+        raise Refused(f"there is no token {token_id!r}; 'isthmus token list' shows them")
+    return token
 
 
 def describe(token: Token) -> dict[str, Any]:
@@ -152,8 +180,10 @@ def describe(token: Token) -> dict[str, Any]:
         "connector": token.connector,
         "label": token.name,
         "scope": token.scope,
-        "created": moment(token.created),
-        "expires": None if token.expires is None else moment(token.expires),
+        "created": instant(token.created),
+        "expires": instant(token.expires),
+        "revoked": instant(token.revoked),
+        "last_used": instant(token.last_used),
         "state": state(token),
     }
 
@@ -161,26 +191,22 @@ def describe(token: Token) -> dict[str, Any]:
 def state(token: Token) -> str:
     """Return whether the token can be used now."""
     now = time.time()
-    if token.revoked is not None:
-        return "revoked" if token.revoked <= now else f"valid until {moment(token.revoked)}"
+    if token.revoked is not None and token.revoked <= now:
+        return "revoked"
     if token.expires is not None and token.expires <= now:
         return "expired"
-    return "valid"
+    return "valid" if token.revoked is None else f"valid until {moment(token.revoked)}"
 
 
-def audit(host: Any, connector: str, operation: str, token: Token) -> None:
+def note(host: Host, operation: str, token: Token, more: str = "") -> None:
     """Write down who made or ended a token."""
-    from isthmus.store.records import AuditRecord
+    from isthmus.engine.operations import note as note_operation
 
-    host.store.audit.write(
-        AuditRecord(
-            at=time.time(),
-            connector=connector,
-            actor=operator(),
-            address="",
-            operation=operation,
-            name=token.name,
-            outcome="done",
-            message=f"token {token.id}, scope {token.scope}",
-        )
+    note_operation(
+        host,
+        operation,
+        actor=operator(),
+        connector=token.connector,
+        name=token.name,
+        message=f"token {token.id}, scope {token.scope}{more}",
     )

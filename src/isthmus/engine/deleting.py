@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isthmus.engine.answers import unavailable
 from isthmus.engine.applying import identity_of
-from isthmus.engine.auditing import Trail
+from isthmus.engine.auditing import Trail, intent_of
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Entries
 from isthmus.engine.faults import reached
@@ -58,7 +58,6 @@ class Deleter:
                     stored = refreshed
                 if not parse_entity_tags(if_match).match(etag(stored)):
                     raise ScimError(412, f"the version is now {etag(stored)}; read the resource again")
-            check_provider(target.store, target.document.guard, target.space(rt), "delete", stored.id)
             trail = Trail(
                 target.name,
                 rt,
@@ -67,6 +66,7 @@ class Deleter:
                 object_id=stored.id,
                 name=rt.display_name(rt.decode(stored.attributes)),
             )
+            check_provider(target.store, target.document.guard, target.space(rt), "delete", stored.id, trail=trail)
             if action == "delete":
                 if self._delete(rt, stored, trail, caller):
                     return
@@ -102,7 +102,7 @@ class Deleter:
             operation="delete",
             object_id=stored.id,
             anchor=stored.anchor,
-            intent={},
+            intent=intent_of(rt, guard=("delete", stored.id)),
             locks=locks_for([stored.anchor], identifiers(rt, rt.decode(stored.attributes))),
             caller=caller,
         )
@@ -113,6 +113,13 @@ class Deleter:
             if now is None or now.number != stored.number:
                 self._sender.withdraw(entry, "the object was changed by another request meanwhile")
                 return False
+
+            guard = target.document.guard
+            try:
+                check_provider(target.store, guard, space, "delete", stored.id, trail=trail, entry=entry)
+            except ScimError as error:
+                self._sender.refuse(entry, error, trail, outcome="held")
+                raise
 
             def send(connector: Connector, call: Call) -> None:
                 assert isinstance(connector, SupportsDelete)

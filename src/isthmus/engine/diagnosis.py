@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
+from isthmus.config.certificates import covers, read_chain
 from isthmus.config.documents import Configuration
 from isthmus.config.errors import ConfigError
 from isthmus.config.exposed import exposed_files
@@ -21,6 +23,7 @@ from isthmus.engine.target import Target
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import ConnectorError, Operation, SupportsSettling
+from isthmus.store.records import EntryState
 
 SMALLEST_FREE = 512 * 1024 * 1024  # bytes of disk below which the store may soon not be able to write
 PROBE_SECONDS = 2.0
@@ -62,14 +65,28 @@ def examine(host: Host, name: str) -> list[Finding]:
         found.append(Finding("resource types", "failure", "none is published; add a [[resource_types]] table"))
     for rt in types.values():
         found += _resource_type(target, rt)
+    found += _runs(host, target)
     entries = host.store.journal.unfinished(target.key)
+    doubtful = sum(entry.state is EntryState.IN_DOUBT for entry in entries)
     if entries:
-        found.append(
-            Finding("journal", "warning", f"{len(entries)} writes are not settled; see 'isthmus journal list'")
-        )
+        text = f"{len(entries)} writes are not settled, {doubtful} of them in doubt; see 'isthmus journal list {name}'"
+        found.append(Finding("journal", "failure" if doubtful else "warning", text))
     for hold in host.store.guard.holds(target.key, active=True):
         found.append(Finding("guard", "warning", f"{hold.message}; 'isthmus guard release {hold.id}' lets it through"))
     return found
+
+
+def _runs(host: Host, target: Target) -> Iterator[Finding]:
+    """Tell whether the connector space is filled and kept up to date."""
+    if target.document.paused:
+        yield Finding(
+            "paused", "warning", f"neither writes nor imports; 'isthmus connector resume {target.name}' ends it"
+        )
+    ended = [run for run in host.store.runs.list(connector=target.key) if run.state not in ("queued", "running")]
+    if not ended:
+        yield Finding("import", "warning", f"none has ended yet; 'isthmus run start {target.name}' makes one")
+    elif ended[0].state in ("failed", "held"):
+        yield Finding("import", "warning", f"the latest ended as {ended[0].state}: {ended[0].message}")
 
 
 def _reach(target: Target) -> str:
@@ -80,7 +97,10 @@ def _reach(target: Target) -> str:
 
 def _discover(target: Target) -> str:
     schema = target.discover()
-    return f"{len(schema.object_types)} object types"
+    published = {definition.object_type for definition in target.document.resource_types}
+    others = sorted(set(schema.object_types) - published)
+    text = f"published: {', '.join(sorted(published)) or 'nothing'}"
+    return f"{text}; not published: {', '.join(others)}" if others else text
 
 
 def _try(found: list[Finding], check: str, look: Callable[[], str]) -> bool:
@@ -119,7 +139,7 @@ def _resource_type(target: Target, rt: ResourceType) -> Iterator[Finding]:
             "warning",
             f"{', '.join(unmapped)} must have a value and can only be sent under the ECMA2Host extension (no flow)",
         )
-    for name in ("disable", "delete"):
+    for name in ("disable", "delete") if definition.endpoint == "Users" else ("delete",):
         if getattr(definition, name) is None:
             yield Finding(endpoint, "failure", f"{name!r} is not set: say nothing, set or delete")
     if not definition.matching:
@@ -149,8 +169,8 @@ def _repairable(target: Target, rt: ResourceType, endpoint: str) -> Finding:
             return Finding(
                 endpoint,
                 "warning",
-                "the target makes the anchor and no unique matching attribute identifies a row: a create whose answer is "
-                "lost is looked for by matching values; a correlation_attribute makes it certain",
+                "the target makes the anchor and no unique matching attribute identifies a row: a create whose answer "
+                "is lost is looked for by matching values; a correlation_attribute makes it certain",
             )
     if not isinstance(target.connector, SupportsSettling):
         return Finding(endpoint, "ok", f"lost answers are settled after {target.type.settle_seconds:g} s")
@@ -207,8 +227,20 @@ def _certificate(configuration: Configuration) -> Iterator[Finding]:
         yield Finding("certificate", "failure", str(exc))
         return
     text = f"valid until {facts.not_after:%Y-%m-%d} for {', '.join(facts.names)}"
+    url = configuration.host.public_url
+    host = urlsplit(url).hostname if url is not None else None
     if not facts.usable:
-        yield Finding("certificate", "failure", "; ".join(facts.problems))
+        mend = (
+            "'isthmus tls import' takes another" if facts.kind == "own" else "'isthmus serve' renews it when it starts"
+        )
+        yield Finding("certificate", "failure", f"{'; '.join(facts.problems)}; {mend}")
+    elif host is not None and not covers(read_chain(facts.certificate)[0], host):
+        yield Finding(
+            "certificate",
+            "failure",
+            f"not valid for {host}, the host of public_url, but for {', '.join(facts.names)}; "
+            f"'isthmus init --san {host}' adds the name to a certificate of the private CA",
+        )
     elif facts.problems:
         yield Finding("certificate", "warning", "; ".join(facts.problems))
     else:

@@ -9,7 +9,7 @@ from isthmus.engine.caller import Caller
 from isthmus.engine.creating import Creator
 from isthmus.engine.deleting import Deleter
 from isthmus.engine.entries import Entries
-from isthmus.engine.reading import Reader
+from isthmus.engine.reading import Reader, etag
 from isthmus.engine.recovery import Recovery
 from isthmus.engine.resource import Resource
 from isthmus.engine.sending import Sender
@@ -86,7 +86,7 @@ class Endpoint:
     ) -> Resource:
         """Change a resource (RFC 7644 3.5.2)."""
         operations = parse_operations(body, strict=self.document.strict)
-        resource = self._change(
+        return self._change(
             rt,
             id,
             lambda current: rt.plan_patch(operations, current),
@@ -94,10 +94,8 @@ class Endpoint:
             fresh=any(depends_on_values(operation) for operation in operations),
             if_match=if_match,
             caller=caller,
+            with_body=not self._answers_without_body(rt),
         )
-        if self._answers_without_body(rt):
-            return Resource(body=b"", etag=resource.etag, id=resource.id, location=resource.location, with_body=False)
-        return resource
 
     def delete(self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller) -> None:
         """Deprovision a resource (RFC 7644 3.6)."""
@@ -113,12 +111,16 @@ class Endpoint:
         fresh: bool,
         if_match: str | None,
         caller: Caller,
+        with_body: bool = True,
     ) -> Resource:
         stored = self._updater.update(rt, id, plan, operation=operation, fresh=fresh, if_match=if_match, caller=caller)
         if stored is None:  # active = false, and the disable flow is to delete
             before = self._reader.resource(rt, self._reader.stored(rt, id), caller)
             self._deleter.delete(rt, id, if_match=if_match, caller=caller, action="delete")
             return Resource(body=b"", etag=before.etag, id=id, location=before.location, with_body=False)
+        if not with_body:  # of a group of 100,000 members nothing is made that nobody reads
+            location = f"{caller.base_url}/{rt.endpoint}/{stored.id}"
+            return Resource(body=b"", etag=etag(stored), id=stored.id, location=location, with_body=False)
         return self._reader.resource(rt, stored, caller)
 
     def _answers_without_body(self, rt: ResourceType) -> bool:

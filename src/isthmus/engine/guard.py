@@ -8,8 +8,9 @@ import structlog
 
 from isthmus.config.documents import GuardSettings
 from isthmus.engine.answers import unavailable
+from isthmus.engine.auditing import Trail
 from isthmus.store import Store
-from isthmus.store.records import Hold, Space
+from isthmus.store.records import Entry, Hold, Space
 
 log = structlog.get_logger("isthmus.guard")
 
@@ -55,10 +56,32 @@ def provider_limit(settings: GuardSettings, present: int) -> int:
     return max(settings.provider_objects, int(present * settings.provider_share))
 
 
-def check_provider(store: Store, settings: GuardSettings, space: Space, kind: str, object_id: str) -> None:
+def under_way(store: Store, space: Space, kind: str, entry: Entry) -> set[str]:
+    """Return the objects with a change of this kind that was begun before this entry and has not ended."""
+    found: set[str] = set()
+    for other in store.journal.unfinished(space.connector):
+        if other.id == entry.id:
+            break
+        counted = other.intent.get("guard")
+        if other.space == space.number and counted and counted[0] == kind:
+            found.add(counted[1])
+    return found
+
+
+def check_provider(
+    store: Store,
+    settings: GuardSettings,
+    space: Space,
+    kind: str,
+    object_id: str,
+    *,
+    trail: Trail,
+    entry: Entry | None = None,
+) -> None:
     """Let one more disable, delete or emptied group from the identity provider through, or refuse it.
 
-    What does not raise the count passes: an object that was counted already, or was created in the same window.
+    What does not raise the count passes: an object that was counted already, or was created in the same window. Asked
+    twice: before anything is written down, and with the open `entry`, when requests that came together have an order.
 
     Raises:
         ScimError: 503 with Retry-After; nothing was sent to the target. An operator releases it with
@@ -67,8 +90,16 @@ def check_provider(store: Store, settings: GuardSettings, space: Space, kind: st
     now = time.time()
     limit = provider_limit(settings, store.space.count(space))
     since = now - settings.provider_hours * 3600
-    count = store.guard.count(space.connector, space.object_type, kind, since)
-    if count < limit or store.guard.count(space.connector, space.object_type, kind, since, also=object_id) == count:
+
+    def counted(also: str | None = None) -> int:
+        return store.guard.count(space.connector, space.object_type, kind, since, also=also)
+
+    count = before = counted()
+    others = set() if entry is None else under_way(store, space, kind, entry) - {object_id}
+    if count + len(others) < limit:
+        return
+    count += sum(counted(other) > before for other in others)
+    if count < limit or counted(object_id) == before:
         return
     if store.guard.active_release(space.connector, space.object_type, kind, now) is not None:
         return
@@ -82,8 +113,11 @@ def check_provider(store: Store, settings: GuardSettings, space: Space, kind: st
         message=f"{count} {kind} requests within {settings.provider_hours:g} hours; the guard allows {limit}",
     )
     log.error("guard_holds_request", connector=space.connector, object_type=space.object_type, kind=kind, hold=hold.id)
-    raise unavailable(
+    error = unavailable(
         f"the guard holds back this {kind}: {limit} within {settings.provider_hours:g} hours are allowed; "
         f"an operator can let it through with 'isthmus guard release {hold.id}'",
         settings.retry_after_seconds,
     )
+    if entry is None:
+        store.audit.write(trail.record("held", error.status, error.detail))
+    raise error

@@ -74,7 +74,7 @@ class LiveLookup:
         except ConnectorError as exc:
             raise answer_for(exc) from exc
         if found is None:
-            # Where another write holds the object, the space keeps it until that is settled; the answer is None all the same.
+            # Where another write holds the object, the space keeps it until that is settled.
             target.store.space.remove(space, [stored.row], noted=noted)
             return None
         apply_live(target, rt, space, [found], noted=noted)

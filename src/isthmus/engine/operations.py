@@ -15,6 +15,37 @@ class NoSuch(LookupError):
     """There is no run, entry or hold with this id."""
 
 
+class TooLate(Exception):
+    """What an operator wants to decide has ended, was decided before, or is just being done."""
+
+
+def note(
+    host: Host,
+    operation: str,
+    *,
+    actor: str,
+    connector: str = "",
+    object_type: str = "",
+    name: str = "",
+    outcome: str = "done",
+    message: str = "",
+) -> None:
+    """Write down in the audit what an operator did."""
+    host.store.audit.write(
+        AuditRecord(
+            at=time.time(),
+            connector=_as_written(host, connector),
+            actor=actor,
+            address="",
+            operation=operation,
+            object_type=object_type,
+            name=name,
+            outcome=outcome,
+            message=message,
+        )
+    )
+
+
 def journal_list(host: Host, connector: str | None = None) -> list[Entry]:
     """Return the entries whose outcome is not known, oldest first."""
     return host.store.journal.unfinished(None if connector is None else connector.casefold())
@@ -32,8 +63,17 @@ def journal_resolve(host: Host, entry_id: str, outcome: EntryState, *, actor: st
     """Close an entry by an operator's word, after looking at the target: DONE or NOT_DONE.
 
     The space learns what the target has by the next import or look-up, so nothing is recorded but the word.
+
+    Raises:
+        NoSuch: there is none.
+        TooLate: it is settled, or so young that the write may still be under way.
     """
     entry = journal_show(host, entry_id)
+    if entry.state not in (EntryState.OPEN, EntryState.IN_DOUBT):
+        raise TooLate(f"journal entry {entry.id} is settled already: {entry.state.value.replace('_', ' ')}")
+    age = time.time() - entry.opened
+    if entry.state is EntryState.OPEN and age < host.configuration.host.scim.request_timeout:
+        raise TooLate(f"the write of journal entry {entry.id} began {age:.0f} s ago and may still be under way; wait")
     host.store.journal.close(
         entry.id,
         outcome,
@@ -58,8 +98,14 @@ def journal_resolve(host: Host, entry_id: str, outcome: EntryState, *, actor: st
 def _connector_of(host: Host, entry: Entry) -> str:
     for space in host.store.space.all():
         if space.number == entry.space:
-            return space.connector
+            return _as_written(host, space.connector)
     return ""
+
+
+def _as_written(host: Host, connector: str) -> str:
+    """Return the connector's name as the audit records of its requests have it."""
+    endpoint = host.endpoint(connector)
+    return connector if endpoint is None else endpoint.name
 
 
 def run_list(host: Host, connector: str | None = None, limit: int = 20) -> list[Run]:
@@ -75,10 +121,23 @@ def run_show(host: Host, run_id: str) -> Run:
     return run
 
 
-def run_cancel(host: Host, run_id: str) -> Run:
-    """Ask a run to stop; what it has applied so far stays."""
-    run_show(host, run_id)
+def run_cancel(host: Host, run_id: str, *, actor: str = "operator") -> Run:
+    """Ask a run to stop; what it has applied so far stays. One that the guard holds is closed with its hold.
+
+    Raises:
+        NoSuch: there is none.
+        TooLate: it has ended.
+    """
+    run = run_show(host, run_id)
+    if run.state == "held":
+        for hold in host.store.guard.holds(run.connector, active=True):
+            if hold.run == run_id:
+                guard_cancel(host, hold.id, actor=actor)
+                return run_show(host, run_id)
+    if run.state not in ("queued", "running"):
+        raise TooLate(f"run {run_id} has ended: {run.state}")
     host.store.runs.cancel(run_id)
+    note(host, "cancel run", actor=actor, connector=run.connector, message=f"run {run_id}, scope {run.scope}")
     return run_show(host, run_id)
 
 
@@ -96,9 +155,15 @@ def guard_show(host: Host, hold_id: str) -> Hold:
 
 
 def guard_release(host: Host, hold_id: str, *, hours: float, actor: str) -> Hold:
-    """Let what is held back through: for some hours, and queue the held run again."""
+    """Let what is held back through: for some hours, and queue the held run again.
+
+    Raises:
+        NoSuch: there is none.
+        TooLate: it was cancelled, or is over.
+    """
     hold = guard_show(host, hold_id)
-    host.store.guard.release(hold_id, time.time() + hours * 3600, actor)
+    if not host.store.guard.release(hold_id, time.time() + hours * 3600, actor):
+        raise _decided(hold)
     _audit_guard(host, hold, "release guard", actor)
     if hold.run is not None:
         host.store.runs.release(hold.run)
@@ -106,9 +171,15 @@ def guard_release(host: Host, hold_id: str, *, hours: float, actor: str) -> Hold
 
 
 def guard_cancel(host: Host, hold_id: str, *, actor: str) -> Hold:
-    """Keep what is held back from happening; a held run is closed without removing anything."""
+    """Keep what is held back from happening; a held run is closed without removing anything.
+
+    Raises:
+        NoSuch: there is none.
+        TooLate: it was cancelled before, or is over.
+    """
     hold = guard_show(host, hold_id)
-    host.store.guard.cancel(hold_id, actor)
+    if not host.store.guard.cancel(hold_id, actor):
+        raise _decided(hold)
     _audit_guard(host, hold, "cancel guard", actor)
     if hold.run is not None:
         host.store.runs.finish(hold.run, "cancelled", f"cancelled by {actor}: nothing was removed")
@@ -117,23 +188,19 @@ def guard_cancel(host: Host, hold_id: str, *, actor: str) -> Hold:
 
 def run_release(host: Host, run_id: str, *, actor: str, hours: float = 1.0) -> Run:
     """Release the hold that keeps a run; the run reads the target anew."""
+    run = run_show(host, run_id)
     for hold in host.store.guard.holds(None, active=True):
-        if hold.run == run_id:
+        if hold.run == run_id and run.state == "held":
             guard_release(host, hold.id, hours=hours, actor=actor)
             return run_show(host, run_id)
-    raise NoSuch(f"the guard holds no run {run_id!r}; 'isthmus guard show' lists what it holds")
+    raise NoSuch(
+        f"the guard does not hold run {run_id}, which is {run.state}; 'isthmus guard show' lists what it holds"
+    )
+
+
+def _decided(hold: Hold) -> TooLate:
+    return TooLate(f"the hold {hold.id} is {hold.state} already; 'isthmus guard show' lists what is held back now")
 
 
 def _audit_guard(host: Host, hold: Hold, operation: str, actor: str) -> None:
-    host.store.audit.write(
-        AuditRecord(
-            at=time.time(),
-            connector=hold.connector,
-            actor=actor,
-            address="",
-            operation=operation,
-            object_type=hold.object_type,
-            outcome="done",
-            message=hold.message,
-        )
-    )
+    note(host, operation, actor=actor, connector=hold.connector, object_type=hold.object_type, message=hold.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import orjson
 
@@ -13,13 +14,14 @@ from isthmus.engine.filtering import lookups, predicate_of
 from isthmus.engine.lookup import LiveLookup
 from isthmus.engine.resource import Resource
 from isthmus.engine.target import Target
+from isthmus.mapping.bound import BoundComparison, BoundFilter
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.scim.filter import parse_filter
 from isthmus.scim.projection import Projection
 from isthmus.spi import Value
-from isthmus.store import StoreBusy
-from isthmus.store.records import State, StoredObject
+from isthmus.store import Predicate, StoreBusy
+from isthmus.store.records import Page, Space, State, StoredObject
 
 References = Mapping[str, Sequence[tuple[str, str | None, str]]]
 MAX_LOOKUPS = 8  # equalities of one filter that are put to the target
@@ -70,22 +72,16 @@ class Reader:
             count = target.default_count
         count = max(0, min(count, target.max_count))
         start = max(1, start)
-        condition = None
-        if filter is not None:
+        if filter is None:
+            page = self._page(space, None, start, count, caller)
+        else:
             bound = rt.bind(parse_filter(filter))
-            if self.live.possible(rt):
-                for index, lookup in enumerate(lookups(bound, rt)):
-                    if index < MAX_LOOKUPS and not target.store.space.by_key(
-                        space, lookup.attribute, lookup.key, hidden=True, limit=1
-                    ):
-                        self._ask(rt, lookup.attribute, lookup.value, caller)
+            if not isinstance(bound, BoundComparison):
+                self._learn(rt, space, bound, caller)
             condition = predicate_of(bound, rt, self.key_of)
-        try:
-            page = target.store.space.page(space, condition, start=start, count=count, deadline=caller.deadline)
-        except StoreBusy as exc:
-            raise unavailable(f"the filter took too long over all objects: {exc}") from exc
-        except TimeoutError as exc:
-            raise ScimError(400, str(exc), scim_type="tooMany") from exc
+            page = self._page(space, condition, start, count, caller)
+            if page.total == 0 and isinstance(bound, BoundComparison) and self._learn(rt, space, bound, caller):
+                page = self._page(space, condition, start, count, caller)
         resources = self.resources(rt, page.objects, caller, projection)
         head = orjson.dumps(
             {
@@ -96,6 +92,24 @@ class Reader:
             }
         )
         return b'%s,"Resources":[%s]}' % (head[:-1], b",".join(resources))
+
+    def _page(self, space: Space, condition: Predicate | None, start: int, count: int, caller: Caller) -> Page:
+        try:
+            return self._target.store.space.page(space, condition, start=start, count=count, deadline=caller.deadline)
+        except StoreBusy as exc:
+            raise unavailable(f"the filter took too long over all objects: {exc}") from exc
+        except ValueError as exc:
+            raise ScimError(400, f"the filter is nested too deeply: {exc}", scim_type="invalidFilter") from exc
+
+    def _learn(self, rt: ResourceType, space: Space, bound: BoundFilter, caller: Caller) -> bool:
+        """Put every equality that nobody in the space meets, hidden ones included, to the target; tell if one was."""
+        asked = False
+        by_key = self._target.store.space.by_key
+        for lookup in islice(lookups(bound, rt), MAX_LOOKUPS):
+            if not by_key(space, lookup.attribute, lookup.key, hidden=True, limit=1) and self.live.possible(rt):
+                self._ask(rt, lookup.attribute, lookup.value, caller)
+                asked = True
+        return asked
 
     def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
         try:

@@ -44,7 +44,7 @@ class Sender:
             ScimError: what the client is told.
         """
         target = self._target
-        call = target.call(caller, entry=entry.id, sent=trail.on_sent)
+        call = target.call(caller, entry=entry.id, sent=trail.on_sent, wanted=rt.read_attributes)
         try:
             reached("before-send")
             with target.using(trail.operation) as connector:
@@ -95,10 +95,10 @@ class Sender:
             audit=trail.record("failed", answer.status, error.message),
         )
 
-    def refuse(self, entry: Entry, error: ScimError, trail: Trail) -> None:
+    def refuse(self, entry: Entry, error: ScimError, trail: Trail, *, outcome: str = "refused") -> None:
         """Close an entry whose write was never sent."""
         self._close(
-            entry, EntryState.NOT_DONE, reason=error.detail, audit=trail.record("refused", error.status, error.detail)
+            entry, EntryState.NOT_DONE, reason=error.detail, audit=trail.record(outcome, error.status, error.detail)
         )
 
     def withdraw(self, entry: Entry, reason: str) -> None:

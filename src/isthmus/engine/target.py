@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ import structlog
 
 from isthmus import __version__
 from isthmus.config.documents import Configuration, ConnectorDocument
+from isthmus.config.errors import ConfigError
 from isthmus.config.registry import connector_type
 from isthmus.config.settings import open_connector
 from isthmus.engine.admission import Admission
@@ -23,6 +24,7 @@ from isthmus.engine.drift import drift
 from isthmus.engine.glance import Glance
 from isthmus.engine.sessions import Sessions
 from isthmus.mapping.definition import ResourceTypeDefinition
+from isthmus.mapping.problems import MappingProblem
 from isthmus.mapping.resource_type import ResourceType, compile_resource_type
 from isthmus.scim.errors import ScimError
 from isthmus.spi import Call, Connector, ConnectorError, ConnectorType, MisconfiguredConnector, ObjectType, Schema
@@ -31,6 +33,8 @@ from isthmus.store.records import Space
 
 log = structlog.get_logger("isthmus.engine")
 T = TypeVar("T")
+
+RETRY_SECONDS = 10.0
 
 
 class Target:
@@ -56,6 +60,7 @@ class Target:
         self.max_count = configuration.host.scim.max_count
         self._connector: Connector | None = None
         self._compiled: tuple[str, dict[str, ResourceType]] | None = None
+        self._asked_at = float("-inf")
         self._schema_key = f"schema:{self.key}"
         self._attention_key = f"attention:{self.key}"
         self._schema_text = Glance(store, self._schema_key)
@@ -73,7 +78,10 @@ class Target:
         with self._lock:
             if self._connector is None:
                 with connector_edge(self.name, "open"):
-                    self._connector = open_connector(self._configuration, self.key)
+                    try:
+                        self._connector = open_connector(self._configuration, self.key)
+                    except ConfigError as exc:  # such as a secret that is not stored
+                        raise MisconfiguredConnector(str(exc)) from exc
             return self._connector
 
     def close(self) -> None:
@@ -118,7 +126,12 @@ class Target:
                 yield connector
 
     def call(
-        self, caller: Caller | None = None, *, entry: str | None = None, sent: Callable[[str], None] | None = None
+        self,
+        caller: Caller | None = None,
+        *,
+        entry: str | None = None,
+        sent: Callable[[str], None] | None = None,
+        wanted: Sequence[str] = (),
     ) -> Call:
         """Return the call context of one connector call within a request."""
         timeout = (
@@ -130,6 +143,7 @@ class Target:
             session=self.sessions.current(),
             entry=entry,
             on_sent=sent,
+            wanted=wanted,
         )
 
     # -- schema and resource types
@@ -142,17 +156,31 @@ class Target:
         """Return the compiled resource types by casefolded endpoint name.
 
         Raises:
-            ScimError: 503, the schema was never read and cannot be read now.
+            ScimError: 503, the schema was never read and cannot be read now, or the document does not fit it.
         """
         raw = self._schema_text.get()
         if not raw:
             raw = self._first_schema()
         compiled = self._compiled
         if compiled is None or compiled[0] is not raw:
-            with self._lock:
-                compiled = (raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema)))
-                self._compiled = compiled
+            try:
+                with self._lock:
+                    compiled = self._compiled = self._compile_kept(raw)
+            except ConnectorError as exc:
+                raise answer_for(exc) from exc
         return compiled[1]
+
+    def _compile_kept(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
+        """Compile the schema in the store; where the document does not fit, ask whether the target has a newer one."""
+        try:
+            return raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema))
+        except MisconfiguredConnector:
+            now = time.monotonic()
+            if now - self._asked_at < RETRY_SECONDS:
+                raise
+            self._asked_at = now
+            schema = self.discover()
+            return self._schema_text.fresh(), self._compile(schema)
 
     def _first_schema(self) -> str:
         with self._lock:  # one question for all who wait for the first answer
@@ -207,17 +235,22 @@ class Target:
         for definition in self.document.resource_types:
             object_type = schema.object_types.get(definition.object_type)
             if object_type is None:
-                raise unavailable(
-                    f"connector {self.name!r}: the target has no object type {definition.object_type!r}; "
+                raise MisconfiguredConnector(
+                    f"the target has no object type {definition.object_type!r}; "
                     f"it has {', '.join(sorted(schema.object_types)) or 'none'}"
                 )
-            result[definition.endpoint.casefold()] = compile_resource_type(
-                definition,
-                object_type,
-                shape=shape_of(definition, object_type),
-                strict=self.document.strict,
-                others=endpoints,
-            )
+            try:
+                result[definition.endpoint.casefold()] = compile_resource_type(
+                    definition,
+                    object_type,
+                    shape=shape_of(definition, object_type),
+                    strict=self.document.strict,
+                    others=endpoints,
+                )
+            except MappingProblem as exc:
+                raise MisconfiguredConnector(
+                    f"resource type {definition.name!r} does not fit the target: {exc}"
+                ) from exc
         return result
 
     # -- attention

@@ -10,14 +10,19 @@ import uuid
 from collections.abc import Sequence
 from typing import Literal
 
+import structlog
+
 from isthmus.spi import Secret
-from isthmus.store import Store
+from isthmus.store import Store, StoreError
 from isthmus.store.records import Token
+
+log = structlog.get_logger("isthmus.tokens")
 
 Scope = Literal["read", "write"]
 MINIMUM_LENGTH = 12
 ADVISED_LENGTH = 20
 FRESH_SECONDS = 1.0
+USE_SECONDS = 60.0  # a use is noted at most so often, for reads are not to write
 
 
 class TokenRefused(ValueError):
@@ -33,6 +38,7 @@ class Tokens:
         self._cached: dict[str, Sequence[Token]] = {}
         self._read_at: dict[str, float] = {}
         self._verified: dict[tuple[str, str], str] = {}
+        self._used_at: dict[str, float] = {}
 
     def create(
         self,
@@ -85,18 +91,24 @@ class Tokens:
         return True
 
     def rotate(self, token_id: str, *, overlap: float) -> tuple[Token, Secret] | None:
-        """Make a successor with the same name and scope; the old token ends after `overlap` seconds."""
+        """Make a successor with the same name, scope and length of life; the old one ends after `overlap` seconds."""
         old = self._store.tokens.get(token_id)
         if old is None:
             return None
         scope: Scope = "read" if old.scope == "read" else "write"
-        made = self.create(old.connector, name=old.name, scope=scope)
+        expires = None if old.expires is None else time.time() + (old.expires - old.created)
+        made = self.create(old.connector, name=old.name, scope=scope, expires=expires)
         self.revoke(token_id, at=time.time() + overlap)
         return made
 
     def check(self, connector: str, bearer: str) -> Token | None:
         """Return the valid token of this connector with this text, or None; microseconds once a token is known."""
-        connector = connector.casefold()
+        found = self._find(connector.casefold(), bearer)
+        if found is not None:
+            self._note_use(found)
+        return found
+
+    def _find(self, connector: str, bearer: str) -> Token | None:
         digest = _sha256(bearer)
         now = time.time()
         tokens = self._tokens(connector)
@@ -127,6 +139,16 @@ class Tokens:
             self._verified[connector, digest] = token.id
             return token
         return None
+
+    def _note_use(self, token: Token) -> None:
+        now = time.monotonic()
+        if now - self._used_at.get(token.id, float("-inf")) < USE_SECONDS:
+            return
+        self._used_at[token.id] = now
+        try:
+            self._store.tokens.touch(token.id)
+        except StoreError as exc:  # a full disk is no reason to refuse a read
+            log.warning("token_use_not_noted", token=token.id, reason=str(exc))
 
     def _tokens(self, connector: str) -> Sequence[Token]:
         now = time.monotonic()

@@ -90,7 +90,8 @@ class Updater:
             empties = plan.clears_members and any(current.references.values())
             guard = ("disable", stored.id) if disables else ("empty", stored.id) if empties else None
             if guard is not None:
-                check_provider(target.store, target.document.guard, space, *guard)
+                trail = self._trail(rt, stored, operation, plan.changes, plan.password, caller)
+                check_provider(target.store, target.document.guard, space, *guard, trail=trail)
             result = self._attempt(rt, stored, current, plan, operation, guard=guard, caller=caller)
             if isinstance(result, StoredObject):
                 return result
@@ -190,6 +191,12 @@ class Updater:
             if now is None or now.number != stored.number:
                 self._sender.withdraw(entry, "the object was changed by another request meanwhile")
                 return None
+            if guard is not None:
+                try:
+                    check_provider(target.store, target.document.guard, space, *guard, trail=trail, entry=entry)
+                except ScimError as held:
+                    self._sender.refuse(entry, held, trail, outcome="held")
+                    raise
             for identifier in new_ids:
                 if identifier in old_ids:
                     continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from isthmus.spi.errors import Cancelled, TargetUnavailable
 
@@ -14,10 +14,12 @@ class Call:
 
     `deadline` is a `time.monotonic()` value. `session` names the thread of the process that writes; it is written to the
     journal before the write, so that `SupportsSettling.settle` can later wait for that session to end. `entry` is the id
-    of the journal entry of a write, or None; a connector may put it where an administrator of the target sees it.
+    of the journal entry of a write, or None; a connector may put it where an administrator of the target sees it. `wanted`
+    names attributes that the host would like to see in the result of a write: where they cost nothing, return them too, and
+    the host need not read the object again.
     """
 
-    __slots__ = ("_cancelled", "_on_sent", "correlation", "deadline", "entry", "session")
+    __slots__ = ("_cancelled", "_on_sent", "correlation", "deadline", "entry", "session", "wanted")
 
     def __init__(
         self,
@@ -28,6 +30,7 @@ class Call:
         entry: str | None = None,
         cancelled: threading.Event | None = None,
         on_sent: Callable[[str], None] | None = None,
+        wanted: Sequence[str] = (),
     ) -> None:
         self.deadline = time.monotonic() + timeout
         self.correlation = correlation
@@ -35,6 +38,7 @@ class Call:
         self.entry = entry
         self._cancelled = cancelled
         self._on_sent = on_sent
+        self.wanted = wanted
 
     def remaining(self) -> float:
         """Return the seconds left, never less than 0."""

@@ -57,7 +57,9 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
         kind, object_id = closing.guard
         connection.execute(_GUARD_EVENT, (space.connector, space.object_type, kind, object_id, at))
     if closing.audit is not None:
-        audit.insert(connection, closing.audit)
+        # Of what was just added, the id is known only now.
+        known = closing.audit.object_id or ("" if applied is None else applied.id)
+        audit.insert(connection, replace(closing.audit, object_id=known))
     written_id = None if applied is None else applied.id
     connection.execute(_CLOSE, (closing.state, closing.reason, at, written_id, entry.id))
     connection.execute(_RELEASE, (entry.id,))

@@ -327,9 +327,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?);
 SELECT {columns} FROM entries AS e WHERE e.id = ?;
 
 -- name: entries_unfinished
--- Entries that are open or in doubt, oldest first; of one connector, or of all.
+-- Entries that are open or in doubt, in the order in which they were opened; of one connector, or of all.
 SELECT {columns} FROM entries AS e JOIN spaces AS s ON s.number = e.space
-WHERE e.closed IS NULL AND (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened, e.id;
+WHERE e.closed IS NULL AND (?1 IS NULL OR s.connector = ?1) ORDER BY +e.rowid;
 
 -- name: entries_all
 -- Entries in any state, newest first; of one connector, or of all.
@@ -394,7 +394,7 @@ WHERE id = ? RETURNING cancel_requested;
 -- A run ends.
 UPDATE runs SET state = ?, message = ?, ended = ?, objects = coalesce(?, objects), changed = coalesce(?, changed),
     removed = coalesce(?, removed), expected = coalesce(?, expected)
-WHERE id = ? AND state IN ('queued', 'running');
+WHERE id = ? AND state IN ('queued', 'running', 'held');
 
 -- name: run_cancel_queued
 -- A run that did not begin ends.
@@ -547,8 +547,8 @@ SELECT {columns} FROM tokens WHERE id = ?;
 SELECT {columns} FROM tokens WHERE hash = ? ORDER BY created, id;
 
 -- name: token_revoke
--- From then on the token is refused.
-UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL;
+-- From then on the token is refused; an end to come can only be brought forward.
+UPDATE tokens SET revoked = ?1 WHERE id = ?2 AND (revoked IS NULL OR revoked > ?1);
 
 -- name: token_last_used
 -- When a token was last used.

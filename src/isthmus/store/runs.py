@@ -106,7 +106,7 @@ class Runs:
         removed: int | None = None,
         expected: int | None = None,
     ) -> None:
-        """End a run: done, failed, cancelled or held. One that has ended stays as it is."""
+        """End a run: done, failed, cancelled or held. One that has ended, and is not held, stays as it is."""
         values = (state, message, time.time(), objects, changed, removed, expected, id)
         self._writer.run(lambda c: c.execute(_FINISH, values).rowcount)
 

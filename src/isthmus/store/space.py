@@ -51,7 +51,9 @@ class SpaceTable:
         that was dropped and comes back has its old space, empty: its ids are still never reused.
         """
         key = (connector, object_type, id_form)
-        space = self._cache.get(key)
+        if (known := self._cache.get(key)) is not None:
+            return known
+        space = None
         while space is None:
             space = self._ensure(connector, object_type, id_form)
         with self._mutex:

@@ -47,7 +47,7 @@ class Tokens:
         return self._all(_BY_HASH, hash)
 
     def revoke(self, id: str, at: float | None = None) -> bool:
-        """Refuse the token from then on; False if there is none, or it was revoked before."""
+        """Refuse the token from then on; False if there is none, or it ends by then anyway."""
         moment = time.time() if at is None else at
         return self._writer.run(lambda c: c.execute(_REVOKE, (moment, id)).rowcount == 1)
 

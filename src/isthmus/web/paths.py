@@ -9,7 +9,7 @@ FORMS = "/ecma2host_NAME/scim/... or /scim/NAME/..."
 
 
 @dataclass(frozen=True, slots=True)
-class BasePath:
+class SplitPath:
     """The connector's name as the client spelt it, the path of the base URL, and the segments below it."""
 
     name: str
@@ -17,7 +17,7 @@ class BasePath:
     rest: tuple[str, ...]
 
 
-def parse(path: str) -> BasePath | None:
+def parse(path: str) -> SplitPath | None:
     """Return the parts of a path, or None if it has neither form. Letter case of the fixed parts does not matter.
 
     Empty segments are dropped: clients write `/Users/` and some join URLs with two slashes.
@@ -33,4 +33,4 @@ def parse(path: str) -> BasePath | None:
         name = second
     else:
         return None
-    return BasePath(name, f"/{first}/{second}", tuple(segments[2:])) if name else None
+    return SplitPath(name, f"/{first}/{second}", tuple(segments[2:])) if name else None

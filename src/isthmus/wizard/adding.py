@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from isthmus.config.documents import Configuration, ConnectorDocument
+from isthmus.config.editing import parse_key
 from isthmus.config.errors import ConfigError, nearest
 from isthmus.config.names import connector_name_problem
+from isthmus.config.registry import connector_type_ids
 from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.resource_type import compile_resource_type
-from isthmus.mapping.suggesting import suggest_flows
-from isthmus.spi import AttributeType, Call, ObjectType, Schema
+from isthmus.mapping.suggesting import looks_secret, suggest_flows
+from isthmus.spi import AttributeType, Call, ConnectorError, MisconfiguredConnector, ObjectType, Schema
+
+PEOPLE = "Users"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,7 @@ class Answers:
     table: str | None = None
     anchor: tuple[str, ...] = ()
     matching: tuple[str, ...] = ()
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,11 @@ class Draft:
     object_type: ObjectType | None
     definition: ResourceTypeDefinition
     notes: tuple[str, ...] = ()
+
+    @property
+    def disables(self) -> bool:
+        """Whether the identity provider disables such objects: people have `active`, groups do not (RFC 7643 4.2)."""
+        return self.definition.endpoint == PEOPLE
 
     def boolean_attributes(self) -> list[str]:
         """Return the attributes that a disable flow can set most simply."""
@@ -62,17 +71,34 @@ def check_name(configuration: Configuration, name: str) -> None:
         raise ConfigError(f"there is already a connector {configuration.names[name.casefold()]}")
 
 
+def check_type(id: str) -> None:
+    """Refuse a connector type that is not installed."""
+    known = connector_type_ids()
+    if id not in known:
+        raise ConfigError(f"no connector type {id!r} is installed; {nearest(id, known, what='connector types')}")
+
+
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
-    """Return `key=value` texts as settings; a value that is not TOML is taken as text."""
+    """Return `key=value` texts as settings; a dotted key leads into a table, a value that is not TOML is a text."""
     result: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise ConfigError(f"{text!r} is not of the form key=value")
+        parsed = parse_key(key.strip())
+        path = [part for part in parsed if isinstance(part, str)]
+        if len(path) < len(parsed):
+            raise ConfigError(f"{key} names a place in a list; give the whole list, as in {path[0]}=[...]")
+        *tables, last = path
+        table = result
+        for part in tables:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{key} leads into something that is not a table")
         try:
-            result[key] = tomllib.loads(f"value = {value}")["value"]
+            table[last] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            result[key] = value
+            table[last] = value
     return result
 
 
@@ -85,31 +111,26 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
     """Ask the target for its schema with these settings; nothing is written.
 
     Raises:
+        ConfigError: a setting is wrong, or the target has no such table.
         ConnectorError: the target cannot be reached or read; the message says why.
     """
     settings: dict[str, Any] = dict(answers.settings)
     if answers.url is not None:
         settings["url"] = answers.url
+    everything = dict(settings)
     if answers.table is not None:
         chosen: dict[str, Any] = {"name": answers.table}
         if answers.anchor:
             chosen["anchor"] = list(answers.anchor)
         settings["object_types"] = [chosen]
-    document = ConnectorDocument(type=answers.type, settings=settings)
-    key = answers.name.casefold()
-    trial = msgspec.structs.replace(
-        configuration,
-        connectors={**configuration.connectors, key: document},
-        names={**configuration.names, key: answers.name},
-    )
-    connector = open_connector(trial, answers.name)
     try:
-        with connector_edge(answers.name, "test"):
-            call = Call(timeout=document.timeout)
-            connector.test(call=call)
-            schema = connector.read_schema(call=call)
-    finally:
-        connector.close()
+        schema = _read(configuration, answers, settings)
+    except MisconfiguredConnector as exc:
+        about_anchor = "anchor" in exc.message  # then the table is there
+        hint = "" if answers.table is None or about_anchor else _other_tables(configuration, answers, everything)
+        if not hint:
+            raise
+        raise ConfigError(f"{exc.message}; {hint}") from exc
     if not schema.object_types:
         raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
     draft = Draft(
@@ -122,6 +143,37 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
     if len(schema.object_types) == 1:
         return choose(draft, next(iter(schema.object_types)))
     return draft
+
+
+def _read(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> Schema:
+    document = ConnectorDocument(type=answers.type, settings=settings)
+    key = answers.name.casefold()
+    trial = msgspec.structs.replace(
+        configuration,
+        connectors={**configuration.connectors, key: document},
+        names={**configuration.names, key: answers.name},
+    )
+    try:
+        connector = open_connector(trial, answers.name)
+    except ConfigError as exc:  # the file that it would name has not been written
+        raise ConfigError(": ".join(part for part in (exc.where.key, exc.problem) if part)) from exc
+    try:
+        with connector_edge(answers.name, "test"):
+            call = Call(timeout=document.timeout)
+            connector.test(call=call)
+            return connector.read_schema(call=call)
+    finally:
+        connector.close()
+
+
+def _other_tables(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> str:
+    """Return which tables there are where the one that was named cannot be used; empty if it is there."""
+    assert answers.table is not None
+    try:
+        known = _read(configuration, answers, settings).object_types
+    except (ConnectorError, ConfigError):
+        return ""  # the first error says what is wrong
+    return "" if answers.table in known or not known else nearest(answers.table, known, what="tables")
 
 
 def choose(draft: Draft, object_type: str) -> Draft:
@@ -152,10 +204,16 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
     notes = []
     missing = [one.name for one in object_type.attributes if one.required and one.name not in definition.attributes]
     if missing:
-        notes.append(f"required, but not selected (they look like secrets?): {', '.join(missing)}")
+        notes.append(
+            f"not published, since they look like secrets, but every row needs a value: {', '.join(missing)}; "
+            "creates will fail until they are added to 'attributes' or get a default in the target"
+        )
+    hidden = [one.name for one in object_type.attributes if looks_secret(one) and one.name not in missing]
+    if hidden:
+        notes.append(f"not published, since they look like secrets: {', '.join(hidden)}")
     if not definition.matching:
         notes.append("no matching attribute could be suggested; name one with --matching, or doubles may be made")
-    if "userName" not in definition.flows:
+    if definition.endpoint == PEOPLE and "userName" not in definition.flows:
         notes.append("no attribute looks like userName; add a flow for it if your identity provider is not Entra")
     generated = [
         one for one in object_type.anchor if (found := object_type.attribute(one)) is not None and found.generated
@@ -165,12 +223,15 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
     return notes
 
 
-def complete(draft: Draft, *, disable: str, delete: str) -> dict[str, Any]:
-    """Return the connector's document, checked against the discovered schema."""
+def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any]:
+    """Return the connector's document, checked against the discovered schema.
+
+    `disable` None: the object type is no people (`disables` tells), so that nothing is ever disabled.
+    """
     assert draft.object_type is not None
     definition = msgspec.structs.replace(
         draft.definition,
-        disable=deprovisioning(disable, draft.object_type),
+        disable=None if disable is None else deprovisioning(disable, draft.object_type),
         delete=deprovisioning(delete, draft.object_type),
     )
     compile_resource_type(definition, draft.object_type, shape=0)
@@ -185,7 +246,7 @@ def complete(draft: Draft, *, disable: str, delete: str) -> dict[str, Any]:
             if not flow.get("invert", True):
                 del flow["invert"]
         for name in ("disable", "delete"):
-            one[name] = {key: value for key, value in one[name].items() if value}
+            one[name] = None if one[name] is None else {key: value for key, value in one[name].items() if value}
     return kept
 
 
@@ -203,18 +264,18 @@ def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:
             known = [one.name for one in object_type.attributes]
             hint = f"; {nearest(name.strip(), known, what='attributes')}" if equals else ""
             raise ConfigError(f"{text!r} is neither nothing, delete nor ATTRIBUTE=VALUE{hint}")
-        values[found.name] = _typed(value.strip(), found.type)
+        values[found.name] = _typed(found.name, value.strip(), found.type)
     return Deprovisioning(action="set", values=values)
 
 
-def _typed(text: str, type: AttributeType) -> Any:
+def _typed(name: str, text: str, type: AttributeType) -> Any:
     if type is AttributeType.BOOLEAN:
         if text.casefold() not in ("true", "false", "1", "0"):
-            raise ConfigError(f"{text!r} is not true or false")
+            raise ConfigError(f"{name} is a boolean, and {text!r} is neither true nor false")
         return text.casefold() in ("true", "1")
     if type is AttributeType.INTEGER:
         try:
             return int(text)
         except ValueError as exc:
-            raise ConfigError(f"{text!r} is not a whole number") from exc
+            raise ConfigError(f"{name} holds whole numbers, and {text!r} is none") from exc
     return text

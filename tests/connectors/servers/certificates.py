@@ -22,10 +22,11 @@ def write_certificates(folder: Path, *, address: str = "127.0.0.1") -> None:
     """Write ca.pem, server.pem and server.key (0600, owned by the server's account)."""
     now = dt.datetime.now(dt.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = _name(f"test authority {x509.random_serial_number():x}"[:60])
     ca = (
         x509.CertificateBuilder()
-        .subject_name(_name("test authority"))
-        .issuer_name(_name("test authority"))
+        .subject_name(authority)
+        .issuer_name(authority)
         .public_key(ca_key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness import at_once
 from isthmus.engine import operations, scheduling
 from served import Serve, Served
 
@@ -29,7 +30,7 @@ def drop(app: Served, numbers: range) -> None:
 
 
 @pytest.mark.parametrize(
-    ("present", "gone", "state"), [(20, 10, "done"), (20, 11, "held"), (100, 20, "done"), (100, 21, "held")]
+    ("present", "gone", "state"), [(20, 10, "done"), (20, 11, "held"), (90, 18, "done"), (90, 19, "held")]
 )
 def test_more_than_a_fifth_and_more_than_ten(app: Served, present: int, gone: int, state: str) -> None:
     fill(app, present)
@@ -237,3 +238,18 @@ def test_a_disable_flow_that_deletes_counts_as_delete(serve: Serve) -> None:
     assert app.client.patch(ids[0], DISABLE).status == 204
     app.client.patch(ids[1], DISABLE).refused(503)
     assert app.logins() == ["u001", "u002", "u003"]
+
+
+@pytest.mark.parametrize("kind", ["delete", "disable"])
+def test_many_at_once_do_not_slip_through(serve: Serve, kind: str) -> None:
+    app = serve(guard=TIGHT)
+    ids = fill(app, 12)
+
+    def one(ident: str) -> int:
+        answer = app.client.delete(ident) if kind == "delete" else app.client.patch(ident, DISABLE)
+        return answer.status
+
+    statuses = at_once(*[lambda ident=ident: one(ident) for ident in ids])
+    assert sorted(statuses) == [204 if kind == "delete" else 200] * 3 + [503] * 9
+    assert app.asked["delete"] + app.asked["update"] == 3
+    assert app.bench.unfinished() == []

@@ -106,7 +106,7 @@ def test_a_failed_run_removes_nothing(serve: Serve, app: Served, between: Callab
         app.target.drop("user", (name,))
 
     def fail(page: int) -> None:
-        app.target.weather.down = page == 2
+        app.target.weather.down = page == 1
 
     between(fail)
     run = app.bench.run_import("app")
@@ -144,29 +144,34 @@ def test_a_bug_in_the_connector_fails_the_run_only(app: Served, between: Callabl
 
 
 def test_what_a_request_writes_during_a_run_is_not_overwritten(app: Served, between: Callable[..., None]) -> None:
+    """Each page was read before the write and is applied after it."""
     app.reconfigure(extra="page_size = 10")
     names = many(app, 30)
     app.bench.imported("app")
-    first = app.client.named(names[0])[0]["id"]
-    last = app.client.named(names[25])[0]["id"]
+    ids = {name: app.client.named(name)[0]["id"] for name in (names[0], names[5], names[9], names[25])}
+    app.target.change("user", (names[1],), displayName=("theirs",))
     made: list[str] = []
 
     def write(page: int) -> None:
         if page == 1:
-            for ident in (first, last):
-                answer = app.client.patch(ident, {"op": "replace", "path": "displayName", "value": "ours"})
+            for name in (names[0], names[25]):
+                answer = app.client.patch(ids[name], {"op": "replace", "path": "displayName", "value": "ours"})
                 assert answer.status == 200
+            assert app.client.delete(ids[names[5]]).status == 204
+            rename = {"op": "replace", "path": "userName", "value": "renamed"}
+            assert app.client.patch(ids[names[9]], rename).status == 200
             made.append(app.client.created("aaa-new"))
-            assert app.client.delete(app.client.named(names[15])[0]["id"]).status == 204
 
     between(write)
     run = app.bench.imported("app")
     assert run.removed == 0
-    assert app.client.user(first)["displayName"] == "ours"
-    assert app.client.user(last)["displayName"] == "ours"
+    assert app.client.user(ids[names[0]])["displayName"] == "ours"
+    assert app.client.user(ids[names[25]])["displayName"] == "ours"
     assert app.client.user(made[0])["userName"] == "aaa-new"
-    assert names[15] not in app.listed()
-    assert len(app.listed()) == 30
+    assert app.client.named(names[1])[0]["displayName"] == "theirs"
+    assert app.client.user(ids[names[9]])["userName"] == "renamed"
+    gone = {names[5], names[9]}
+    assert app.listed() == sorted({*names, "aaa-new", "renamed"} - gone), "nothing comes back from an old page"
 
 
 def test_creates_during_a_run_do_not_look_like_losses(app: Served, between: Callable[..., None]) -> None:

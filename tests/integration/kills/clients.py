@@ -39,13 +39,14 @@ class Worker:
     served: Served
     stop: threading.Event
     random: random.Random
+    prefix: str = "person"
     people: list[Person] = field(default_factory=list)
     answered: int = 0
     lost: int = 0
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.people = [Person(f"person-{self.number}-{index}") for index in range(6)]
+        self.people = [Person(f"{self.prefix}-{self.number}-{index}") for index in range(6)]
 
     def run(self) -> None:
         client = self.served.client(timeout=20)
@@ -154,11 +155,11 @@ class Worker:
 
 
 class Crowd:
-    """Sixteen clients at once."""
+    """Sixteen clients at once, with people of their own whose names begin with `prefix`."""
 
-    def __init__(self, served: Served, *, seed: int, size: int = 16) -> None:
+    def __init__(self, served: Served, *, seed: int, size: int = 16, prefix: str = "person") -> None:
         self.stop = threading.Event()
-        self.workers = [Worker(n, served, self.stop, random.Random(seed * 1000 + n)) for n in range(size)]
+        self.workers = [Worker(n, served, self.stop, random.Random(seed * 1000 + n), prefix) for n in range(size)]
         self._threads = [threading.Thread(target=worker.run, name=f"client-{worker.number}") for worker in self.workers]
 
     def __enter__(self) -> Self:
@@ -176,7 +177,9 @@ class Crowd:
         """Wait until so many more requests were answered, so that the next kill meets a host at work."""
         wanted, deadline = self.answered + more, time.monotonic() + seconds
         while self.answered < wanted and not self.problems:
-            assert time.monotonic() < deadline, f"no more answers after {self.answered}:\n{self.workers[0].served.tail()}"
+            assert time.monotonic() < deadline, (
+                f"no more answers after {self.answered}:\n{self.workers[0].served.tail()}"
+            )
             time.sleep(0.01)
 
     @property

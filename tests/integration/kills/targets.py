@@ -12,12 +12,30 @@ Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Seconds that a target is allowed, and what its guard lets through."""
+
+    timeout: float = 6
+    statement: float = 4
+    lock: float = 3
+    connect: float = 5
+    guard: str = "provider_objects = 1000000"
+
+
+USUAL = Limits()
+
+
+@dataclass(frozen=True)
 class People:
-    """A table, the connector's document for it, and `query` to look at it. `natural`: the login is the primary key."""
+    """A table, the connector's document for it, and `query` to look at it. `natural`: the login is the primary key.
+
+    `query` also changes the table behind the host's back; each statement is its own transaction.
+    """
 
     document: str
     query: Rows
     natural: bool
+    database: str = ""
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return the table's rows by login."""
@@ -28,16 +46,18 @@ class People:
         return found
 
 
-def document(url: str, *, natural: bool) -> str:
+def document(url: str, *, natural: bool, limits: Limits = USUAL) -> str:
     anchor = '["login"]' if natural else '["id"]'
     correlation = "" if natural else 'correlation_attribute = "correlation"'
     attributes = '["login", "first", "last", "disabled"]' if natural else '["id", "login", "first", "last", "disabled"]'
     return f"""type = "sql"
-timeout = 6
+timeout = {limits.timeout}
+page_size = 500
 [settings]
 url = "{url}"
-statement_timeout = 4
-lock_timeout = 3
+connect_timeout = {limits.connect}
+statement_timeout = {limits.statement}
+lock_timeout = {limits.lock}
 [[settings.object_types]]
 name = "people"
 anchor = {anchor}
@@ -53,7 +73,7 @@ delete = {{ action = "delete" }}
 "name.givenName" = {{ attribute = "first" }}
 "name.familyName" = {{ attribute = "last" }}
 [guard]
-provider_objects = 1000000
+{limits.guard}
 """
 
 
@@ -75,7 +95,8 @@ def table(kind: str, *, natural: bool) -> str:
     )
 
 
-def sqlite_people(folder: Path, *, natural: bool) -> People:
+def sqlite_people(folder: Path, *, natural: bool, limits: Limits = USUAL) -> People:
+    folder.mkdir(exist_ok=True)
     path = folder / "people.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -83,23 +104,24 @@ def sqlite_people(folder: Path, *, natural: bool) -> People:
     connection.close()
 
     def query(statement: str) -> list[tuple[Any, ...]]:
-        reader = sqlite3.connect(path, timeout=20)
+        reader = sqlite3.connect(path, timeout=20, isolation_level=None)
         try:
             return reader.execute(statement).fetchall()
         finally:
             reader.close()
 
-    return People(document(f"sqlite:///{path}", natural=natural), query, natural)
+    return People(document(f"sqlite:///{path}", natural=natural, limits=limits), query, natural, str(path))
 
 
-def server_people(server: Any, kind: str, *, natural: bool) -> People:
+def server_people(server: Any, kind: str, *, natural: bool, limits: Limits = USUAL) -> People:
     database = server.create_database()
     server.run(table(kind, natural=natural), database=database)
     server_grant(server, kind, database)
     return People(
-        with_password(document(server.url(database), natural=natural), server),
+        with_password(document(server.url(database), natural=natural, limits=limits), server),
         lambda statement: server.run(statement, database=database),
         natural,
+        database,
     )
 
 

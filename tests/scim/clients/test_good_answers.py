@@ -367,3 +367,48 @@ def test_answers_come_at_once(client: Client, name: str) -> None:
     client.created(name)
     client.named(name)
     assert time.monotonic() - began < 4
+
+
+# -- strict connectors
+
+
+@pytest.fixture
+def strict(served: Bench, memory: tuple[str, MemoryTarget]) -> Client:
+    """A connector that takes nothing but what the RFCs say."""
+    served.reconfigure("strict", memory_document(memory[0], extra="strict = true", guard="provider_objects = 100000"))
+    return served.client("strict")
+
+
+def test_strict_connectors_refuse_what_others_drop(strict: Client, name: str) -> None:
+    strict.post({"userName": name, "nickName": "N"}).refused(400, "invalidValue")
+    strict.post({"userName": name, "active": "True"}).refused(400, "invalidValue")
+    ident = strict.created(name, title="T", displayName="D")
+    strict.patch(ident, {"op": "replace", "path": "nickName", "value": "N"}).refused(400, "invalidPath")
+    absent = {"op": "replace", "path": 'emails[type eq "work"].value', "value": "x@x.org"}
+    strict.patch(ident, absent).refused(400, "noTarget")
+    strict("PATCH", f"/Users/{ident}", {"Operations": [absent]}).refused(400, "invalidSyntax")
+
+
+def test_a_strict_put_clears_what_it_leaves_out(strict: Client, name: str) -> None:
+    ident = strict.created(name, title="T", displayName="D", active=False)
+    user = strict.put(ident, {"schemas": [CORE], "userName": name, "displayName": "E"}).json
+    assert "title" not in user
+    assert (user["displayName"], user["active"]) == ("E", False)
+
+
+@pytest.mark.parametrize(("setting", "user", "group"), [("full", 200, 200), ("none", 204, 204), ("auto", 200, 204)])
+def test_what_a_patch_answers_is_a_setting(
+    served: Bench, memory: tuple[str, MemoryTarget], name: str, setting: str, user: int, group: int
+) -> None:
+    served.reconfigure("patching", memory_document(memory[0], extra=f'patch_response = "{setting}"'))
+    client = served.client("patching")
+    ident, other = client.created(name), client.created(name, "/Groups")
+    answers = [
+        client.patch(ident, {"op": "replace", "path": "title", "value": "x"}),
+        client.patch(other, {"op": "replace", "path": "displayName", "value": f"{name}2"}, path="/Groups"),
+    ]
+    for answer, status, kind in zip(answers, (user, group), ("User", "Group"), strict=True):
+        assert answer.status == status
+        assert answer.headers["etag"].startswith("W/")
+        assert (answer.raw == b"") == (status == 204)
+        assert status == 204 or answer.json["meta"]["resourceType"] == kind

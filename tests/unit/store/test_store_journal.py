@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_closing_a_create_records_everything_at_once(store: Store, people: Space
     assert closed is not None
     assert (closed.state, closed.reason, closed.object_id) == (EntryState.DONE, "made", applied.id)
     assert store.journal.unfinished() == []
-    assert [record for _, record in store.audit.query()] == [AUDIT]
+    assert [record for _, record in store.audit.query()] == [replace(AUDIT, object_id=applied.id)]
     with pytest.raises(EntryClosed):
         store.journal.close(entry.id, EntryState.DONE, write=a_write("jo", version=2), audit=AUDIT, now=NOW)
     assert len(store.audit.query()) == 1

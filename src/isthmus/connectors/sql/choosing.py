@@ -18,6 +18,9 @@ _DIALECTS = {
     "mysql": "mysql",
     "sqlite": "sqlite",
 }
+_SETTLED = 60.0
+"""`settle_seconds` of the connector type."""
+
 _TLS = ("disable", "prefer", "require", "verify-full")
 
 
@@ -55,6 +58,11 @@ def resolved(settings: SqlSettings) -> SqlSettings:
         raise MisconfiguredConnector("the settings name no database")
     if settings.tls not in _TLS:
         raise MisconfiguredConnector(f"tls is one of {', '.join(_TLS)}, not {settings.tls!r}")
+    if not settings.session_locks and settings.statement_timeout > _SETTLED:
+        raise MisconfiguredConnector(
+            f"without session_locks, statement_timeout is {_SETTLED:g} seconds at most: after that, repair takes it "
+            "that nothing sent earlier can still take effect"
+        )
     names = [each.name for each in settings.object_types]
     if twice := {name for name in names if names.count(name) > 1}:
         raise MisconfiguredConnector(f"object type {', '.join(sorted(twice))} is named twice")

@@ -90,9 +90,9 @@ NUMBERS: dict[int, Kind] = {
     1160: Kind.LOST,
     1161: Kind.LOST,
     4031: Kind.LOST,  # idle for too long (MySQL)
-    1290: Kind.NOT_POSSIBLE,  # --read-only
-    1792: Kind.NOT_POSSIBLE,
-    1836: Kind.NOT_POSSIBLE,
+    1290: Kind.STANDBY,  # --read-only
+    1792: Kind.STANDBY,
+    1836: Kind.STANDBY,
     1288: Kind.NOT_POSSIBLE,  # the target of the UPDATE is not updatable
     1347: Kind.NOT_POSSIBLE,
     1348: Kind.NOT_POSSIBLE,
@@ -124,7 +124,7 @@ STATES: dict[str, Kind] = {
 _CLIENT = range(2000, 3000)
 """Error numbers of the client library: connecting, sending, receiving."""
 
-_KEY = re.compile(r"for key '(.*)'$", re.DOTALL)
+_KEY = re.compile(r"^.*for key '(.*)'$", re.DOTALL)
 _COLUMN = re.compile(r"(?:[Cc]olumn|[Ff]ield) '([^']+)'")
 _LAST_COLUMN = re.compile(r"for column .*?`?([^`'.]+)`?'? at row \d+$", re.DOTALL)
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY")

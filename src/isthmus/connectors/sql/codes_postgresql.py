@@ -7,6 +7,7 @@ import re
 import psycopg
 
 from isthmus.connectors.sql.errors import Failure, Kind
+from isthmus.spi import Secret
 
 STATES: dict[str, Kind] = {
     "23505": Kind.DUPLICATE,
@@ -14,7 +15,7 @@ STATES: dict[str, Kind] = {
     "23503": Kind.FOREIGN_KEY,
     "23001": Kind.HAS_CHILDREN,
     "22012": Kind.REFUSED,  # division by zero, in somebody's trigger
-    "25006": Kind.NOT_POSSIBLE,  # read-only transaction: a standby
+    "25006": Kind.STANDBY,  # read-only transaction
     "25P03": Kind.LOST,
     "28000": Kind.LOGIN,
     "28P01": Kind.LOGIN,
@@ -80,7 +81,8 @@ CLASSES: dict[str, Kind] = {
 # What a server says while connecting comes without SQLSTATE, only as text of libpq.
 _LOGIN = re.compile(
     r"authentication failed|no password supplied|role \".*\" (does not exist|is not permitted)"
-    r"|database \".*\" does not exist|no pg_hba\.conf entry|certificate verify failed|does not support SSL"
+    r"|database \".*\" does not exist|no pg_hba\.conf entry|pg_hba\.conf rejects"
+    r"|certificate verify failed|does not support SSL"
     r"|server certificate for|not permitted to log in|root certificate file|could not load .*(certificate|key)"
     r"|certificate authentication|permission denied for database",
     re.DOTALL,
@@ -93,7 +95,7 @@ def kind_of(state: str) -> Kind:
     return STATES.get(state) or CLASSES.get(state[:2], Kind.REFUSED)
 
 
-def failure(error: psycopg.Error, *, secret: str | None = None) -> Failure:
+def failure(error: psycopg.Error, *, secret: Secret | None = None) -> Failure:
     """Return what an error of the driver means, after a statement was sent."""
     state = error.sqlstate
     if state is None:
@@ -105,7 +107,7 @@ def failure(error: psycopg.Error, *, secret: str | None = None) -> Failure:
     return Failure(kind, state, text, diag.constraint_name, columns)
 
 
-def connecting(error: psycopg.Error, *, secret: str | None = None) -> Failure:
+def connecting(error: psycopg.Error, *, secret: Secret | None = None) -> Failure:
     """Return what an error while connecting means: nothing was sent yet."""
     text = _shown(str(error), secret)
     kind = Kind.UNREACHABLE
@@ -116,6 +118,6 @@ def connecting(error: psycopg.Error, *, secret: str | None = None) -> Failure:
     return Failure(kind, error.sqlstate or "", text, nothing_sent=True)
 
 
-def _shown(text: str, secret: str | None) -> str:
+def _shown(text: str, secret: Secret | None) -> str:
     line = " ".join(text.split())[:300]
-    return line.replace(secret, "***") if secret else line
+    return line.replace(secret.reveal(), "***") if secret else line

@@ -195,8 +195,8 @@ class Connections:
 def _in_order(link: Link, error: BaseException) -> bool:
     """Whether a connection may be used again after an error; an open transaction is rolled back."""
     if link.quiet():
-        # After a change of the table, statements prepared on the connection fail again and again.
-        return not (isinstance(error, Failure) and error.kind is Kind.SCHEMA)
+        # Statements prepared before a change of the table fail again and again; a standby stays one.
+        return not (isinstance(error, Failure) and error.kind in {Kind.SCHEMA, Kind.STANDBY})
     if isinstance(error, Failure) and error.kind is Kind.LOST:
         return False
     try:

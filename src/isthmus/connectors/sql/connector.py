@@ -132,7 +132,7 @@ class SqlConnector(
     ) -> ConnectorObject:
         def run(layout: Layout, sql: Statements) -> ConnectorObject:
             _allowed(layout, Operation.CREATE, dn, password)
-            plan = writing.plan_create(layout, sql, attributes, call.entry)
+            plan = writing.plan_create(layout, sql, attributes, call)
             with self._connections.use(call) as link:
                 return writing.Writer(layout, sql, link, call).create(plan)
 
@@ -150,7 +150,7 @@ class SqlConnector(
     ) -> ConnectorObject:
         def run(layout: Layout, sql: Statements) -> ConnectorObject:
             _allowed(layout, Operation.UPDATE, new_dn, password)
-            plan = writing.plan_update(layout, sql, identity, changes)
+            plan = writing.plan_update(layout, sql, identity, changes, call)
             with self._connections.use(call) as link:
                 return writing.Writer(layout, sql, link, call).update(plan)
 

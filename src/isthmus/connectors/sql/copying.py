@@ -19,9 +19,9 @@ from isthmus.connectors.sql.database import Row, RowPage
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.spi import Call
 
-_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-_NULL = rb"\N"
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_NULL = r"\N"
 
 
 def copy_rows(pgconn: pq.abc.PGconn, query: str, *, page_size: int, idle: float, call: Call) -> Iterator[RowPage]:
@@ -88,14 +88,16 @@ def _expect(result: pq.abc.PGresult | None, status: pq.ExecStatus) -> None:
 def split(row: bytes) -> Row:
     """Return the fields of one row: text, or None."""
     try:
-        return [_field(field) for field in row[:-1].split(b"\t")]
+        text = row.decode()
     except UnicodeDecodeError:
         raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
+    fields = text[:-1].split("\t")
+    return [_field(field) for field in fields] if "\\" in text else fields
 
 
-def _field(raw: bytes) -> str | None:
-    if b"\\" not in raw:
-        return raw.decode()
-    if raw == _NULL:
+def _field(text: str) -> str | None:
+    if "\\" not in text:
+        return text
+    if text == _NULL:
         return None
-    return _ESCAPED.sub(lambda found: _LETTERS.get(found[1], found[1]), raw).decode()
+    return _ESCAPED.sub(lambda found: _LETTERS.get(found[1], found[1]), text)

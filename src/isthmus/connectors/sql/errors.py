@@ -50,6 +50,8 @@ class Kind(Enum):
     """The connection ended, or our patience did, and no answer came."""
     REFUSED = auto()
     NOT_POSSIBLE = auto()
+    STANDBY = auto()
+    """The server takes no writes, perhaps because another one has taken over."""
     BROKEN = auto()
     """The database is damaged, or says that it has a bug."""
 
@@ -151,6 +153,7 @@ ANSWERS: dict[Kind, Callable[[Failure, Where], ConnectorError]] = {
     Kind.LOST: _lost,
     Kind.REFUSED: lambda f, w: TargetRejected(f"{w.target}: the database refuses this: {f}"),
     Kind.NOT_POSSIBLE: lambda f, w: Unsupported(f"{w.target}: the database cannot do this: {f}"),
+    Kind.STANDBY: lambda f, w: TargetUnavailable(f"{w.target}: the server takes no writes at the moment: {f}"),
     Kind.BROKEN: lambda f, w: MisconfiguredConnector(f"{w.target}: the database reports a fault of its own: {f}"),
 }
 

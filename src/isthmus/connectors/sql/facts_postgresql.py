@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +58,6 @@ _INSERT, _UPDATE = 8, 4  # bits of pg_relation_is_updatable: 1 << CmdType
 _RANGES = {"int2": 15, "int4": 31, "int8": 63}
 _WITHOUT_EQUALITY = {"json", "xml", "point", "box", "path", "polygon", "line", "circle"}
 _ARGUMENTS = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
-_LITERAL_DATE = re.compile(r"\d{4}-")
 
 
 def _decode_boolean(text: str) -> bool:
@@ -85,10 +85,11 @@ def _encode_uuid(value: Value) -> str:
         raise values.Unfit("it is not a UUID") from None
 
 
-def _decode_datetime(text: str) -> Any:
-    if not _LITERAL_DATE.match(text) or text.endswith("BC"):
-        raise values.Unreadable("it is infinite or outside the years 1 to 9999")
-    return values.parse_datetime(text)
+def _decode_datetime(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise values.Unreadable("it is infinite or outside the years 1 to 9999") from None
 
 
 def _as_text(check: Callable[[Value], Any]) -> Callable[[Value], str]:

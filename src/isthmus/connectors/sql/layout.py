@@ -159,18 +159,51 @@ class Layout:
         except Unfit:
             return None
 
+    def decoder(self, columns: Sequence[Column]) -> Callable[[Sequence[Any]], ConnectorObject]:
+        """Return what makes an object of a row; `columns` begin with the anchor. Prepared once, for many rows."""
+        named = [(c.name, _swift(c)) for c in columns]
+        keys = [(n, _swift_key(c)) for n, c in enumerate(self.anchor)]
+        object_type = self.object_type.name
+
+        def decode(row: Sequence[Any]) -> ConnectorObject:
+            attributes: dict[str, tuple[Value, ...]] = {}
+            values = []
+            try:
+                for (name, convert), raw in zip(named, row, strict=True):
+                    value = raw if raw is None or convert is None else convert(raw)
+                    values.append(value)
+                    attributes[name] = () if value is None else (value,)
+            except (ValueError, ArithmeticError):
+                for column, raw in zip(columns, row, strict=True):
+                    column.decode(raw)  # says which one, and what to do
+                raise
+            for n, _ in keys:
+                if values[n] is None:
+                    raise MisconfiguredConnector(
+                        f"{self.target}: a row has no value in its anchor column {named[n][0]}"
+                    )
+            anchor = Anchor(tuple([key(values[n]) for n, key in keys]))
+            return ConnectorObject(object_type=object_type, identity=Identity(anchor), attributes=attributes)
+
+        return decode
+
     def object(self, columns: Sequence[Column], row: Sequence[Any]) -> ConnectorObject:
         """Return a row as an object; `columns` begin with the anchor."""
-        attributes: dict[str, tuple[Value, ...]] = {}
-        for column, raw in zip(columns, row, strict=True):
-            value = column.decode(raw)
-            attributes[column.name] = () if value is None else (value,)
-        anchor = []
-        for column in self.anchor:
-            values = attributes[column.name]
-            if not values:
-                raise MisconfiguredConnector(f"a row of {self.target} has no value in its anchor column {column.name}")
-            anchor.append(column.key(values[0]))
-        return ConnectorObject(
-            object_type=self.object_type.name, identity=Identity(Anchor(tuple(anchor))), attributes=attributes
-        )
+        return self.decoder(columns)(row)
+
+
+def _swift(column: Column) -> Callable[[Any], Value | None] | None:
+    """Return what converts a value that is there; None where it is left as it is."""
+    if column.is_reference:
+        return column.decode
+    return None if column.codec.decode is str else column.codec.decode
+
+
+def _swift_key(column: Column) -> Callable[[Any], str]:
+    match column.definition.type:
+        case AttributeType.STRING:
+            return column.fold
+        case AttributeType.INTEGER:
+            return str
+        case _:
+            return column.key

@@ -21,7 +21,7 @@ from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts
 from isthmus.connectors.sql.settings import SqlSettings
-from isthmus.spi import Call
+from isthmus.spi import Call, Secret
 
 _POLLED = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
 
@@ -53,7 +53,7 @@ class _Connection(psycopg.Connection[Any]):
 
 
 class PostgresLink(Link):
-    def __init__(self, raw: _Connection, password: str | None) -> None:
+    def __init__(self, raw: _Connection, password: Secret | None) -> None:
         self.raw = raw
         self._cursor = psycopg.RawCursor(raw)
         self._password = password
@@ -126,7 +126,6 @@ class PostgresDatabase(Database):
 
     def __init__(self, settings: SqlSettings) -> None:
         super().__init__(settings)
-        self._password = settings.password.reveal() if settings.password is not None else None
         milliseconds = {"statement_timeout": settings.statement_timeout, "lock_timeout": settings.lock_timeout}
         chosen = {**_SETTINGS, **{name: str(int(value * 1000)) for name, value in milliseconds.items()}}
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in chosen.items())
@@ -140,7 +139,7 @@ class PostgresDatabase(Database):
             "port": s.port,
             "dbname": s.database,
             "user": s.user or None,
-            "password": self._password,
+            "password": s.password.reveal() if s.password is not None else None,
             "sslmode": sslmode,
             "sslrootcert": s.tls_ca or ("system" if s.tls == "verify-full" else None),
             "sslcert": s.tls_certificate,
@@ -156,7 +155,7 @@ class PostgresDatabase(Database):
         return make_conninfo("", **{name: value for name, value in options.items() if value is not None})
 
     def connect(self, *, seconds: float) -> PostgresLink:
-        link = PostgresLink(self._open(seconds), self._password)
+        link = PostgresLink(self._open(seconds), self.settings.password)
         try:
             link._run(self._prepare, (), seconds)
         except Failure as failure:
@@ -180,7 +179,7 @@ class PostgresDatabase(Database):
                     pgconn.finish()
                     raise psycopg.OperationalError(f"no connection within {seconds:.1f} seconds")
         except psycopg.Error as error:
-            raise codes_postgresql.connecting(error, secret=self._password) from error
+            raise codes_postgresql.connecting(error, secret=self.settings.password) from error
         pgconn.nonblocking = 1
         connection = _Connection(pgconn)
         connection.until = until
@@ -196,7 +195,7 @@ class PostgresDatabase(Database):
 
     def failure(self, error: BaseException) -> Failure:
         if isinstance(error, psycopg.Error):
-            return codes_postgresql.failure(error, secret=self._password)
+            return codes_postgresql.failure(error, secret=self.settings.password)
         return Failure(Kind.LOST, "", str(error))
 
     def column_facts(

@@ -46,7 +46,8 @@ class Reader:
         except Unfit:
             return ()  # no row can have a value that the column cannot hold
         rows = self._matching(self.statements.find(columns, by), (bound,))
-        return [self.layout.object(columns, row) for row in rows]
+        decode = self.layout.decoder(columns)
+        return [decode(row) for row in rows]
 
     def _matching(self, statement: Statement, bound: Sequence[Any]) -> Sequence[Row]:
         self.call.sent(statement.text)
@@ -77,13 +78,14 @@ def not_unique(layout: Layout) -> MisconfiguredConnector:
 class Rows(Sequence[ConnectorObject]):
     """The objects of a page, each decoded when it is asked for."""
 
-    __slots__ = ("_columns", "_database", "_layout", "_packed")
+    __slots__ = ("_columns", "_database", "_decode", "_layout", "_packed")
 
     def __init__(self, packed: Sequence[object], layout: Layout, columns: Sequence[Column], database: Database) -> None:
         self._packed = packed
         self._layout = layout
         self._columns = columns
         self._database = database
+        self._decode = layout.decoder(columns)
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -99,7 +101,7 @@ class Rows(Sequence[ConnectorObject]):
             row = self._database.unpack(self._packed[index])
         except Failure as failure:
             raise MisconfiguredConnector(f"{self._layout.target}: {failure}") from failure
-        return self._layout.object(self._columns, row)
+        return self._decode(row)
 
 
 def import_pages(

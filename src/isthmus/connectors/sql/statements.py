@@ -13,6 +13,7 @@ from isthmus.connectors.sql.database import Database, Statement
 from isthmus.connectors.sql.layout import Column, Layout
 
 FIND_LIMIT = 100
+_KEPT = 1000
 
 
 class Change(Enum):
@@ -90,6 +91,8 @@ class Statements:
     def _once(self, key: object, build: Callable[[], ClauseElement]) -> Statement:
         statement = self._cache.get(key)
         if statement is None:
+            if len(self._cache) >= _KEPT:
+                self._cache.clear()  # clients name ever other sets of attributes
             compiled = build().compile(dialect=self._database.dialect)
             order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
             statement = self._cache[key] = Statement(str(compiled), order, self._layout.table)

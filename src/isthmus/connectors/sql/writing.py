@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +37,10 @@ class Plan:
     key: Mapping[str, Any]
 
 
-def plan_create(layout: Layout, statements: Statements, attributes: Attributes, entry: str | None) -> Plan:
+def plan_create(layout: Layout, statements: Statements, attributes: Attributes, call: Call) -> Plan:
     correlation = layout.object_type.correlation_attribute
-    if correlation is not None and entry is not None and correlation not in attributes:
-        attributes = {**attributes, correlation: (entry,)}
+    if correlation is not None and call.entry is not None and correlation not in attributes:
+        attributes = {**attributes, correlation: (call.entry,)}
     bound: dict[str, Any] = {}
     given = []
     for name, values in attributes.items():
@@ -54,11 +54,13 @@ def plan_create(layout: Layout, statements: Statements, attributes: Attributes, 
         raise InvalidValue(f"{layout.target} needs a value for {', '.join(missing)}", attribute=missing[0])
     given.sort()  # the same statement for the same attributes, whatever their order
     key = {f"k{n}": bound.get(statements.parameter(c.name)) for n, c in enumerate(layout.anchor)}
-    returned = layout.readable([*_public(layout, given), *layout.made_by_target()])
+    returned = _returned(layout, given, call)
     return Plan(tuple(given), (), bound, returned, key)
 
 
-def plan_update(layout: Layout, statements: Statements, identity: Identity, changes: Sequence[AttributeChange]) -> Plan:
+def plan_update(
+    layout: Layout, statements: Statements, identity: Identity, changes: Sequence[AttributeChange], call: Call
+) -> Plan:
     located = layout.located(identity)
     if located is None:
         raise NotFound(f"{layout.target} has no such row")
@@ -83,11 +85,17 @@ def plan_update(layout: Layout, statements: Statements, identity: Identity, chan
             kinds[change.name] = Change.CLEAR_IF
             bound[statements.parameter(change.name)] = column.for_writing(change.remove[0])
     named = sorted(kinds.items())
-    returned = layout.readable([*_public(layout, kinds), *layout.made_by_target()])
+    returned = _returned(layout, kinds, call)
     return Plan((), tuple(named), bound, returned, key)
 
 
-def _public(layout: Layout, names: Sequence[str] | Mapping[str, Change]) -> list[str]:
+def _returned(layout: Layout, named: Iterable[str], call: Call) -> tuple[Column, ...]:
+    """Return the columns to read back: what was given, what the database makes, what the host would like to see."""
+    wanted = sorted(name for name in call.wanted if name in layout.columns)
+    return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
+
+
+def _public(layout: Layout, names: Iterable[str]) -> list[str]:
     return [name for name in names if not layout.column(name).definition.secret]
 
 

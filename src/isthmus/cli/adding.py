@@ -1,0 +1,222 @@
+"""`isthmus connector add`: the wizard's steps, with options or with questions at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict, TypeVar
+from urllib.parse import urlsplit
+
+import typer
+
+from isthmus.cli.faults import Refused
+from isthmus.cli.output import printable, write_json
+from isthmus.cli.secret import read_secret
+from isthmus.cli.session import Json, operator, session
+
+if TYPE_CHECKING:
+    from isthmus.config.documents import Configuration
+    from isthmus.wizard.adding import Answers, Draft
+
+
+T = TypeVar("T")
+
+
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name; it becomes part of the endpoint's URL.", show_default=False)],
+    type: Annotated[str, typer.Option(help="Connector type.")] = "sql",
+    url: Annotated[str | None, typer.Option(help="Database URL, without a password.")] = None,
+    table: Annotated[str | None, typer.Option(help="Table or view that holds the people.")] = None,
+    anchor: Annotated[
+        list[str] | None, typer.Option(help="Column that identifies a row for life; left out: the primary key.")
+    ] = None,
+    matching: Annotated[
+        list[str] | None, typer.Option(help="Attribute by which clients find people; left out: suggested.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Another setting, as key=value (TOML value or text).")
+    ] = None,
+    disable: Annotated[
+        str | None, typer.Option(help="What active=false does: nothing, delete, or ATTRIBUTE=VALUE.")
+    ] = None,
+    delete: Annotated[str | None, typer.Option(help="What DELETE does: nothing, delete, or ATTRIBUTE=VALUE.")] = None,
+    ask_password: Annotated[
+        bool,
+        typer.Option("--password", help="Ask for a password (or read it from standard input) and keep it encrypted."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Add a connector: asks the target for its schema, suggests flows, and writes connectors/NAME.toml.
+
+    The file is yours to edit afterwards. At a terminal, what is missing is asked for.
+
+    Examples:
+
+        isthmus connector add hr --url sqlite:////srv/hr.db --table Employees --disable Disabled=true --delete delete
+
+        isthmus connector add hr --url postgresql://me@db/hr --table people --password --disable nothing --delete delete
+    """
+    from isthmus.config.editing import add_connector
+    from isthmus.engine.operations import note
+    from isthmus.wizard import adding
+
+    if anchor and table is None:
+        raise typer.BadParameter("--anchor needs --table: the table whose rows it identifies")
+    current = session(context)
+    configuration = current.configuration()
+    adding.check_name(configuration, name)
+    adding.check_type(type)
+    if type == "sql" and url is None and not setting:
+        url = ask("Database URL, without a password", "--url") if at_terminal() else missing("--url")
+    refuse_secret_in(url)
+    answers = adding.Answers(
+        name=name,
+        type=type,
+        url=url,
+        table=table,
+        anchor=tuple(anchor or ()),
+        matching=tuple(matching or ()),
+        settings=adding.parse_settings(setting or []),
+    )
+    with stored_password(configuration, answers, wanted=ask_password) as answers:
+        draft = discover(configuration, answers)
+        for remark in draft.notes:
+            typer.echo(f"note: {printable(remark)}", err=True)
+        document = adding.complete(draft, **deprovisioning(draft, disable, delete))
+        path = add_connector(configuration, name, document)
+    with current.host() as host:
+        note(host, "add connector", actor=operator(), connector=name, message=str(path))
+    if json:
+        write_json({"path": path, "notes": list(draft.notes), "document": document})
+        return
+    typer.echo(f"made {path}")
+    for flow, attribute in sorted(draft.definition.flows.items()):
+        typer.echo(f"  {flow} <-> {printable(attribute.attribute)}")
+    typer.echo(f"  found before a create by: {printable(draft.definition.matching) or 'nothing'}")
+    command = current.command
+    typer.echo(f"Next: {command} connector test {name}, {command} token create {name}, {command} serve")
+
+
+@contextmanager
+def stored_password(configuration: Configuration, answers: Answers, *, wanted: bool) -> Iterator[Answers]:
+    """Keep the password, if one is given, under a name of its own; not if nothing comes of the connector."""
+    from isthmus.config.secrets import Secrets
+    from isthmus.wizard.adding import with_password
+
+    prompt = f"Password of {answers.name}"
+    given = None
+    if wanted:
+        given = read_secret(prompt)
+    elif at_terminal() and "password" not in answers.settings and urlsplit(answers.url or "").username:
+        from isthmus.spi import Secret
+
+        given = Secret(typer.prompt(f"{prompt} (empty: none)", hide_input=True, default="", show_default=False))
+    if not given:
+        if wanted:
+            raise Refused("the password is empty; give it by standard input, or leave --password out")
+        yield answers
+        return
+    secrets = Secrets(configuration)
+    secret_name = f"{answers.name}.password"
+    existed = secret_name in secrets.names()
+    secrets.set(secret_name, given)
+    try:
+        yield with_password(answers, secret_name)
+    except BaseException:
+        if not existed:
+            secrets.remove(secret_name)
+        raise
+
+
+def discover(configuration: Configuration, answers: Answers) -> Draft:
+    """Return what the target has, once one table is chosen."""
+    from isthmus.spi import MisconfiguredConnector
+    from isthmus.wizard import adding
+
+    try:
+        draft = adding.discover(configuration, answers)
+    except MisconfiguredConnector as exc:
+        if answers.table is not None and not answers.anchor and "'anchor'" in exc.message:
+            raise Refused(f"{exc.message} (--anchor COLUMN)") from exc
+        raise
+    if draft.object_type is not None:
+        return draft
+    tables = ", ".join(sorted(draft.schema.object_types))
+    if not at_terminal():
+        missing("--table", f"the target has {tables}")
+    typer.echo(f"The target has these tables: {printable(tables)}")
+    return until_right(lambda: adding.choose(draft, ask("Table that holds the people", "--table")))
+
+
+class Meaning(TypedDict):
+    disable: str | None
+    delete: str
+
+
+def deprovisioning(draft: Draft, disable: str | None, delete: str | None) -> Meaning:
+    """Return what disable and delete mean. Neither is guessed: the wrong guess deletes people, or does not."""
+    from isthmus.wizard import adding
+
+    assert draft.object_type is not None
+    object_type = draft.object_type
+    booleans = printable(draft.boolean_attributes())
+    forms = "nothing, delete, or ATTRIBUTE=VALUE" + (f" (boolean attributes: {booleans})" if booleans else "")
+    lacking = ["--disable"] if draft.disables and disable is None else []
+    lacking += ["--delete"] if delete is None else []
+    if lacking and not at_terminal():
+        raise typer.BadParameter(f"give {' and '.join(lacking)}: what active=false and DELETE shall do: {forms}")
+    if lacking:
+        typer.echo(f"An identity provider disables people and deletes them. Either can do: {forms}")
+
+    def answer(question: str, option: str) -> str:
+        text = ask(question, option)
+        adding.deprovisioning(text, object_type)
+        return text
+
+    if "--disable" in lacking:
+        disable = until_right(partial(answer, "What shall active=false do", "--disable"))
+    if delete is None:
+        delete = until_right(partial(answer, "What shall DELETE do", "--delete"))
+    return {"disable": disable, "delete": delete}
+
+
+def at_terminal() -> bool:
+    """Tell whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def ask(prompt: str, option: str) -> str:
+    """Ask at a terminal; the option is what a script would give."""
+    return str(typer.prompt(f"{prompt} ({option})")).strip()
+
+
+def until_right(step: Callable[[], T]) -> T:
+    """Return what a step returns, asked again while the answer is not right."""
+    from isthmus.config.errors import ConfigError
+
+    while True:
+        try:
+            return step()
+        except ConfigError as exc:
+            typer.secho(printable(str(exc)), err=True, fg="red")
+
+
+def missing(option: str, why: str = "") -> NoReturn:
+    """Say which option is missing where nobody can be asked."""
+    raise typer.BadParameter(f"{option} is missing" + (f": {why}" if why else ""))
+
+
+def refuse_secret_in(url: str | None) -> None:
+    """Refuse a password on the command line: other accounts can read it there, and the shell keeps it."""
+    try:
+        password = urlsplit(url or "").password
+    except ValueError:
+        return  # what is wrong with the URL is told by the connector
+    if password:
+        raise Refused(
+            "the URL holds a password, which other accounts can read from the list of processes; change it, "
+            "leave it out of --url, and give --password: it is asked for, or read from standard input"
+        )

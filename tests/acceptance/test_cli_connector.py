@@ -1,0 +1,93 @@
+"""`isthmus init` and `isthmus connector ...` as a person and as a script use them."""
+
+from __future__ import annotations
+
+import tomllib
+
+from acceptance.shell import Shell
+
+FATE = ("--disable", "Disabled=true", "--delete", "delete")
+
+
+def test_add_asks_the_target_and_writes_a_file_to_edit(shell: Shell) -> None:
+    ran = shell.good("connector", "add", "hr", "--url", shell.url, "--table", "Employees", *FATE)
+    assert "note: not published, since they look like secrets: Password" in ran.err
+    assert "userName <-> ContosoLogin" in ran.out
+    document = tomllib.loads((shell.folder / "connectors" / "hr.toml").read_text())
+    [published] = document["resource_types"]
+    assert "Password" not in published["attributes"]
+    assert published["matching"] == ["ContosoLogin"]
+    assert published["disable"] == {"action": "set", "values": {"Disabled": True}}
+    shown = shell.good("connector", "show", "hr").out
+    assert "https://127.0.0.1:8585/ecma2host_hr/scim" in shown
+    assert "set Disabled=yes" in shown
+    assert "{" not in shown, "no notation of the program's own language"
+
+
+def test_add_never_guesses_what_disable_and_delete_mean(shell: Shell) -> None:
+    add = ("connector", "add", "hr", "--url", shell.url, "--table", "Employees")
+    complaint = shell.misused(*add)
+    assert "--disable and --delete" in complaint
+    assert "boolean attributes: Disabled" in complaint
+    assert "give --delete:" in shell.misused(*add, "--disable", "nothing")
+    assert "give --disable:" in shell.misused(*add, "--delete", "delete")
+    assert "did you mean Disabled?" in shell.refused(*add, "--disable", "Disabld=true", "--delete", "delete")
+    assert "neither true nor false" in shell.refused(*add, "--disable", "Disabled=maybe", "--delete", "delete")
+    assert "neither nothing, delete nor" in shell.refused(*add, "--disable", "nothing", "--delete", "drop")
+    assert not (shell.folder / "connectors" / "hr.toml").exists()
+
+
+def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: Shell) -> None:
+    ran = shell.terminal(
+        "connector",
+        "add",
+        "hr",
+        answers=[
+            ("Database URL", f"{shell.url}\n"),
+            ("holds the people", "Employes\n"),
+            ("did you mean Employees?", ""),
+            ("holds the people", "Employees\n"),
+            ("active=false do", "Disable=true\n"),
+            ("active=false do", "Disabled=true\n"),
+            ("DELETE do", "perhaps\n"),
+            ("DELETE do", "delete\n"),
+        ],
+    )
+    assert ran.code == 0, ran.out
+    assert "made" in ran.out
+    assert "boolean attributes: Disabled" in ran.out
+    published = tomllib.loads((shell.folder / "connectors" / "hr.toml").read_text())["resource_types"][0]
+    assert published["delete"] == {"action": "delete"}
+
+
+def test_ctrl_c_at_a_question_changes_nothing(shell: Shell) -> None:
+    ran = shell.terminal("connector", "add", "hr", answers=[("Database URL", "\x03")])
+    assert ran.code != 0
+    assert "Traceback" not in ran.out
+    assert list((shell.folder / "connectors").iterdir()) == []
+
+
+def test_remove_asks_first_and_ends_tokens_and_space(hr: Shell) -> None:
+    hr.good("run", "start", "hr")
+    hr.good("token", "create", "hr")
+    assert "--yes" in hr.misused("connector", "remove", "hr")
+    assert hr.terminal("connector", "remove", "hr", answers=[("[y/N]", "n\n")]).code == 1
+    assert hr.good("connector", "list", "--json").json[0]["objects"] == 60
+    hr.good("connector", "remove", "hr", "--yes")
+    assert hr.good("connector", "list", "--json").json == []
+    assert [token["state"] for token in hr.good("token", "list", "--json").json] == ["revoked"]
+    assert hr.sql("SELECT count(*) FROM Employees") == [(60,)]
+    assert "remove connector" in hr.good("audit", "--connector", "hr").out, "also of one that is gone"
+
+
+def test_pause_and_resume_keep_the_comments_of_the_file(hr: Shell) -> None:
+    file = hr.folder / "connectors" / "hr.toml"
+    file.write_text(f"# mine\n{file.read_text()}")
+    before = file.read_text()
+    hr.good("connector", "pause", "HR")
+    assert "paused" in hr.good("connector", "list").out
+    assert "connector resume hr" in hr.refused("run", "start", "hr")
+    hr.good("connector", "resume", "hr")
+    assert file.read_text() == before
+    names = [operation for operation, actor in hr.audited() if actor.startswith("operator ")]
+    assert names == ["add connector", "pause connector", "resume connector"]

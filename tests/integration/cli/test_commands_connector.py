@@ -1,0 +1,110 @@
+"""Commands for connectors, in this process: what they refuse and how they say it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import tomllib
+
+from acceptance.shell import Shell
+
+FATE = ("--disable", "Disabled=true", "--delete", "delete")
+
+
+def test_init_twice_keeps_everything_and_adds_a_name_when_asked(shell: Shell) -> None:
+    before = {path: path.read_bytes() for path in shell.folder.rglob("*") if path.is_file()}
+    assert "made" not in shell.good("init").out
+    assert {path: path.read_bytes() for path in before} == before
+    assert stat.S_IMODE((shell.folder / "tls" / "server.key").stat().st_mode) == 0o600
+    report = shell.good("init", "--san", "scim.example.com", "--json").json
+    assert report["created"] == []
+    assert "scim.example.com" in shell.good("tls", "show").out
+    assert "--san" in shell.refused("init", "--san", "not a name")
+    assert "--listen" in shell.refused("init", "elsewhere", "--listen", "nowhere")
+    assert "--config elsewhere connector add" in shell.good("init", "elsewhere").out
+
+
+def test_add_without_a_table_names_those_the_database_has(shell: Shell) -> None:
+    complaint = shell.misused("connector", "add", "hr", "--url", shell.url, *FATE)
+    assert "--table" in complaint
+    assert "Employees, Groups, Guests, Machines" in complaint
+    assert "Notes" not in complaint, "a table without a key cannot be chosen without more"
+    typed = shell.refused("connector", "add", "hr", "--url", shell.url, "--table", "Employes", *FATE)
+    assert "did you mean Employees?" in typed
+
+
+def test_a_table_without_primary_key_needs_an_anchor(shell: Shell) -> None:
+    add = ("connector", "add", "notes", "--url", shell.url, "--disable", "nothing", "--delete", "delete")
+    assert "(--anchor COLUMN)" in shell.refused(*add, "--table", "Notes")
+    assert "Subject, Text" in shell.refused(*add, "--table", "Notes", "--anchor", "Id")
+    assert "--table" in shell.misused(*add, "--anchor", "Subject")
+    shell.good(*add, "--table", "Notes", "--anchor", "Subject")
+    assert "anchor Subject" in shell.good("connector", "schema", "notes").out
+
+
+def test_groups_are_never_disabled_so_nobody_is_asked(shell: Shell) -> None:
+    shell.good("connector", "add", "teams", "--url", shell.url, "--table", "Groups", "--delete", "delete")
+    [published] = tomllib.loads((shell.folder / "connectors" / "teams.toml").read_text())["resource_types"]
+    assert (published["endpoint"], "disable" in published) == ("Groups", False)
+    assert "FAIL" not in shell.good("connector", "test", "teams").out
+
+
+def test_add_refuses_names_types_and_settings_that_are_not_right(hr: Shell) -> None:
+    rest = ("--url", hr.url, "--table", "Employees", *FATE)
+    assert "already" in hr.refused("connector", "add", "HR", *rest)
+    assert "letters" in hr.refused("connector", "add", "../x", *rest)
+    assert "did you mean sql?" in hr.refused("connector", "add", "x", "--type", "sqll", *rest)
+    assert "key=value" in hr.refused("connector", "add", "x", *rest, "--set", "tls")
+    assert "settings.tlss: unknown setting; did you mean tls?" in hr.refused(
+        "connector", "add", "x", *rest, "--set", "tlss=require"
+    )
+    assert "did you mean Email?" in hr.refused("connector", "add", "x", *rest, "--matching", "mail")
+    assert [file.name for file in (hr.folder / "connectors").iterdir()] == ["hr.toml"]
+
+
+def test_a_password_never_stands_on_the_command_line(shell: Shell) -> None:
+    rest = ("--table", "Employees", *FATE)
+    complaint = shell.refused("connector", "add", "hr", "--url", "postgresql://me:hunter2@127.0.0.1/hr", *rest)
+    assert "--password" in complaint
+    assert "hunter2" not in complaint
+    plain = shell.refused("connector", "add", "hr", "--url", shell.url, *rest, "--set", "password=hunter2")
+    assert "isthmus secret set hr.password" in plain
+    assert "hunter2" not in plain
+
+
+def test_a_password_is_forgotten_if_nothing_came_of_the_connector(shell: Shell) -> None:
+    add = ("connector", "add", "hr", "--url", shell.url, "--table", "Employees", "--password", "--disable", "nothing")
+    shell.refused(*add, "--delete", "wrong", stdin="hunter2\n")
+    assert shell.good("secret", "list", "--json").json == []
+    assert "empty" in shell.refused(*add, "--delete", "delete")
+    ran = shell.good(*add, "--delete", "delete", stdin="hunter2\n")
+    assert shell.good("secret", "list", "--json").json == ["hr.password"]
+    assert "hunter2" not in ran.text + (shell.folder / "connectors" / "hr.toml").read_text()
+
+
+def test_schema_and_rebuild_take_a_changed_anchor_over(hr: Shell) -> None:
+    hr.good("run", "start", "hr")
+    hr.sql(
+        "ALTER TABLE Employees RENAME TO Old",
+        "CREATE TABLE Employees (ContosoLogin TEXT, FirstName TEXT, LastName TEXT, Email TEXT PRIMARY KEY, Disabled BOOLEAN)",
+        "INSERT INTO Employees SELECT ContosoLogin, FirstName, LastName, Email, Disabled FROM Old",
+    )
+    complaint = hr.refused("connector", "schema", "hr", "--refresh")
+    assert "isthmus connector rebuild" in complaint
+    assert hr.run("connector", "test", "hr").code == 1
+    assert complaint in hr.good("connector", "list").out
+    assert "isthmus run start hr" in hr.good("connector", "rebuild", "hr").out
+    assert hr.good("connector", "schema", "hr", "--json").json["object_types"]["Employees"]["anchor"] == ["Email"]
+    assert "60 objects" in hr.good("run", "start", "hr").out
+
+
+def test_config_show_holds_references_never_values(hr: Shell) -> None:
+    hr.good("secret", "set", "hr.password", stdin="hunter2\n")
+    file = hr.folder / "connectors" / "hr.toml"
+    file.write_text(file.read_text().replace("[settings]\n", '[settings]\npassword = { secret = "hr.password" }\n'))
+    for arguments in (("config", "show", "hr"), ("connector", "show", "hr", "--json")):
+        shown = hr.good(*arguments)
+        assert json.loads(shown.out)["settings"]["password"] == {"secret": "hr.password"}
+        assert "hunter2" not in shown.text
+    assert "hunter2" not in hr.good("connector", "show", "hr").text
+    assert hr.good("config", "show").json["scim"]["listen"] == "127.0.0.1:8585"

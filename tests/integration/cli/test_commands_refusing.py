@@ -1,0 +1,82 @@
+"""Commands called wrongly or in vain, in this process: one line, and the right exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from acceptance.shell import Shell
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("conector",), "Did you mean 'connector'"),
+        (("connector", "lst"), "Did you mean 'list'"),
+        (("connector", "list", "--jsn"), "--json"),
+        (("token", "create"), "Missing argument 'name'; see 'isthmus token create --help'"),
+        (("token", "create", "hr", "--scope", "all"), "'read', 'write'"),
+        (("token", "create", "hr", "--days", "nan"), "--days"),
+        (("audit", "--since", "yesterday"), "2026-01-31T12:00"),
+        (("audit", "--limit", "0"), "--limit"),
+        (("run", "start", "hr", "--kind", "half"), "'full', 'delta'"),
+        (("journal", "resolve", "x", "perhaps"), "'done', 'not-done'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
+    complaint = shell.misused(*arguments)
+    assert words in complaint
+    assert "--help'" in complaint
+
+
+def test_config_check_finds_a_secret_that_is_not_stored_and_an_exposed_key(hr: Shell) -> None:
+    file = hr.folder / "connectors" / "hr.toml"
+    file.write_text(file.read_text().replace("[settings]\n", '[settings]\npassword = { secret = "hr.pasword" }\n'))
+    (hr.folder / "tls" / "server.key").chmod(0o644)
+    ran = hr.run("config", "check")
+    lines = ran.err.splitlines()
+    assert ran.code == 1
+    assert f"{file}:6: settings.password: no secret" in lines[0]
+    assert f"chmod 600 {hr.folder / 'tls' / 'server.key'}" in lines[1]
+    assert "no secret" in hr.refused("run", "start", "hr"), "not called a bug of the connector"
+
+
+def test_an_unknown_connector_is_answered_with_the_nearest(hr: Shell) -> None:
+    for arguments in (
+        ("connector", "show", "hrr"),
+        ("connector", "pause", "hrr"),
+        ("connector", "remove", "hrr", "--yes"),
+        ("token", "create", "hrr"),
+        ("search", "hrr"),
+        ("config", "show", "hrr"),
+        ("audit", "--connector", "hrr"),
+    ):
+        assert "there is no connector hrr; did you mean hr?" in hr.refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("token", "revoke", "x"),
+        ("token", "rotate", "x"),
+        ("secret", "remove", "x"),
+        ("run", "cancel", "x"),
+        ("run", "release", "x"),
+        ("journal", "show", "x"),
+        ("journal", "resolve", "x", "done"),
+        ("guard", "show", "x"),
+        ("guard", "release", "x"),
+        ("guard", "cancel", "x"),
+    ],
+    ids=" ".join,
+)
+def test_what_does_not_exist_is_refused_with_exit_code_1(shell: Shell, arguments: tuple[str, ...]) -> None:
+    assert "'x'" in shell.refused(*arguments)
+
+
+def test_what_a_target_holds_does_not_steer_the_terminal(hr: Shell) -> None:
+    hr.sql("UPDATE Employees SET ContosoLogin = 'a' || char(27) || '[2Jb' WHERE ContosoLogin = 'login001'")
+    hr.good("run", "start", "hr")
+    shown = hr.good("search", "hr", 'userName sw "a"').out
+    assert "\x1b" not in shown
+    assert r"a\x1b[2Jb" in shown

@@ -1,0 +1,309 @@
+"""The small parts of the engine, each by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from isthmus.config.documents import GuardSettings
+from isthmus.engine import answers, faults
+from isthmus.engine.admission import Admission
+from isthmus.engine.answers import ANSWERS, Held, answer_for, connector_edge
+from isthmus.engine.digesting import Sightings
+from isthmus.engine.drift import drift
+from isthmus.engine.guard import import_limit, provider_limit
+from isthmus.engine.sessions import Sessions
+from isthmus.engine.single_flight import SingleFlight
+from isthmus.engine.target import encode_schema, now_text, shape_of
+from isthmus.engine.tokens import token_problem
+from isthmus.mapping.definition import ResourceTypeDefinition
+from isthmus.scim.errors import ScimError
+from isthmus.spi import (
+    AttributeDefinition,
+    AttributeType,
+    ConnectorError,
+    ObjectType,
+    Operation,
+    Schema,
+    Secret,
+    TargetUnavailable,
+    Throttled,
+    errors,
+)
+from isthmus.store import StoreError
+
+# -- answers
+
+
+def every_connector_error() -> Iterator[type[ConnectorError]]:
+    for found in vars(errors).values():
+        if isinstance(found, type) and issubclass(found, ConnectorError):
+            yield found
+
+
+def test_every_error_of_the_spi_has_a_row_of_its_own() -> None:
+    assert {kind for kind, _ in ANSWERS} == set(every_connector_error())
+
+
+def test_special_classes_come_before_general_ones() -> None:
+    kinds = [kind for kind, _ in ANSWERS]
+    for index, kind in enumerate(kinds):
+        assert not any(issubclass(later, kind) for later in kinds[index + 1 :]), kind
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "scim_type"),
+    [
+        (errors.TargetUnavailable("x"), 503, None),
+        (errors.Throttled("x", retry_after=7), 429, None),
+        (errors.MisconfiguredConnector("x"), 503, None),
+        (errors.TargetRejected("x"), 400, "invalidValue"),
+        (errors.NotFound("x"), 404, None),
+        (errors.AlreadyExists("x"), 409, "uniqueness"),
+        (errors.InvalidValue("x"), 400, "invalidValue"),
+        (errors.NotPermitted("x"), 403, None),
+        (errors.Cancelled("x"), 503, None),
+        (errors.Unsupported("x"), 501, None),
+        (errors.ConnectorError("x"), 503, None),
+    ],
+)
+def test_what_a_client_is_told(error: ConnectorError, status: int, scim_type: str | None) -> None:
+    answer = answer_for(error)
+    assert (answer.status, answer.scim_type) == (status, scim_type)
+    assert ("Retry-After" in answer.headers) == (status in {429, 503})
+
+
+def test_retry_after_is_a_whole_number_of_at_least_one() -> None:
+    assert answer_for(Throttled("x", retry_after=0.2)).headers["Retry-After"] == "1"
+    assert answers.unavailable("x", 12.4).headers["Retry-After"] == "12"
+
+
+def test_what_escapes_a_connector_is_its_bug_without_the_text() -> None:
+    with pytest.raises(ConnectorError) as caught, connector_edge("hr", "find"):
+        raise KeyError("a value")
+    assert caught.value.outcome_unknown
+    assert "bug in connector 'hr'" in caught.value.message
+    assert "a value" not in caught.value.message
+
+
+@pytest.mark.parametrize("error", [TargetUnavailable("x"), ScimError(503, "x"), StoreError("x"), Held("x")])
+def test_what_the_host_itself_raises_passes(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, connector_edge("hr", "find"):
+        raise error
+    assert caught.value is error
+
+
+# -- admission
+
+
+def test_a_quarter_for_one_and_half_for_all() -> None:
+    admission = Admission(16)
+    places = []
+
+    def enter(name: str) -> None:
+        place = admission.target(name)
+        place.__enter__()
+        places.append(place)
+
+    for _ in range(4):
+        enter("a")
+    with pytest.raises(ScimError) as refused:
+        enter("a")
+    assert refused.value.status == 503
+    for _ in range(4):
+        enter("b")
+    with pytest.raises(ScimError):
+        enter("c")
+    assert admission.waiting() == {"a": 4, "b": 4}
+    places.pop().__exit__(None, None, None)
+    enter("c")
+    for place in places:
+        place.__exit__(None, None, None)
+    assert admission.waiting() == {}
+
+
+def test_waiting_for_an_object_takes_no_place_at_the_target() -> None:
+    admission = Admission(4)
+    with admission.lock("a"):
+        with pytest.raises(ScimError), admission.lock("a"):
+            pytest.fail("a quarter of four is one")
+        with admission.target("a"):
+            assert admission.waiting() == {"a": 1}
+    with admission.lock("a"):
+        pass
+
+
+# -- single flight
+
+
+def test_one_asks_and_all_get_the_answer() -> None:
+    flight: SingleFlight[int] = SingleFlight()
+    asked: list[int] = []
+    leader_is_in, go = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        asked.append(1)
+        leader_is_in.set()
+        assert go.wait(10)
+        return 7
+
+    results: list[int] = []
+    threads = [threading.Thread(target=lambda: results.append(flight.run("key", ask, 10))) for _ in range(4)]
+    threads[0].start()
+    assert leader_is_in.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    with pytest.raises(TimeoutError):
+        flight.run("key", lambda: 8, 0.01)
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert results == [7] * 4
+    assert asked == [1]
+    assert flight.run("key", lambda: 9, 1) == 9, "an answer is not kept"
+
+
+def test_a_failure_is_shared_and_not_kept() -> None:
+    flight: SingleFlight[int] = SingleFlight()
+
+    def fail() -> int:
+        raise TargetUnavailable("down")
+
+    with pytest.raises(TargetUnavailable):
+        flight.run("key", fail, 1)
+    assert flight.run("key", lambda: 1, 1) == 1
+
+
+# -- sightings
+
+
+def sightings(*rows: tuple[int, int | None]) -> Sightings:
+    return Sightings([rows])
+
+
+def test_unchanged_objects_are_known_by_their_digest_alone() -> None:
+    rows = [(1, 11), (2, 12), (3, 13)]
+    seen = Sightings([rows])
+    assert seen.present == 3
+    assert seen.changed([11, 12]) == []
+    assert seen.changed([99, 13]) == [0]
+    seen.saw_row(2)
+    assert seen.missing(lambda: iter([rows])) == []
+
+
+def test_what_was_not_seen_is_missing() -> None:
+    rows = [(1, 11), (2, None), (3, 13), (4, None)]
+    seen = Sightings([rows])
+    seen.changed([11])
+    seen.saw_row(4)
+    assert seen.missing(lambda: iter([rows])) == [2, 3]
+
+
+def test_a_digest_that_moved_to_another_row_does_not_hide_a_loss() -> None:
+    rows = [(1, 11), (2, 12)]
+    seen = Sightings([rows])
+    seen.changed([11])
+    assert seen.missing(lambda: iter([rows])) == [2]
+
+
+# -- drift
+
+ANCHORED = ObjectType(
+    name="user",
+    anchor=("login",),
+    operations=frozenset(Operation),
+    attributes=(AttributeDefinition(name="login"), AttributeDefinition(name="mail"), AttributeDefinition(name="x")),
+)
+SELECTED = ResourceTypeDefinition(object_type="user", attributes=("login", "mail"))
+
+
+def changed(**facts: object) -> Schema:
+    made = {"name": "user", "anchor": ("login",), "operations": ANCHORED.operations, "attributes": ANCHORED.attributes}
+    return Schema({"user": ObjectType(**{**made, **facts})})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("now", "word"),
+    [
+        (changed(), None),
+        (changed(attributes=ANCHORED.attributes[:2]), None),
+        (changed(attributes=(*ANCHORED.attributes, AttributeDefinition(name="new"))), None),
+        (changed(attributes=ANCHORED.attributes[:1]), "'mail'"),
+        (changed(anchor=("mail",)), "anchor"),
+        (
+            changed(attributes=(ANCHORED.attributes[0], AttributeDefinition(name="mail", type=AttributeType.INTEGER))),
+            "type",
+        ),
+        (changed(attributes=(ANCHORED.attributes[0], AttributeDefinition(name="mail", multivalued=True))), "'mail'"),
+        (Schema({}), "no longer"),
+    ],
+)
+def test_drift(now: Schema, word: str | None) -> None:
+    problems = drift(Schema({"user": ANCHORED}), now, [SELECTED])
+    assert bool(problems) == (word is not None)
+    assert word is None or word in problems[0]
+
+
+def test_a_first_discovery_is_no_drift() -> None:
+    assert drift(None, changed(), [SELECTED]) == []
+
+
+def test_shapes_follow_definition_and_type() -> None:
+    shape = shape_of(SELECTED, ANCHORED)
+    assert shape == shape_of(SELECTED, ANCHORED)
+    assert shape != shape_of(ResourceTypeDefinition(object_type="user", attributes=("login",)), ANCHORED)
+    assert shape != shape_of(SELECTED, changed(anchor=("mail",)).object_types["user"])
+    assert 0 < shape < 2**63
+
+
+def test_equal_schemas_have_equal_texts() -> None:
+    one = changed(operations=frozenset([Operation.CREATE, Operation.UPDATE, Operation.DELETE]))
+    other = changed(operations=frozenset([Operation.DELETE, Operation.CREATE, Operation.UPDATE]))
+    assert encode_schema(one) == encode_schema(other)
+
+
+# -- guard
+
+
+@pytest.mark.parametrize(("present", "limit"), [(0, 10), (50, 10), (54, 10), (55, 11), (1000, 200)])
+def test_the_limit_of_an_import(present: int, limit: int) -> None:
+    assert import_limit(GuardSettings(), present) == limit
+
+
+@pytest.mark.parametrize(("present", "limit"), [(0, 20), (400, 20), (420, 21), (10_000, 500)])
+def test_the_limit_of_a_provider(present: int, limit: int) -> None:
+    assert provider_limit(GuardSettings(), present) == limit
+
+
+# -- the rest
+
+
+def test_sessions_are_of_one_thread_and_never_used_again() -> None:
+    sessions = Sessions("owner")
+    mine = sessions.current()
+    assert sessions.current() == mine
+    theirs: list[str] = []
+    thread = threading.Thread(target=lambda: theirs.append(sessions.current()))
+    thread.start()
+    thread.join(10)
+    assert sessions.renew() not in {mine, *theirs}
+    assert len({mine, sessions.current(), *theirs}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "good"), [("x" * 12, True), ("x" * 11, False), ("with a blank in", False), ("ü" * 20, False)]
+)
+def test_chosen_tokens(text: str, good: bool) -> None:
+    assert (token_problem(Secret(text)) is None) == good
+
+
+def test_moments_are_utc_to_the_millisecond() -> None:
+    assert now_text(0.0) == "1970-01-01T00:00:00.000Z"
+    assert now_text(1_700_000_000.9996) == "2023-11-14T22:13:20.999Z"
+
+
+def test_without_the_variable_the_named_points_do_nothing() -> None:
+    for point in faults.POINTS:
+        faults.reached(point)
