@@ -213,8 +213,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _psql(server: DurablePostgres, database: str, command: str) -> None:
     subprocess.run(
-        ["psql", *"-q -X -v ON_ERROR_STOP=1".split(), "-h", server.host, "-p", str(server.port)]
-        + ["-U", server.administrator, "-d", database, "-c", command],  # noqa: RUF005
+        ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", server.host, "-p", str(server.port)]  # noqa: RUF005
+        + ["-U", server.administrator, "-d", database, "-c", command],
         env={**os.environ, "PGPASSWORD": server.password, "PGSSLMODE": "disable"},
         check=True,
         capture_output=True,

@@ -60,8 +60,8 @@ def run(folder: Path, *, quick: bool) -> Iterator[Figure]:
     finally:
         served.close()
         if bare is not None:
-            bare.kill()
-            bare.wait()
+            bare.terminate()  # a kill would leave its worker behind
+            bare.wait(20)
     floor = min(one.cpu_per_request for one in sides["bare"])
     for key, title in (("id", "GET by id"), ("name", "userName eq")):
         cost = min(one.cpu_per_request for one in sides[key])

@@ -98,8 +98,8 @@ def _pgbench(server: DurablePostgres, database: str, folder: Path, seconds: int)
     )
     program = shutil.which("pgbench") or str(server.programs / "pgbench")
     done = subprocess.run(
-        [program, *f"-n -c {CLIENTS} -j 2 -T {seconds} -M prepared -h {server.host} -p {server.port}".split()]
-        + ["-U", server.administrator, "-f", str(script), database],  # noqa: RUF005
+        [program, *f"-n -c {CLIENTS} -j 2 -T {seconds} -M prepared -h {server.host} -p {server.port}".split()]  # noqa: RUF005
+        + ["-U", server.administrator, "-f", str(script), database],
         env={"PGPASSWORD": server.password, "PGSSLMODE": "disable"},
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import ssl
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -35,7 +37,7 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection that presents a token; reconnects after a failure."""
+    """One keep-alive connection that presents a token; reconnects after a failure, or when the host has closed it."""
 
     def __init__(self, port: int, ca: Path, token: str, connector: str, *, timeout: float = 40) -> None:
         self._context = ssl.create_default_context(cafile=str(ca))
@@ -49,6 +51,8 @@ class Client:
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/scim+json")
+        if self._connection is not None and self._is_closed(self._connection):
+            self.close()
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._port, timeout=self._timeout, context=self._context
@@ -60,6 +64,11 @@ class Client:
         except (OSError, http.client.HTTPException):
             self.close()
             raise
+
+    @staticmethod
+    def _is_closed(connection: http.client.HTTPSConnection) -> bool:
+        """Tell whether the host has ended a connection that was idle for long, as it may."""
+        return connection.sock is None or bool(select.select([connection.sock], [], [], 0)[0])
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -102,9 +111,9 @@ format = "json"
         self.tokens: dict[str, str] = {}
         for name, document in connectors.items():
             (self.configuration / "connectors" / f"{name}.toml").write_text(document)
-        for name in connectors:
-            made = self.run("token", "create", name, "--json")
-            self.tokens[name] = json.loads(made)["token"]
+        with ThreadPoolExecutor(4) as pool:  # most of the time goes to starting the command
+            made = pool.map(lambda name: self.json("token", "create", name), connectors)
+            self.tokens |= {name: one["token"] for name, one in zip(connectors, made, strict=True)}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "serve.log"
 

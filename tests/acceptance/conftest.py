@@ -40,8 +40,18 @@ def shell(started: Path, tmp_path: Path) -> Shell:
     return Shell(tmp_path / "account", made_from=started)
 
 
-@pytest.fixture
-def hr(shell: Shell) -> Shell:
-    """Give an account with a connector to the people."""
+@pytest.fixture(scope="session")
+def connected(started: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the same with a connector `hr` to the people. Its file names the database of this folder."""
+    shell = Shell(tmp_path_factory.mktemp("connected") / "account", made_from=started)
     shell.add()
+    return shell.folder
+
+
+@pytest.fixture
+def hr(connected: Path, tmp_path: Path) -> Shell:
+    """Give an account with a connector to the people."""
+    shell = Shell(tmp_path / "account", made_from=connected)
+    file = shell.folder / "connectors" / "hr.toml"
+    file.write_text(file.read_text().replace(str(connected), str(shell.folder)))
     return shell

@@ -60,6 +60,7 @@ class Shell:
             shutil.copytree(made_from, folder, symlinks=True)
         folder.mkdir(exist_ok=True)
         self.environment = environment(folder / "home")
+        self.environment.pop("PYTHONUNBUFFERED", None)  # with it, what a pipe does not take at once is lost unseen
 
     @property
     def database(self) -> Path:
@@ -128,7 +129,7 @@ class Shell:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_take_terminal,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - nothing else runs in this process between fork and exec
         )
         os.close(theirs)
         try:

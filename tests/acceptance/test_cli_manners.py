@@ -23,9 +23,8 @@ def test_every_option_of_every_command_is_explained() -> None:
     silent = []
 
     def look(command: object, path: str) -> None:
-        for each in getattr(command, "params", []):
-            if not getattr(each, "help", None):
-                silent.append(f"{path} {each.name}")
+        parameters = getattr(command, "params", [])
+        silent.extend(f"{path} {each.name}" for each in parameters if not getattr(each, "help", None))
         for name, one in getattr(command, "commands", {}).items():
             look(one, f"{path} {name}")
 
@@ -68,50 +67,20 @@ def test_bytes_that_are_no_text_are_refused(shell: Shell) -> None:
 
 def test_without_a_configuration_the_error_says_where_was_looked(shell: Shell) -> None:
     (shell.folder / "isthmus.toml").unlink()
-    for arguments in (["connector", "list"], ["doctor"], ["serve"], ["run", "start", "hr"], ["secret", "list"]):
+    for arguments in (["doctor"], ["serve", "--allow-root"]):
         complaint = shell.refused(*arguments)
-        if arguments != ["serve"]:  # which may first refuse to be root
-            assert str(shell.folder / "isthmus.toml") in complaint
-            assert "`isthmus init`" in complaint
+        assert str(shell.folder / "isthmus.toml") in complaint
+        assert "`isthmus init`" in complaint
     assert "/nowhere" in shell.refused("--config", "/nowhere", "connector", "list")
 
 
-def test_a_typing_error_in_a_file_is_named_with_line_and_key(hr: Shell) -> None:
+def test_a_typing_error_is_named_with_line_and_key_and_completion_goes_on(hr: Shell) -> None:
     file = hr.folder / "connectors" / "hr.toml"
-    good = file.read_text()
-    file.write_text(good.replace("matching =", "matchng ="))
-    line = 1 + good.splitlines().index('matching = ["ContosoLogin"]')
+    file.write_text(file.read_text().replace("matching =", "matchng ="))
+    line = 1 + [text.startswith("matchng") for text in file.read_text().splitlines()].index(True)
     expected = f"{file}:{line}: resource_types[0].matchng: unknown key; did you mean matching?"
-    assert hr.refused("connector", "list") == expected
     assert hr.refused("config", "check") == expected
-    checked = hr.run("config", "check", "--json")
-    assert (checked.code, checked.json) == (1, {"ok": False, "problems": [expected]})
-    file.write_text("type = [\n")
-    assert str(file) in hr.refused("doctor")
-    file.write_text(good)
-    assert "with 1 connector" in hr.good("config", "check").out
-
-
-def test_json_is_all_that_is_on_standard_output(hr: Shell) -> None:
-    for arguments in (
-        ("connector", "list"),
-        ("connector", "show", "hr"),
-        ("connector", "test", "hr"),
-        ("connector", "schema", "hr"),
-        ("run", "start", "hr"),
-        ("run", "list"),
-        ("search", "hr", 'userName eq "login001"'),
-        ("journal", "list"),
-        ("guard", "show"),
-        ("token", "create", "hr"),
-        ("token", "list"),
-        ("tls", "show"),
-        ("doctor",),
-        ("audit",),
-    ):
-        ran = hr.good(*arguments, "--json")
-        assert ran.json is not None
-        assert ran.err == "", arguments
+    assert completed(hr, "isthmus connector show ") == {"hr"}, "completion goes by the names of the files"
 
 
 def test_a_reader_that_leaves_early_is_no_error_worth_a_traceback(hr: Shell) -> None:
@@ -120,21 +89,20 @@ def test_a_reader_that_leaves_early_is_no_error_worth_a_traceback(hr: Shell) -> 
         "(ContosoLogin, FirstName, LastName) SELECT 'more' || i, 'First', 'Last' FROM n"
     )
     hr.good("run", "start", "hr")
-    for arguments in (["search", "hr", "--count", "1000"], ["search", "hr", "--count", "1000", "--json"]):
-        process = subprocess.Popen(
-            [str(PROGRAM), *arguments],
-            cwd=hr.folder,
-            env=hr.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.read(1)
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        process.stderr.close()
-        assert process.wait(20) in (0, 1, 141)
+    process = subprocess.Popen(
+        [str(PROGRAM), "search", "hr", "--count", "1000", "--json"],
+        cwd=hr.folder,
+        env=hr.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(1)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(20) in (1, 141)
 
 
 def test_a_full_disk_behind_standard_output_is_one_line(shell: Shell) -> None:
@@ -169,7 +137,6 @@ def completed(shell: Shell, line: str) -> set[str]:
 
 def test_commands_and_connector_names_complete(hr: Shell) -> None:
     assert completed(hr, "isthmus conn") == {"connector"}
-    assert completed(hr, "isthmus connector test h") == {"hr"}
     assert completed(hr, "isthmus run start ") == {"hr"}
     assert completed(hr, "isthmus audit --connector h") == {"hr"}
     hr.folder.joinpath("isthmus.toml").rename(hr.folder / "elsewhere.toml")

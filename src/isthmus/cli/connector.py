@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,11 +105,19 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
 
 def endpoint(configuration: Configuration, name: str) -> str:
     """Return the base URL that an identity provider is given."""
+    import socket
+
+    from isthmus.config.listening import parse_listen
+
     host = configuration.host
     if host.public_url is not None:
         return f"{host.public_url.rstrip('/')}/ecma2host_{name}/scim"
-    scheme = "https" if host.scim.tls.enabled else "http"
-    return f"{scheme}://{host.scim.listen}/ecma2host_{name}/scim"
+    address = parse_listen(host.scim.listen)
+    if address.path is not None:
+        return f"/ecma2host_{name}/scim on {address}"
+    if address.host in ("0.0.0.0", "::"):  # every address: show one that others can call
+        address = replace(address, host=socket.gethostname())
+    return f"{'https' if host.scim.tls.enabled else 'http'}://{address}/ecma2host_{name}/scim"
 
 
 def effect(rule: Deprovisioning | None) -> str:

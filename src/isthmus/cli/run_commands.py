@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -13,14 +11,9 @@ from isthmus.cli.output import instant, moment, table, write_json
 from isthmus.cli.session import Json, Name, OptionalName, existing, operator, session
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from isthmus.engine.host import Host
     from isthmus.store.records import Run
 
 app = typer.Typer(help="Imports from the target to the connector space.", no_args_is_help=True)
-POLL_SECONDS = 0.2
-
 RunId = Annotated[str, typer.Argument(help="Id of the run, from 'run list'.", show_default=False)]
 
 
@@ -37,6 +30,7 @@ def start(
 
     Example: isthmus run start hr
     """
+    from isthmus.cli.following import follow
     from isthmus.engine.operations import note
     from isthmus.engine.scheduling import request_import
 
@@ -58,63 +52,6 @@ def start(
             typer.echo(f"{run.state}: {counts}" + (f"; {run.message}" if run.message else ""))
     if any(run.state != "done" for run in ended):
         raise typer.Exit(1)
-
-
-def follow(host: Host, run: Run, *, quiet: bool) -> Run:
-    """Wait until a run has ended, and carry it out here if no server does; Ctrl-C stops what is done here."""
-    from isthmus.engine.scheduling import execute_next
-    from isthmus.web.claim import claimant
-
-    with progress_bar(shown=not quiet and sys.stderr.isatty()) as bar:
-        task = bar.add_task(f"import {run.connector}", total=None, rate="")
-
-        def show(objects: int, expected: int | None, rate: float) -> None:
-            total = None if expected is None else max(objects, expected)
-            bar.update(task, completed=objects, total=total, rate=f"{rate:,.0f}/s" if rate else "")
-
-        while True:
-            now = host.store.runs.get(run.id)
-            assert now is not None
-            if now.state not in ("queued", "running"):
-                show(now.objects, now.objects, 0)
-                return now
-            served = claimant(host.configuration.state_dir) is not None
-            try:
-                if served:
-                    seconds = 0.0 if now.started is None else time.time() - now.started
-                    show(now.objects, now.expected, now.objects / seconds if seconds > 0 else 0)
-                    time.sleep(POLL_SECONDS)
-                else:
-                    host.store.runs.fail_dead()
-                    if execute_next(host, lambda at: show(at.objects, at.expected, at.rate)) is None:
-                        time.sleep(POLL_SECONDS)  # another command carries a run of this scope out
-            except KeyboardInterrupt:
-                raise Refused(interrupted(host, run, served=served)) from None
-
-
-def interrupted(host: Host, run: Run, *, served: bool) -> str:
-    """Stop what this command carries out and say what goes on."""
-    if served:
-        return f"no longer shown; the server goes on with run {run.id}, 'isthmus run cancel {run.id}' stops it"
-    for one in host.store.runs.list(connector=run.connector):
-        if one.state == "queued" or (one.state == "running" and one.owner == host.store.owner):
-            host.store.runs.finish(one.id, "cancelled", f"interrupted by {operator()}")
-    return f"run {run.id} is cancelled; what it has applied stays, and nothing was removed"
-
-
-def progress_bar(*, shown: bool) -> Progress:
-    """Return a bar with objects, rate and the time left; on standard error, so that it is not in the answer."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), disable=not shown)
 
 
 @app.command("list")

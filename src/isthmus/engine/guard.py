@@ -94,8 +94,9 @@ def check_provider(
     def counted(also: str | None = None) -> int:
         return store.guard.count(space.connector, space.object_type, kind, since, also=also)
 
-    count = before = counted()
+    # The entries first: one that ends in between is counted as an event; the other way round it would be missed.
     others = set() if entry is None else under_way(store, space, kind, entry) - {object_id}
+    count = before = counted()
     if count + len(others) < limit:
         return
     count += sum(counted(other) > before for other in others)

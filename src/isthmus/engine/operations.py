@@ -85,7 +85,7 @@ def journal_resolve(host: Host, entry_id: str, outcome: EntryState, *, actor: st
             address="",
             operation=f"resolve {entry.operation}",
             object_id=entry.object_id or "",
-            outcome=outcome.value,
+            outcome="done" if outcome is EntryState.DONE else "not done",
             correlation=entry.correlation,
             message=entry.reason,
             new=orjson.loads(orjson.dumps(dict(entry.intent))),

@@ -12,11 +12,11 @@ from isthmus.spi.errors import Cancelled, TargetUnavailable
 class Call:
     """One call of a connector: how long it may take, whether it is still wanted, what it sent.
 
-    `deadline` is a `time.monotonic()` value. `session` names the thread of the process that writes; it is written to the
-    journal before the write, so that `SupportsSettling.settle` can later wait for that session to end. `entry` is the id
-    of the journal entry of a write, or None; a connector may put it where an administrator of the target sees it. `wanted`
-    names attributes that the host would like to see in the result of a write: where they cost nothing, return them too, and
-    the host need not read the object again.
+    `deadline` is a `time.monotonic()` value. `session` names the thread of the process that writes; it is written to
+    the journal before the write, so that `SupportsSettling.settle` can later wait for that session to end. `entry` is
+    the id of the journal entry of a write, or None; a connector may put it where an administrator of the target sees
+    it. `wanted` names attributes that the host would like to see in the result of a write: where they cost nothing,
+    return them too, and the host need not read the object again.
     """
 
     __slots__ = ("_cancelled", "_on_sent", "correlation", "deadline", "entry", "session", "wanted")

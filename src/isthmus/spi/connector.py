@@ -29,7 +29,7 @@ class Connector(ABC):
     """A session with one target system, opened from valid settings.
 
     Opening must not talk to the target. With `concurrency="threads"` every method may be called from several threads at
-    once; with `"serial"` the host calls one at a time. Every method raises only the errors of `spi.errors`; anything else is
+    once; with `"serial"` the host calls one at a time. Every method raises only the errors of `spi.errors`; all else is
     reported as a bug of the connector. A failed connection is replaced on the next call; nothing needs a restart.
     """
 
@@ -43,7 +43,7 @@ class Connector(ABC):
 
     @abstractmethod
     def scopes(self) -> Sequence[ImportScope]:
-        """Return what can be imported separately; every object type is in exactly one scope. Must not talk to the target."""
+        """Return what can be imported separately, without talking to the target; every object type is in one scope."""
 
     @abstractmethod
     def close(self) -> None:
@@ -58,9 +58,9 @@ class SupportsFullImport(ABC):
         """Yield every object of the scope, in pages of at most `page_size`, with memory bounded by a few pages.
 
         `attributes` names, per object type, the attributes to read; the anchor is always read. An object that exists
-        unchanged during the whole run is yielded at least once; one that is created, changed or deleted meanwhile may be
-        missed or reported twice. Returning normally promises completeness: the host removes what was not seen. A failure in
-        mid-way must therefore raise.
+        unchanged during the whole run is yielded at least once; one that is created, changed or deleted meanwhile may
+        be missed or reported twice. Returning normally promises completeness: the host removes what was not seen. A
+        failure in mid-way must therefore raise.
         """
 
 
@@ -166,10 +166,10 @@ class SupportsPassword(ABC):
 class SupportsSettling(ABC):
     @abstractmethod
     def settle(self, session: str, *, call: Call) -> None:
-        """Return once no write sent under `session` can still take effect, ending such writes if the target allows that.
+        """Return once no write sent under `session` can still take effect; end such writes if the target allows that.
 
-        The host calls this before it reads what became of a write whose answer never came: of a process that died, or of its
-        own connection that broke off. `session` is the `call.session` of that write; no thread uses it any more.
+        The host calls this before it reads what became of a write whose answer never came: of a process that died, or
+        of its own connection that broke off. `session` is the `call.session` of that write; no thread uses it any more.
         Without this capability the host waits for `ConnectorType.settle_seconds` instead.
 
         Raises:

@@ -97,9 +97,9 @@ class DeletedObject:
 class ImportPage:
     """A part of an import: objects as they are now, objects that are gone, and how far this page brings the watermark.
 
-    `wire` is given by connectors that can tell "unchanged" without decoding: one byte string for each object, in the same
-    order, which differs whenever the decoded object would differ. `objects` may then be a sequence that decodes an item each
-    time it is indexed; the host indexes only what changed.
+    `wire` is given by connectors that can tell "unchanged" without decoding: one byte string for each object, in the
+    same order, which differs whenever the decoded object would differ. `objects` may then be a sequence that decodes an
+    item each time it is indexed; the host indexes only what changed.
     """
 
     objects: Sequence[ConnectorObject] = ()

@@ -26,7 +26,7 @@ class Operation(StrEnum):
     UPDATE = "update"
     RENAME = "rename"
     DELETE = "delete"
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105 - the name of an operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

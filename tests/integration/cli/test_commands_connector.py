@@ -86,7 +86,8 @@ def test_schema_and_rebuild_take_a_changed_anchor_over(hr: Shell) -> None:
     hr.good("run", "start", "hr")
     hr.sql(
         "ALTER TABLE Employees RENAME TO Old",
-        "CREATE TABLE Employees (ContosoLogin TEXT, FirstName TEXT, LastName TEXT, Email TEXT PRIMARY KEY, Disabled BOOLEAN)",
+        """CREATE TABLE Employees (
+        ContosoLogin TEXT, FirstName TEXT, LastName TEXT, Email TEXT PRIMARY KEY, Disabled BOOLEAN)""",
         "INSERT INTO Employees SELECT ContosoLogin, FirstName, LastName, Email, Disabled FROM Old",
     )
     complaint = hr.refused("connector", "schema", "hr", "--refresh")
@@ -95,7 +96,10 @@ def test_schema_and_rebuild_take_a_changed_anchor_over(hr: Shell) -> None:
     assert complaint in hr.good("connector", "list").out
     assert "isthmus run start hr" in hr.good("connector", "rebuild", "hr").out
     assert hr.good("connector", "schema", "hr", "--json").json["object_types"]["Employees"]["anchor"] == ["Email"]
-    assert "60 objects" in hr.good("run", "start", "hr").out
+    held = hr.run("run", "start", "hr", "--json")
+    assert (held.code, held.json[0]["state"]) == (1, "held"), "whoever had the old anchors would be removed"
+    hr.good("run", "release", held.json[0]["id"])
+    assert hr.good("run", "start", "hr", "--json").json[0]["objects"] == 60
 
 
 def test_config_show_holds_references_never_values(hr: Shell) -> None:
@@ -108,3 +112,29 @@ def test_config_show_holds_references_never_values(hr: Shell) -> None:
         assert "hunter2" not in shown.text
     assert "hunter2" not in hr.good("connector", "show", "hr").text
     assert hr.good("config", "show").json["scim"]["listen"] == "127.0.0.1:8585"
+
+
+def test_add_never_guesses_what_disable_and_delete_mean(shell: Shell) -> None:
+    add = ("connector", "add", "hr", "--url", shell.url, "--table", "Employees")
+    complaint = shell.misused(*add)
+    assert "--disable and --delete" in complaint
+    assert "boolean attributes: Disabled" in complaint
+    assert "give --delete:" in shell.misused(*add, "--disable", "nothing")
+    assert "give --disable:" in shell.misused(*add, "--delete", "delete")
+    assert "did you mean Disabled?" in shell.refused(*add, "--disable", "Disabld=true", "--delete", "delete")
+    assert "neither true nor false" in shell.refused(*add, "--disable", "Disabled=maybe", "--delete", "delete")
+    assert "neither nothing, delete nor" in shell.refused(*add, "--disable", "nothing", "--delete", "drop")
+    assert not (shell.folder / "connectors" / "hr.toml").exists()
+
+
+def test_pause_and_resume_keep_the_comments_of_the_file(hr: Shell) -> None:
+    file = hr.folder / "connectors" / "hr.toml"
+    file.write_text(f"# mine\n{file.read_text()}")
+    before = file.read_text()
+    hr.good("connector", "pause", "HR")
+    assert "paused" in hr.good("connector", "list").out
+    assert "connector resume hr" in hr.refused("run", "start", "hr")
+    hr.good("connector", "resume", "hr")
+    assert file.read_text() == before
+    names = [operation for operation, actor in hr.audited() if actor.startswith("operator ")]
+    assert names == ["add connector", "pause connector", "resume connector"]

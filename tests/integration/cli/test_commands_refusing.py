@@ -80,3 +80,41 @@ def test_what_a_target_holds_does_not_steer_the_terminal(hr: Shell) -> None:
     shown = hr.good("search", "hr", 'userName sw "a"').out
     assert "\x1b" not in shown
     assert r"a\x1b[2Jb" in shown
+
+
+def test_json_is_all_that_is_on_standard_output(hr: Shell) -> None:
+    for arguments in (
+        ("connector", "list"),
+        ("connector", "show", "hr"),
+        ("connector", "test", "hr"),
+        ("connector", "schema", "hr"),
+        ("run", "start", "hr"),
+        ("run", "list"),
+        ("search", "hr", 'userName eq "login001"'),
+        ("journal", "list"),
+        ("guard", "show"),
+        ("token", "create", "hr"),
+        ("token", "list"),
+        ("tls", "show"),
+        ("doctor",),
+        ("audit",),
+    ):
+        ran = hr.good(*arguments, "--json")
+        assert ran.json is not None
+        assert ran.err == "", arguments
+
+
+def test_a_typing_error_in_a_file_is_named_with_line_and_key(hr: Shell) -> None:
+    file = hr.folder / "connectors" / "hr.toml"
+    good = file.read_text()
+    file.write_text(good.replace("matching =", "matchng ="))
+    line = 1 + good.splitlines().index('matching = ["ContosoLogin"]')
+    expected = f"{file}:{line}: resource_types[0].matchng: unknown key; did you mean matching?"
+    assert hr.refused("connector", "list") == expected
+    assert hr.refused("config", "check") == expected
+    checked = hr.run("config", "check", "--json")
+    assert (checked.code, checked.json) == (1, {"ok": False, "problems": [expected]})
+    file.write_text("type = [\n")
+    assert str(file) in hr.refused("doctor")
+    file.write_text(good)
+    assert "with 1 connector" in hr.good("config", "check").out

@@ -13,7 +13,7 @@ from integration.races.town import Town, town
 __all__ = ["mariadb", "place", "postgresql", "scene"]
 
 SHORT = Limits(timeout=2, statement=1.5, lock=1, connect=1)
-LATE = Limits(timeout=2, statement=60, lock=60, connect=1)
+LATE = Limits(timeout=3, statement=60, lock=60, connect=1)
 """The server goes on for long with what the host has given up."""
 
 PATIENT = Limits(timeout=8, statement=7, lock=6, connect=8)

@@ -19,13 +19,20 @@ from serving import Answer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 CONNECTORS = ("late-natural", "late-made")
+WAITING = {
+    "postgresql": "SELECT 1 FROM pg_stat_activity WHERE query ILIKE %s AND wait_event_type = 'Lock' AND datname = %s",
+    "mariadb": "SELECT 1 FROM information_schema.processlist WHERE info LIKE %s AND state LIKE 'Waiting for table%%' "
+    "AND db = %s",
+}
+"""INSERTs that wait in a database."""
 
 
 class Barrier:
     """Keep INSERTs into the table waiting in the server; let them go without waiting for the server to say so."""
 
     def __init__(self, scene: Town, people: People) -> None:
-        self._server, self._postgresql = scene.server, scene.kind == "postgresql"
+        self._server, self._kind, self._database = scene.server, scene.kind, people.database
+        self._postgresql = scene.kind == "postgresql"
         self._connection: Any = scene.server.connect(people.database)
         self._letting_go: threading.Thread | None = None
         if self._postgresql:
@@ -38,14 +45,9 @@ class Barrier:
         cursor.close()
 
     def waiting(self) -> bool:
-        """Tell whether an INSERT of the host waits."""
-        if self._postgresql:
-            found = "SELECT 1 FROM pg_stat_activity WHERE query ILIKE %s AND wait_event_type = 'Lock'"
-        else:
-            found = (
-                "SELECT 1 FROM information_schema.processlist WHERE info LIKE %s AND state LIKE 'Waiting for table%%'"
-            )
-        return bool(self._server.run(found, "INSERT INTO %people%"))
+        """Tell whether an INSERT of the host waits for this table."""
+        values = ("INSERT INTO %people%", self._database)
+        return bool(self._server.run(WAITING[self._kind], *values))
 
     def let_go(self) -> None:
         """Send what ends the wait; a hung server does it once it goes on."""
@@ -80,7 +82,9 @@ class Attempt:
 
     def begin(self) -> None:
         self._thread.start()
-        until(self._barrier.waiting, what="an INSERT that waits")
+
+    def waits(self) -> bool:
+        return self._barrier.waiting()
 
     def let_go(self) -> None:
         self._barrier.let_go()
@@ -99,8 +103,8 @@ class Attempt:
         again = create(client, self.login)
         assert again.status in (201, 409), again.text
         assert len(people.rows()[self.login]) == 1
-        (id,) = ids(client, self.login)
-        assert again.status == 409 or again.json["id"] == id
+        (found,) = ids(client, self.login)
+        assert again.status == 409 or again.json["id"] == found
         assert create(client, self.login).status == 409
         client.close()
 
@@ -110,9 +114,10 @@ def attempts(scene: Town, login: str) -> Iterator[list[Attempt]]:
     """Begin to create a person in both tables, so that each INSERT waits within the server."""
     begun: list[Attempt] = []
     try:
-        for connector in CONNECTORS:
-            begun.append(Attempt(scene, connector, login))
-            begun[-1].begin()
+        begun.extend(Attempt(scene, connector, login) for connector in CONNECTORS)
+        for attempt in begun:
+            attempt.begin()
+        until(lambda: all(attempt.waits() for attempt in begun), what="two INSERTs that wait")
         yield begun
     finally:
         scene.server.resume()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from connectors.servers.process import until
@@ -12,7 +10,7 @@ from integration.kills.clients import Crowd
 from integration.outages.conftest import REQUEST_SECONDS
 from integration.outages.trouble import ALL
 from integration.races.town import Town, at_once, create, everyone, ids, in_table, patch, search
-from serving import Answer, Served
+from serving import Answer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 IN_TIME = REQUEST_SECONDS + 5
@@ -101,28 +99,24 @@ def wait_for_losses(crowd: Crowd, number: int) -> None:
 def test_started_during_an_outage(scene: Town) -> None:
     """A host that starts while its target is down reads from its space, and works once the target is there."""
     client = scene.client("hr", timeout=IN_TIME)
-    id = create(client, "before the start").json["id"]
+    known = create(client, "before the start").json["id"]
     with ALL["stopped"](scene):
         scene.served.kill_all()
         client.close()
         scene.served.start()
-        assert ids(client, "before the start") == [id]
-        assert client.request("GET", f"/Users/{id}").status == 200
+        assert ids(client, "before the start") == [known]
+        assert client.request("GET", f"/Users/{known}").status == 200
         assert_later(search(client, "nobody"))
         assert_later(create(client, "after the start"))
-        failed = json.loads(scene.served.run("run", "start", "hr", "--json", check=False))
+        failed = scene.served.json("run", "start", "hr", check=False)
         assert [run["state"] for run in failed] == ["failed"], failed
-        assert client.request("GET", f"/Users/{id}").status == 200, "a failed import removes nothing"
+        assert client.request("GET", f"/Users/{known}").status == 200, "a failed import removes nothing"
     assert create(client, "after the start").status == 201
-    assert patch(client, id, "name.familyName", "After").status == 200
+    assert patch(client, known, "name.familyName", "After").status == 200
     client.close()
-
-
-def served_log(served: Served) -> str:
-    return served.log.read_text(errors="replace")
 
 
 def test_the_password_is_in_no_log(scene: Town) -> None:
     """Refused logins, lost connections and failed imports above have written much; nothing of it is secret."""
-    assert scene.server.password not in served_log(scene.served)
+    assert scene.server.password not in scene.served.log.read_text(errors="replace")
     assert "correct horse" not in scene.served.run("audit", "--json", "--limit", "10000")

@@ -59,17 +59,17 @@ def test_spellings_that_the_database_takes_for_one(place: Town, connector: str, 
 def test_changes_of_different_attributes_all_stay(place: Town, connector: str, clients: list[Client]) -> None:
     """No change is lost, and none is put back by another."""
     login = "changed"
-    id = create(clients[0], login).json["id"]
+    person = create(clients[0], login).json["id"]
     for turn in range(ROUNDS):
         wanted = {"name.givenName": f"first {turn}", "name.familyName": f"last {turn}", "active": turn % 2 == 1}
         answers = at_once(
             [
-                lambda one=client, p=path, v=value: patch(one, id, p, v)
+                lambda one=client, p=path, v=value: patch(one, person, p, v)
                 for client, (path, value) in zip(clients[turn:], wanted.items(), strict=False)
             ]
         )
         assert [answer.status for answer in answers] == [200] * 3, [answer.text for answer in answers]
-        shown = clients[-1].request("GET", f"/Users/{id}").json
+        shown = clients[-1].request("GET", f"/Users/{person}").json
         assert shown["name"]["givenName"] == wanted["name.givenName"]
         assert shown["name"]["familyName"] == wanted["name.familyName"]
         assert shown["active"] is wanted["active"]
@@ -85,20 +85,20 @@ def test_changes_of_different_attributes_all_stay(place: Town, connector: str, c
 def test_one_of_two_changes_of_the_same_version_wins(place: Town, connector: str, clients: list[Client]) -> None:
     """If-Match lets one through, the other reads again (RFC 7644 3.14)."""
     login = "versioned"
-    id = create(clients[0], login).json["id"]
+    person = create(clients[0], login).json["id"]
     for turn in range(ROUNDS):
-        version = clients[0].request("GET", f"/Users/{id}").headers["ETag"]
+        version = clients[0].request("GET", f"/Users/{person}").headers["ETag"]
         names = [f"left {turn}", f"right {turn}"]
         answers = at_once(
             [
-                lambda one=client, n=name, v=version: patch(one, id, "name.familyName", n, **{"If-Match": v})
+                lambda one=client, n=name, v=version: patch(one, person, "name.familyName", n, **{"If-Match": v})
                 for client, name in zip(clients[turn:], names, strict=False)
             ]
         )
         assert sorted(answer.status for answer in answers) == [200, 412], [answer.text for answer in answers]
         (won,) = [name for name, answer in zip(names, answers, strict=True) if answer.status == 200]
         (row,) = place.people[connector].rows()[login]
-        assert row["last"] == won == clients[-1].request("GET", f"/Users/{id}").json["name"]["familyName"]
+        assert row["last"] == won == clients[-1].request("GET", f"/Users/{person}").json["name"]["familyName"]
 
 
 @both_keys
@@ -106,11 +106,11 @@ def test_create_against_delete(place: Town, connector: str, clients: list[Client
     """Whoever is first, at the end the answers, the table and the space agree."""
     for turn in range(ROUNDS):
         login = f"deleted-{turn}"
-        id = create(clients[0], login).json["id"]
+        person = create(clients[0], login).json["id"]
         deleted, created = at_once(
             [
-                lambda i=id: clients[1 + turn].request("DELETE", f"/Users/{i}"),
-                lambda name=login: create(clients[2 + turn], name),
+                lambda one=clients[1 + turn], path=f"/Users/{person}": one.request("DELETE", path),
+                lambda one=clients[2 + turn], name=login: create(one, name),
             ]
         )
         assert deleted.status == 204, deleted.text
@@ -119,4 +119,4 @@ def test_create_against_delete(place: Town, connector: str, clients: list[Client
         assert len(rows) == (1 if created.status == 201 else 0)
         found = ids(clients[0], login)
         assert len(found) == len(rows)
-        assert id not in found, "an id is never given to another object"
+        assert person not in found, "an id is never given to another object"
