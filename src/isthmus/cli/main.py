@@ -112,6 +112,7 @@ def run() -> None:
             raise
         else:
             code = _complain(bug(exc), 1)
+    _drop_what_cannot_be_written()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -133,7 +134,14 @@ def _complain(text: str, code: int) -> int:
 
 def _reader_left() -> int:
     """End as a program does that a pipe's reader left, as in `isthmus audit | head -1` (128 + SIGPIPE)."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):  # what is still buffered would be complained about at the very end
-        os.dup2(nowhere, stream.fileno())
+    _drop_what_cannot_be_written()
     return 141
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Empty the buffers, into nothing where need be: at its very end, Python would complain of what is left in them."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from isthmus.store.errors import StoreClosed
@@ -13,10 +15,11 @@ BUSY_SECONDS = 5.0
 """How long to wait for a lock before `StoreBusy`."""
 
 _READ_CACHE_KIB = 2_000
+_SHARED_CACHE_KIB = 16_000
 _WRITE_CACHE_KIB = 48_000  # a bulk import re-reads index leaves: fewer, and fewer spills, with tens of megabytes
 
 
-def connect(path: Path, *, writing: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, writing: bool = False, cache_kib: int | None = None) -> sqlite3.Connection:
     """Open the database in autocommit mode, durable (`synchronous=FULL`), with the store's SQL functions.
 
     Checkpoints never run inside a commit (`wal_autocheckpoint=0`): see `checkpoints.py`.
@@ -26,7 +29,7 @@ def connect(path: Path, *, writing: bool = False) -> sqlite3.Connection:
     )
     try:
         register(connection)
-        cache = _WRITE_CACHE_KIB if writing else _READ_CACHE_KIB
+        cache = cache_kib or (_WRITE_CACHE_KIB if writing else _READ_CACHE_KIB)
         for pragma in (
             "synchronous = FULL",
             "foreign_keys = ON",
@@ -63,6 +66,8 @@ class Readers:
         self._path = path
         self._local = threading.local()
         self._closed = False
+        self._turn = threading.Lock()
+        self._shared: sqlite3.Connection | None = None
 
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection; it must not be handed to another thread.
@@ -80,7 +85,28 @@ class Readers:
             self._local.connection = connection
         return connection
 
+    @contextmanager
+    def turn(self) -> Iterator[sqlite3.Connection]:
+        """Lend the one connection for reads of microseconds; its users take turns.
+
+        sqlite3 gives the interpreter away at each step. With 64 threads that all want it back, that costs more than the
+        read itself, and 64 page caches stay cold; one connection behind a lock costs a third less CPU.
+
+        Raises:
+            StoreClosed: after `close`.
+        """
+        with self._turn:
+            if self._shared is None:
+                if self._closed:
+                    raise StoreClosed("the store is closed")
+                self._shared = connect(self._path, cache_kib=_SHARED_CACHE_KIB)
+            yield self._shared
+
     def close(self) -> None:
         """Close every thread's connection. No thread may be inside a call."""
-        self._closed = True
+        with self._turn:
+            shared, self._shared = self._shared, None
+            self._closed = True
+        if shared is not None:
+            shared.close()
         self._local = threading.local()  # the old one's values go with it, for every thread

@@ -37,6 +37,15 @@ def count(
     return page(connection, space, predicate, start=1, count=0, deadline=deadline).total
 
 
+def few(connection: sqlite3.Connection, space: Space, predicate: KeyEquals, *, start: int, count: int) -> Page | None:
+    """Return the page of a key that few live objects have, which is nearly every key; None if they are many."""
+    found = by_key(connection, space.number, predicate.attribute, predicate.value, limit=_FEW + 1)
+    if len(found) > _FEW:
+        return None
+    start, count = max(1, start), max(0, count)
+    return Page(total=len(found), objects=found[start - 1 : start - 1 + count])
+
+
 def page(
     connection: sqlite3.Connection,
     space: Space,
@@ -53,10 +62,8 @@ def page(
         ValueError: the condition is nested too deeply.
     """
     start, count = max(1, start), max(0, count)
-    if isinstance(predicate, KeyEquals):
-        few = by_key(connection, space.number, predicate.attribute, predicate.value, limit=_FEW + 1)
-        if len(few) <= _FEW:
-            return Page(total=len(few), objects=few[start - 1 : start - 1 + count])
+    if isinstance(predicate, KeyEquals) and (found := few(connection, space, predicate, start=start, count=count)):
+        return found
     with _one_view(connection, deadline):
         if predicate is None:
             return _numbered(connection, space, start, count)

@@ -12,7 +12,7 @@ from typing import Any
 from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, spaces
 from isthmus.store.connections import Readers
 from isthmus.store.errors import SpaceDropped, translate, translated
-from isthmus.store.predicate import Predicate
+from isthmus.store.predicate import KeyEquals, Predicate
 from isthmus.store.records import Applied, Known, ObjectWrite, Page, Space, State, StoredObject
 from isthmus.store.statements import statement
 from isthmus.store.writing import Writer
@@ -85,7 +85,8 @@ class SpaceTable:
     def by_id(self, space: Space, id: str, *, hidden: bool = False) -> StoredObject | None:
         """Return a live object, or with `hidden` one in any state."""
         try:
-            return objects.by_id(self._readers.connection(), space.number, id, hidden=hidden)
+            with self._readers.turn() as connection:
+                return objects.by_id(connection, space.number, id, hidden=hidden)
         except sqlite3.Error as error:
             raise translate(error) from error
 
@@ -109,9 +110,8 @@ class SpaceTable:
     ) -> list[StoredObject]:
         """Return live objects (with `hidden`: any) with that key, in row order."""
         try:
-            return objects.by_key(
-                self._readers.connection(), space.number, attribute, value, hidden=hidden, limit=limit
-            )
+            with self._readers.turn() as connection:
+                return objects.by_key(connection, space.number, attribute, value, hidden=hidden, limit=limit)
         except sqlite3.Error as error:
             raise translate(error) from error
 
@@ -155,6 +155,11 @@ class SpaceTable:
             ValueError: the condition is nested too deeply.
         """
         with translated():
+            if isinstance(predicate, KeyEquals):
+                with self._readers.turn() as connection:
+                    few = listing.few(connection, space, predicate, start=start, count=count)
+                if few is not None:
+                    return few
             return listing.page(
                 self._readers.connection(), space, predicate, start=start, count=count, deadline=deadline
             )

@@ -31,16 +31,16 @@ class Timing(threading.Thread):
         super().__init__(name="timing", daemon=True)
         self._host = host
         self._work = work
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._housekeeping_at = time.monotonic() + 60.0
 
     def stop(self) -> None:
         """End the thread after what it is doing now."""
-        self._stop.set()
+        self._ending.set()
 
     def run(self) -> None:
         """Look once a second until stopped."""
-        while not self._stop.wait(_INTERVAL):
+        while not self._ending.wait(_INTERVAL):
             try:
                 if due(self._host):
                     self._work()
