@@ -29,7 +29,7 @@ class ScimSettings(_Document, frozen=True):
 
     listen: str = "127.0.0.1:8585"
     workers: int = 1
-    threads: int = 64
+    threads: int = 32
     tls: TlsSettings = TlsSettings()
     max_body_bytes: int = 1_048_576
     max_depth: int = 64

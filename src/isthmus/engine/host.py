@@ -15,6 +15,7 @@ from isthmus.engine.endpoint import Endpoint
 from isthmus.engine.sessions import Sessions
 from isthmus.engine.target import Target
 from isthmus.engine.tokens import Tokens
+from isthmus.engine.turns import Turns
 from isthmus.store import Store, StoreError
 
 log = structlog.get_logger("isthmus.host")
@@ -28,9 +29,10 @@ class Host:
 
     def __init__(self, configuration: Configuration, store: Store, *, threads: int) -> None:
         self.store = store
-        self.tokens = Tokens(store)
+        self.turns = Turns()
+        self.tokens = Tokens(store, self.turns)
         self.configuration = configuration
-        self._admission = Admission(threads)
+        self._admission = Admission(threads, self.turns)
         self._sessions = Sessions(store.owner)
         self._lock = threading.Lock()
         self._endpoints: dict[str, Endpoint] = {}
@@ -40,7 +42,7 @@ class Host:
         self._replace_endpoints(configuration)
 
     @classmethod
-    def open(cls, configuration: Configuration, *, threads: int = 64) -> Host:
+    def open(cls, configuration: Configuration, *, threads: int = 32) -> Host:
         """Open the store and prepare every connector; no target is asked."""
         return cls(configuration, Store.open(configuration.state_dir), threads=threads)
 
@@ -101,6 +103,7 @@ class Host:
                 self.store,
                 admission=self._admission,
                 sessions=self._sessions,
+                turns=self.turns,
             )
             new[key] = Endpoint(target)
         with self._lock:

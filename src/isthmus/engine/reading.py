@@ -20,7 +20,7 @@ from isthmus.scim.errors import ScimError
 from isthmus.scim.filter import parse_filter
 from isthmus.scim.projection import Projection
 from isthmus.spi import Value
-from isthmus.store import Predicate, StoreBusy
+from isthmus.store import KeyEquals, Predicate, StoreBusy
 from isthmus.store.records import Page, Space, State, StoredObject
 
 References = Mapping[str, Sequence[tuple[str, str | None, str]]]
@@ -94,8 +94,12 @@ class Reader:
         return b'%s,"Resources":[%s]}' % (head[:-1], b",".join(resources))
 
     def _page(self, space: Space, condition: Predicate | None, start: int, count: int, caller: Caller) -> Page:
+        space_table, deadline = self._target.store.space, caller.deadline
         try:
-            return self._target.store.space.page(space, condition, start=start, count=count, deadline=caller.deadline)
+            if condition is None or isinstance(condition, KeyEquals):
+                return space_table.page(space, condition, start=start, count=count, deadline=deadline)
+            with self._target.turns.lent():  # a scan may take long; SQLite does it without the interpreter
+                return space_table.page(space, condition, start=start, count=count, deadline=deadline)
         except StoreBusy as exc:
             raise unavailable(f"the filter took too long over all objects: {exc}") from exc
         except ValueError as exc:

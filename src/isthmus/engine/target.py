@@ -23,6 +23,7 @@ from isthmus.engine.caller import Caller
 from isthmus.engine.drift import drift
 from isthmus.engine.glance import Glance
 from isthmus.engine.sessions import Sessions
+from isthmus.engine.turns import Turns
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.problems import MappingProblem
 from isthmus.mapping.resource_type import ResourceType, compile_resource_type
@@ -45,7 +46,14 @@ class Target:
     """
 
     def __init__(
-        self, name: str, configuration: Configuration, store: Store, *, admission: Admission, sessions: Sessions
+        self,
+        name: str,
+        configuration: Configuration,
+        store: Store,
+        *,
+        admission: Admission,
+        sessions: Sessions,
+        turns: Turns | None = None,
     ) -> None:
         self.name = name
         self.key = name.casefold()
@@ -54,6 +62,7 @@ class Target:
         self.sessions = sessions
         self._configuration = configuration
         self._admission = admission
+        self.turns = turns or Turns()
         self._lock = threading.RLock()
         self._serial = threading.RLock()
         self.default_count = configuration.host.scim.default_count
@@ -113,7 +122,7 @@ class Target:
     @contextmanager
     def using_unbounded(self, operation: str) -> Iterator[Connector]:
         """Lend the connector outside requests: imports, repair, commands."""
-        with connector_edge(self.name, operation):
+        with self.turns.lent(), connector_edge(self.name, operation):
             connector = self.connector
             if self.type.concurrency == "serial":
                 if not self._serial.acquire(timeout=self.document.timeout):

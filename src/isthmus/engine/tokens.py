@@ -12,6 +12,7 @@ from typing import Literal
 
 import structlog
 
+from isthmus.engine.turns import Turns
 from isthmus.spi import Secret
 from isthmus.store import Store, StoreError
 from isthmus.store.records import Token
@@ -32,8 +33,9 @@ class TokenRefused(ValueError):
 class Tokens:
     """The tokens of all connectors. A revoked token stops working within a second, in every process."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, turns: Turns | None = None) -> None:
         self._store = store
+        self._turns = turns or Turns()
         self._lock = threading.Lock()
         self._cached: dict[str, Sequence[Token]] = {}
         self._read_at: dict[str, float] = {}
@@ -129,9 +131,8 @@ class Tokens:
             from argon2 import PasswordHasher
             from argon2.exceptions import InvalidHashError, VerificationError
 
-            with (
-                self._lock
-            ):  # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
+            # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
+            with self._turns.lent(), self._lock:
                 try:
                     PasswordHasher().verify(token.hash, bearer)
                 except (VerificationError, InvalidHashError):

@@ -20,7 +20,7 @@ from isthmus.engine.caller import Caller
 from isthmus.scim.errors import Failed, Forbidden, NotFound, ScimError
 from isthmus.web import paths
 from isthmus.web.answers import FIXED_HEADERS, correlation_of, error_headers, reason
-from isthmus.web.authentication import Authentication
+from isthmus.web.authentication import Attempts, Authentication
 from isthmus.web.exchange import KEY, Admitted, Exchange
 from isthmus.web.logs import AccessLog
 from isthmus.web.metrics import Recorder
@@ -56,10 +56,17 @@ class Gate:
         self._timeout = scim.request_timeout
         self._allowed = Networks(scim.allow_from)
         self._origin = Origin(scim.trusted_proxies, configuration.host.public_url, scim.listen)
-        self._authentication = Authentication(host.tokens, threads=scim.threads)
+        attempts = Attempts(held_at_most=scim.threads // 8, sleep=host.turns.sleep)
+        self._authentication = Authentication(host.tokens, threads=scim.threads, attempts=attempts)
         self._process = secrets.token_hex(4)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "GET":
+            with self._host.turns:
+                return self._call(environ, start_response)
+        return self._call(environ, start_response)
+
+    def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
         key = self.work.begin()
         try:

@@ -163,7 +163,9 @@ def test_a_hung_target_stops_neither_reads_nor_others(two: tuple[Bench, MemoryTa
         assert other.post({"userName": "bert"}).status == 201
         assert time.monotonic() - began < 4, "none of these waited for the target that hangs"
         slow.weather.answer_again()
-    assert sorted(answer.status for answer in answers[0]) == [200] * 4 + [503] * 8
+    statuses = [answer.status for answer in answers[0]]
+    assert 4 <= statuses.count(200) <= 8, "four ask, and four more wait a second for a place"
+    assert statuses.count(503) == 12 - statuses.count(200)
 
 
 def test_many_who_wait_for_one_question_count_too(two: tuple[Bench, MemoryTarget, MemoryTarget]) -> None:
@@ -173,9 +175,9 @@ def test_many_who_wait_for_one_question_count_too(two: tuple[Bench, MemoryTarget
     with meanwhile(lambda: at_once(*[lambda: client.named("same")] * 12)) as answers:
         until(lambda: opened.host.waiting() == {"slow": 4})
         until(lambda: opened.application.work.oldest() > 0.2)
-        assert len(opened.application.work._began) <= 4, "the others were answered at once"
+        assert len(opened.application.work._began) <= 8, "the others were answered at once"
         slow.weather.answer_again()
-    assert sum(isinstance(answer, list) for answer in answers[0]) == 4
+    assert 4 <= sum(isinstance(answer, list) for answer in answers[0]) <= 8
 
 
 def test_many_who_wait_for_one_object_count_too(two: tuple[Bench, MemoryTarget, MemoryTarget]) -> None:

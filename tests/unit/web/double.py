@@ -13,6 +13,7 @@ import orjson
 
 from isthmus.config.documents import Configuration, HostDocument
 from isthmus.engine.resource import Resource
+from isthmus.engine.turns import Turns
 from isthmus.scim.errors import NotFound
 from isthmus.store.records import Token
 
@@ -98,6 +99,7 @@ class DoubleHost:
         self.hr = DoubleEndpoint("hr", users={"id-0": {"id": "id-0", "userName": "ada"}})
         self.crm = DoubleEndpoint("Crm.Sales")
         self.tokens = SimpleNamespace(check=self._check)
+        self.turns = Turns()
         self.checked: list[str] = []
 
     def endpoint(self, name: str) -> DoubleEndpoint | None:
