@@ -31,9 +31,7 @@ def apply_live(
     target: Target, rt: ResourceType, space: Space, objects: Sequence[ConnectorObject], *, noted: int
 ) -> None:
     """Record objects just read from the target, unless the space learnt something newer since `noted`."""
-    if not objects:
-        return
-    with target.turns.lent():
+    if objects:
         target.store.space.apply(space, [write_of(rt, obj) for obj in objects], noted=noted, now=now_text())
 
 

@@ -192,7 +192,8 @@ class Target:
             return self._schema_text.fresh(), self._compile(schema)
 
     def _first_schema(self) -> str:
-        with self._lock:  # one question for all who wait for the first answer
+        # One question for all who wait for the first answer. Who waits here must not keep the place from who asks.
+        with self.turns.lent(), self._lock:
             raw = self._schema_text.fresh()
             if not raw:
                 try:

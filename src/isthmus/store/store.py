@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,6 +75,10 @@ class Store:
         self.audit = AuditLog(self._readers, self._writer)
         self.tokens = Tokens(self._readers, self._writer)
         self.settings = KeyValues(self._readers, self._writer)
+
+    def wait_inside(self, waiting: Callable[[], AbstractContextManager[None]]) -> None:
+        """Have every thread that waits for a write be inside of this context meanwhile."""
+        self._writer.waiting = waiting
 
     def number(self) -> int:
         """Return the change counter: to be read before the target is, see `SpaceTable.apply`."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +53,8 @@ class Writer:
         self._queue: deque[_Task] = deque()
         self._led_by: int | None = None
         self._closed = False
+        self.waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What a caller is inside of while it waits for its turn, for the disk and for the others it leads."""
 
     def run(self, function: Callable[[sqlite3.Connection], T], *, seconds: float = BUSY_SECONDS) -> T:
         """Run the function inside a transaction and return its result once that is durable.
@@ -74,8 +77,9 @@ class Writer:
             leads = self._led_by is None
             if leads:
                 self._led_by = me
-        if leads or self._waited(task, seconds):
-            self._lead(task)
+        with self.waiting():
+            if leads or self._waited(task, seconds):
+                self._lead(task)
         if task.error is not None:
             raise task.error
         return task.result  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from isthmus.engine.turns import Turns
 from isthmus.scim.body import check_content_type
 from isthmus.scim.errors import InvalidSyntax, ScimError, TooLarge, UnsupportedMediaType
 from isthmus.web.exchange import exchange_of
@@ -50,8 +51,9 @@ class BodyReader:
     not come; then `read` returns what there is.
     """
 
-    def __init__(self, work: Work, *, limit: int) -> None:
+    def __init__(self, work: Work, *, limit: int, turns: Turns) -> None:
         self._work = work
+        self._turns = turns
         self._limit = limit
 
     def read(self, environ: dict[str, Any]) -> bytes:
@@ -61,7 +63,7 @@ class BodyReader:
             ScimError: what `announced_size` raises; 503 if too many are being read; 400 if the body ends early.
         """
         size = announced_size(environ, limit=self._limit)
-        with self._work.receiving(exchange_of(environ).key):
+        with self._work.receiving(exchange_of(environ).key), self._turns.lent():
             data: bytes = environ["wsgi.input"].read(size)
         if len(data) < size:
             raise InvalidSyntax(

@@ -61,10 +61,8 @@ class Gate:
         self._process = secrets.token_hex(4)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "GET":
-            with self._host.turns:
-                return self._call(environ, start_response)
-        return self._call(environ, start_response)
+        with self._host.turns:
+            return self._call(environ, start_response)
 
     def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()

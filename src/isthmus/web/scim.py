@@ -29,7 +29,7 @@ def scim_application(host: Host, *, recorder: Recorder | None = None, access_log
     """Return the WSGI application that serves all connectors of a host."""
     scim = host.configuration.host.scim
     work = Work(bodies=max(1, scim.threads // 2))
-    bodies = BodyReader(work, limit=scim.max_body_bytes)
+    bodies = BodyReader(work, limit=scim.max_body_bytes, turns=host.turns)
     application: falcon.App[Any, Any] = falcon.App(media_type=SCIM)
     application.req_options.strip_url_path_trailing_slash = True
     application.set_error_serializer(_serialise)
