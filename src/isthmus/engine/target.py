@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -77,7 +78,7 @@ class Target:
 
     # -- the connector itself
 
-    @property
+    @cached_property  # looking entry points up reads the metadata of every installed package: 4 ms
     def type(self) -> ConnectorType[object]:
         return connector_type(self.document.type)
 
