@@ -36,15 +36,26 @@ class Admission:
         """Hold a place while another request works on the same object.
 
         Raises:
-            ScimError: 503 at once when no place is free.
+            ScimError: 503, no place is free.
         """
-        if not self._locks.acquire(blocking=False):
-            raise unavailable(f"too many changes of the same objects of connector {connector!r} wait already", 5)
-        try:
-            with self._turns.lent():
+        with self._turns.lent():
+            if not self._locks.acquire(blocking=False) and not self._queued_for_lock():
+                raise unavailable(f"too many changes of the same objects of connector {connector!r} wait already", 5)
+            try:
                 yield
+            finally:
+                self._locks.release()
+
+    def _queued_for_lock(self) -> bool:
+        with self._free:
+            if self._queued >= self._longest_queue:
+                return False
+            self._queued += 1
+        try:
+            return self._locks.acquire(timeout=PATIENCE)
         finally:
-            self._locks.release()
+            with self._free:
+                self._queued -= 1
 
     @contextmanager
     def target(self, connector: str) -> Iterator[None]:
