@@ -1,4 +1,4 @@
-"""Keep a hung target from holding every thread: DESIGN section 2, "Processes"."""
+"""Keep a hung target from holding every thread (docs/decisions/0003)."""
 
 from __future__ import annotations
 

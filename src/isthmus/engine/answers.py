@@ -1,4 +1,4 @@
-"""One table from connector errors to SCIM errors (DESIGN section 4), most special class first."""
+"""One table from connector errors to SCIM errors (docs/reference/errors.md), most special class first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold back a mass change until an operator has looked at it (DESIGN section 1)."""
+"""Hold back a mass change until an operator has looked at it."""
 
 from __future__ import annotations
 
