@@ -10,6 +10,9 @@ import msgspec
 from isthmus.config.documents import ConnectorDocument
 from isthmus.mapping.resource_type import ResourceType
 
+ROW_MASK = (1 << 40) - 1
+"""The rows of one space differ in these bits, numbered from 1 on."""
+
 SIZE = 7
 """Bytes of a wire digest: 56 bits make small integers; at a million objects one wrong match in 7 * 10^10 changes."""
 
@@ -38,7 +41,7 @@ class Sightings:
 
     def __init__(self, batches: Iterable[Sequence[tuple[int, int | None]]]) -> None:
         self._unseen: set[int] = set()
-        self._rows: set[int] = set()
+        self._rows = bytearray()  # one byte for each row number, which are dense
         self._without = 0
         self.present = 0
         for batch in batches:
@@ -59,7 +62,10 @@ class Sightings:
 
     def saw_row(self, row: int) -> None:
         """Mark an object that was decoded and looked up."""
-        self._rows.add(row)
+        number = row & ROW_MASK
+        if number >= len(self._rows):
+            self._rows.extend(bytes(max(number + 1 - len(self._rows), len(self._rows), 1024)))
+        self._rows[number] = 1
 
     def missing(self, batches: Callable[[], Iterator[Sequence[tuple[int, int | None]]]]) -> list[int]:
         """Return the rows that were in the space and were not seen."""
@@ -69,5 +75,8 @@ class Sightings:
             row
             for batch in batches()
             for row, wire in batch
-            if (wire is None or wire in self._unseen) and row not in self._rows
+            if (wire is None or wire in self._unseen) and not self._saw(row & ROW_MASK)
         ]
+
+    def _saw(self, number: int) -> bool:
+        return number < len(self._rows) and self._rows[number] == 1
