@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -132,8 +132,3 @@ def intent_of(
 def _is_secret(rt: ResourceType, name: str) -> bool:
     definition = rt.object_type.attribute(name)
     return definition is None or definition.secret
-
-
-def without_values(record: AuditRecord) -> AuditRecord:
-    """Return the record without old and new values."""
-    return replace(record, old={}, new={}, sent=())

@@ -24,7 +24,6 @@ from isthmus.spi import (
     ConnectorObject,
     Operation,
     SupportsCreate,
-    SupportsPassword,
     Value,
 )
 from isthmus.store.records import Entry, Space, State, StoredObject
@@ -209,6 +208,3 @@ def require(rt: ResourceType, operation: Operation) -> None:
     """Refuse what this configuration of the connector cannot do."""
     if operation not in rt.object_type.operations:
         raise ScimError(501, f"the target's {rt.definition.object_type!r} does not support {operation.value}")
-
-
-__all__ = ["Creator", "SupportsPassword", "duplicate", "require", "supports_password"]

@@ -16,7 +16,6 @@ from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
 from isthmus.engine.updating import Plan, Updater
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.scim.errors import ScimError
 from isthmus.scim.patch import PatchOperation, parse_operations
 from isthmus.scim.projection import Projection
 
@@ -133,6 +132,3 @@ def depends_on_values(operation: PatchOperation) -> bool:
     if operation.path is not None:
         return operation.path.filter is not None
     return isinstance(operation.value, dict) and any("[" in key for key in operation.value)
-
-
-__all__ = ["Endpoint", "ScimError"]

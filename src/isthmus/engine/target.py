@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
@@ -28,7 +28,6 @@ from isthmus.engine.turns import Turns
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.problems import MappingProblem
 from isthmus.mapping.resource_type import ResourceType, compile_resource_type
-from isthmus.scim.errors import ScimError
 from isthmus.spi import Call, Connector, ConnectorError, ConnectorType, MisconfiguredConnector, ObjectType, Schema
 from isthmus.store import Store
 from isthmus.store.records import Space
@@ -308,11 +307,3 @@ def now_text(seconds: float | None = None) -> str:
     seconds = time.time() if seconds is None else seconds
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{whole}.{int(seconds * 1000) % 1000:03d}Z"
-
-
-def spaces_by_type(target: Target) -> Mapping[str, Space]:
-    """Return the spaces of every published object type."""
-    return {rt.definition.object_type: target.space(rt) for rt in target.resource_types().values()}
-
-
-__all__ = ["ScimError", "Target", "encode_schema", "now_text", "shape_of", "spaces_by_type"]
