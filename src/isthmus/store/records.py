@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Literal
 
@@ -190,13 +189,6 @@ class Hold:
     state: str
     """held, released, cancelled, over"""
     message: str
-
-
-def utc(seconds: float) -> datetime:
-    """Return the moment as an aware datetime."""
-    from datetime import UTC
-
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 Outcome = Literal["added", "changed", "unchanged", "touched", "newer", "locked"]
