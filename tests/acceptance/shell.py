@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance.command import PROGRAM, environment
+from acceptance.command import PROGRAM, environment, wait_for
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -133,7 +133,7 @@ class Shell:
         )
         os.close(theirs)
         try:
-            shown = _talk(mine, list(answers))
+            shown = _talk(mine, process.pid, list(answers))
             return Ran(process.wait(20), ESCAPES.sub("", shown), "")
         finally:
             process.kill()
@@ -145,7 +145,12 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C means this process
 
 
-def _talk(terminal: int, answers: Sequence[tuple[str, str]], *, seconds: float = 40) -> str:
+def _sleeps(pid: int) -> bool:
+    """Tell whether a process waits for something; one that has just asked waits for the terminal."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def _talk(terminal: int, pid: int, answers: Sequence[tuple[str, str]], *, seconds: float = 40) -> str:
     """Return everything that was shown until the process closed the terminal."""
     waiting = list(answers)
     shown, read_until = "", 0
@@ -163,5 +168,7 @@ def _talk(terminal: int, answers: Sequence[tuple[str, str]], *, seconds: float =
         shown += part.decode(errors="replace")
         if waiting and waiting[0][0] in shown[read_until:]:
             read_until = len(shown)
+            # Python looks for signals before it reads, not between: a Ctrl-C in that instant waits for the next key.
+            wait_for(lambda: _sleeps(pid), f"never waited for an answer to {waiting[0][0]!r}")
             os.write(terminal, waiting.pop(0)[1].encode())
     raise AssertionError(f"not within {seconds:.0f} s: {waiting}\n{shown}")
