@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Write, refused
 
+from configurations import Write, refused
 from isthmus.config.errors import ConfigError, Where, dotted
 from isthmus.config.loading import find_configuration, load, load_connector, problems
 
