@@ -16,7 +16,6 @@ from typing import Any
 
 from isthmus.connectors.memory import MemoryConnector, MemorySettings, connector_type
 from isthmus.spi import (
-    AttributeChange,
     Attributes,
     Call,
     Connector,
@@ -47,6 +46,21 @@ without: dict[str, set[str]] = {}
 """Attributes that a target's schema lacks for now."""
 
 
+def _counted(name: str) -> Callable[..., Any]:
+    def method(self: Watched, *given: Any, **named: Any) -> Any:
+        asked[self._name][name] += 1
+        return getattr(super(Watched, self), name)(*given, **named)
+
+    return method
+
+
+def _delegated(name: str) -> Callable[..., Any]:
+    def method(self: Blind, *given: Any, **named: Any) -> Any:
+        return getattr(self._inner, name)(*given, **named)
+
+    return method
+
+
 class Watched(MemoryConnector):
     """Counts what it is asked and lets tests in between."""
 
@@ -67,46 +81,7 @@ class Watched(MemoryConnector):
             }
         )
 
-    def read(
-        self, object_type: str, identity: Identity, *, attributes: Sequence[str], call: Call
-    ) -> ConnectorObject | None:
-        asked[self._name]["read"] += 1
-        return super().read(object_type, identity, attributes=attributes, call=call)
-
-    def find(
-        self, object_type: str, attribute: str, value: Value, *, attributes: Sequence[str], call: Call
-    ) -> Sequence[ConnectorObject]:
-        asked[self._name]["find"] += 1
-        return super().find(object_type, attribute, value, attributes=attributes, call=call)
-
-    def create(
-        self,
-        object_type: str,
-        attributes: Attributes,
-        *,
-        dn: str | None = None,
-        password: Secret | None = None,
-        call: Call,
-    ) -> ConnectorObject:
-        asked[self._name]["create"] += 1
-        return super().create(object_type, attributes, dn=dn, password=password, call=call)
-
-    def update(
-        self,
-        object_type: str,
-        identity: Identity,
-        changes: Sequence[AttributeChange],
-        *,
-        new_dn: str | None = None,
-        password: Secret | None = None,
-        call: Call,
-    ) -> ConnectorObject:
-        asked[self._name]["update"] += 1
-        return super().update(object_type, identity, changes, new_dn=new_dn, password=password, call=call)
-
-    def delete(self, object_type: str, identity: Identity, *, call: Call) -> None:
-        asked[self._name]["delete"] += 1
-        super().delete(object_type, identity, call=call)
+    read, find, create, update, delete = map(_counted, ("read", "find", "create", "update", "delete"))
 
     def import_full(
         self, scope: ImportScope, *, attributes: Mapping[str, Sequence[str]], page_size: int, call: Call
@@ -149,9 +124,6 @@ class Blind(Connector, SupportsFullImport, SupportsCreate, SupportsUpdate, Suppo
     def __init__(self, settings: MemorySettings) -> None:
         self._inner = Watched(settings)
 
-    def test(self, *, call: Call) -> None:
-        self._inner.test(call=call)
-
     def read_schema(self, *, call: Call) -> Schema:
         found = self._inner.read_schema(call=call)
         return Schema(
@@ -161,45 +133,8 @@ class Blind(Connector, SupportsFullImport, SupportsCreate, SupportsUpdate, Suppo
             }
         )
 
-    def scopes(self) -> Sequence[ImportScope]:
-        return self._inner.scopes()
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def import_full(
-        self, scope: ImportScope, *, attributes: Mapping[str, Sequence[str]], page_size: int, call: Call
-    ) -> Iterator[ImportPage]:
-        return self._inner.import_full(scope, attributes=attributes, page_size=page_size, call=call)
-
-    def create(
-        self,
-        object_type: str,
-        attributes: Attributes,
-        *,
-        dn: str | None = None,
-        password: Secret | None = None,
-        call: Call,
-    ) -> ConnectorObject:
-        return self._inner.create(object_type, attributes, dn=dn, password=password, call=call)
-
-    def update(
-        self,
-        object_type: str,
-        identity: Identity,
-        changes: Sequence[AttributeChange],
-        *,
-        new_dn: str | None = None,
-        password: Secret | None = None,
-        call: Call,
-    ) -> ConnectorObject:
-        return self._inner.update(object_type, identity, changes, new_dn=new_dn, password=password, call=call)
-
-    def delete(self, object_type: str, identity: Identity, *, call: Call) -> None:
-        self._inner.delete(object_type, identity, call=call)
-
-    def set_password(self, object_type: str, identity: Identity, password: Secret, *, call: Call) -> None:
-        self._inner.set_password(object_type, identity, password, call=call)
+    test, scopes, close, import_full = map(_delegated, ("test", "scopes", "close", "import_full"))
+    create, update, delete, set_password = map(_delegated, ("create", "update", "delete", "set_password"))
 
 
 class Buggy(Watched):
