@@ -11,7 +11,7 @@ import structlog
 
 from isthmus.engine.answers import Held, connector_edge
 from isthmus.engine.applying import write_of
-from isthmus.engine.digesting import Sightings, digester
+from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
 from isthmus.engine.guard import hold_removal, import_limit
 from isthmus.engine.target import Target, now_text
@@ -32,6 +32,7 @@ from isthmus.spi import (
     WatermarkExpired,
 )
 from isthmus.store import StoreError
+from isthmus.store.ranges import Ranges
 from isthmus.store.records import Run, Space
 
 log = structlog.get_logger("isthmus.import")
@@ -75,7 +76,7 @@ class Import:
         self._report = report
         self._cancelled = threading.Event()
         self._reported = 0.0
-        self._own: set[int] = set()
+        self._own = Ranges()
         """Numbers of this run's own changes: it may report an object twice, and the later report counts."""
         self._gone: dict[int, int] = {}
         """Objects that this run was told are deleted, by space."""
@@ -151,14 +152,14 @@ class Import:
         types: dict[str, ResourceType],
         spaces: dict[str, Space],
         sightings: dict[str, Sightings],
-        digests: dict[str, Callable[[bytes], int]],
+        digests: dict[str, Digests],
         read: dict[str, int],
         doubts: Doubts,
         noted: int,
     ) -> None:
         if page.wire is not None and len(types) == 1 and not doubts.concern(*types):
             (name,) = types
-            wires = list(map(digests[name], page.wire))
+            wires = digests[name](page.wire)
             read[name] += len(wires)
             changed = sightings[name].changed(wires)
             if changed:
@@ -173,7 +174,7 @@ class Import:
                 continue
             objects, wire_digests = by_type.setdefault(obj.object_type, ([], []))
             objects.append(obj)
-            wire_digests.append(None if page.wire is None else digests[obj.object_type](page.wire[index]))
+            wire_digests.append(None if page.wire is None else digests[obj.object_type]((page.wire[index],))[0])
         for name, (objects, wire_digests) in by_type.items():
             read[name] += len(objects)
             doubts.saw(types[name], objects)
@@ -199,7 +200,7 @@ class Import:
 
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
         store = self._target.store
-        missing = sightings.missing(lambda: store.space.digests(space))
+        missing = sightings.missing()
         if len(missing) > import_limit(self._target.document.guard, sightings.present):
             missing = [row for row in missing if self._is_older(row, noted)]
         hold = hold_removal(
