@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -38,6 +38,9 @@ from isthmus.store.records import Run, Space
 log = structlog.get_logger("isthmus.import")
 
 REPORT_SECONDS = 0.5
+
+PART = 2_500
+"""Objects decoded before they are written: about as many as one transaction takes while nobody else waits."""
 
 
 @dataclass(slots=True)
@@ -163,10 +166,11 @@ class Import:
             read[name] += len(wires)
             changed = sightings[name].changed(wires)
             if changed:
-                objects = [page.objects[index] for index in changed]
-                self._apply(
-                    types[name], spaces[name], objects, [wires[index] for index in changed], sightings[name], noted
-                )
+                for start in range(0, len(changed), PART):
+                    part = changed[start : start + PART]
+                    decoded = (page.objects[index] for index in part)
+                    known_by = [wires[index] for index in part]
+                    self._apply(types[name], spaces[name], decoded, known_by, sightings[name], noted)
             return
         by_type: dict[str, tuple[list[ConnectorObject], list[int | None]]] = {}
         for index, obj in enumerate(page.objects):
@@ -184,7 +188,7 @@ class Import:
         self,
         rt: ResourceType,
         space: Space,
-        objects: Sequence[ConnectorObject],
+        objects: Iterable[ConnectorObject],
         wires: Sequence[int | None],
         sightings: Sightings | None,
         noted: int,
