@@ -29,7 +29,9 @@ _PRUNE_TOMBSTONES = statement("tombstones_prune")
 
 SLICE = 400
 """Objects written or removed between two looks at who waits: 5 to 10 ms."""
-_ALONE_SECONDS = 0.1  # a transaction in which nobody else waited ends after this time
+_ALONE = 2_500
+"""Objects after which a transaction ends in which nobody else waited: its commit writes about as many pages."""
+_ALONE_SECONDS = 0.5  # and the time after which it does
 _BATCH = 20_000
 _DAY = 86_400.0
 
@@ -308,6 +310,7 @@ class SpaceTable:
     def _slices(self, count: int) -> Iterator[range]:
         """Yield slices of a long write inside a transaction until it should end."""
         end = time.monotonic() + _ALONE_SECONDS
+        count = min(count, _ALONE)
         for start in range(0, count, SLICE):
             yield range(start, min(count, start + SLICE))
             if time.monotonic() > end or self._writer.is_wanted():
