@@ -52,7 +52,7 @@ class Sightings:
 
     An unchanged object is known by its digest alone and never looked up. Most targets send their rows in much the same
     order each time, so a page is compared with the digests that follow the last one found; what is not there is looked
-    for nearby, then in the whole space. The order decides the cost only. Memory: 17 bytes for each object, and 4 to 16
+    for nearby, then in the whole space. The order decides the cost only. Memory: 17 bytes for each object, and 6 to 12
     more once the whole space had to be searched.
     """
 
@@ -113,17 +113,10 @@ class Sightings:
 
     def _found(self, digest: int) -> int:
         """Return the place of an object with this digest that was not seen yet, or -1."""
-        place = self._next
-        end = min(place + _NEAR, self.present)
-        while place < end:
-            try:
-                place = self._known.index(digest, place, end)
-            except ValueError:
-                break
-            if not self._seen[place]:
-                return place
-            place += 1
         if self._places is None:
+            place = self._near(digest)
+            if place >= 0:
+                return place
             # Decoding a few rows in vain costs less than the table does.
             self._strays += 1
             if self._strays <= self.present >> 8:
@@ -136,6 +129,19 @@ class Sightings:
             if known[place - 1] == digest and not seen[place - 1]:
                 return place - 1
             slot = (slot + 1) & mask
+        return -1
+
+    def _near(self, digest: int) -> int:
+        """Return the place among those that are expected next, or -1."""
+        place, end = self._next, min(self._next + _NEAR, self.present)
+        while place < end:
+            try:
+                place = self._known.index(digest, place, end)
+            except ValueError:
+                return -1
+            if not self._seen[place]:
+                return place
+            place += 1
         return -1
 
 
