@@ -14,13 +14,14 @@ from isthmus.store.records import ObjectWrite, Space, StoredObject
 
 def write_of(rt: ResourceType, obj: ConnectorObject, *, wire: int | None = None) -> ObjectWrite:
     """Return the whole of what the space shall hold of an object."""
+    attributes = rt.encode(obj.attributes)
     return ObjectWrite(
         anchor=obj.identity.anchor.values,
         dn=obj.identity.dn,
-        attributes=rt.encode(obj.attributes),
+        attributes=attributes,
         scim=rt.render(obj.attributes, dn=obj.identity.dn),
         shape=rt.shape,
-        canonical=rt.canonical(obj),
+        canonical=rt.canonical(obj, attributes),
         wire=wire,
         keys=rt.keys(obj),
         links=rt.links(obj),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from isthmus.engine.answers import Held, connector_edge
 from isthmus.engine.applying import write_of
-from isthmus.engine.digesting import Sightings, digester
+from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
 from isthmus.engine.guard import hold_removal, import_limit
 from isthmus.engine.target import Target, now_text
@@ -32,11 +32,15 @@ from isthmus.spi import (
     WatermarkExpired,
 )
 from isthmus.store import StoreError
+from isthmus.store.ranges import Ranges
 from isthmus.store.records import Run, Space
 
 log = structlog.get_logger("isthmus.import")
 
 REPORT_SECONDS = 0.5
+
+PART = 2_500
+"""Objects decoded before they are written: about as many as one transaction takes while nobody else waits."""
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ class Import:
         self._report = report
         self._cancelled = threading.Event()
         self._reported = 0.0
-        self._own: set[int] = set()
+        self._own = Ranges()
         """Numbers of this run's own changes: it may report an object twice, and the later report counts."""
         self._gone: dict[int, int] = {}
         """Objects that this run was told are deleted, by space."""
@@ -151,21 +155,22 @@ class Import:
         types: dict[str, ResourceType],
         spaces: dict[str, Space],
         sightings: dict[str, Sightings],
-        digests: dict[str, Callable[[bytes], int]],
+        digests: dict[str, Digests],
         read: dict[str, int],
         doubts: Doubts,
         noted: int,
     ) -> None:
         if page.wire is not None and len(types) == 1 and not doubts.concern(*types):
             (name,) = types
-            wires = list(map(digests[name], page.wire))
+            wires = digests[name](page.wire)
             read[name] += len(wires)
             changed = sightings[name].changed(wires)
             if changed:
-                objects = [page.objects[index] for index in changed]
-                self._apply(
-                    types[name], spaces[name], objects, [wires[index] for index in changed], sightings[name], noted
-                )
+                for start in range(0, len(changed), PART):
+                    part = changed[start : start + PART]
+                    decoded = (page.objects[index] for index in part)
+                    known_by = [wires[index] for index in part]
+                    self._apply(types[name], spaces[name], decoded, known_by, sightings[name], noted)
             return
         by_type: dict[str, tuple[list[ConnectorObject], list[int | None]]] = {}
         for index, obj in enumerate(page.objects):
@@ -173,7 +178,7 @@ class Import:
                 continue
             objects, wire_digests = by_type.setdefault(obj.object_type, ([], []))
             objects.append(obj)
-            wire_digests.append(None if page.wire is None else digests[obj.object_type](page.wire[index]))
+            wire_digests.append(None if page.wire is None else digests[obj.object_type]((page.wire[index],))[0])
         for name, (objects, wire_digests) in by_type.items():
             read[name] += len(objects)
             doubts.saw(types[name], objects)
@@ -183,7 +188,7 @@ class Import:
         self,
         rt: ResourceType,
         space: Space,
-        objects: Sequence[ConnectorObject],
+        objects: Iterable[ConnectorObject],
         wires: Sequence[int | None],
         sightings: Sightings | None,
         noted: int,
@@ -199,7 +204,7 @@ class Import:
 
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
         store = self._target.store
-        missing = sightings.missing(lambda: store.space.digests(space))
+        missing = sightings.missing()
         if len(missing) > import_limit(self._target.document.guard, sightings.present):
             missing = [row for row in missing if self._is_older(row, noted)]
         hold = hold_removal(

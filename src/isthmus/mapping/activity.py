@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from isthmus.mapping.bound import FALSE, BoundFilter, BoundPresence, every, negated
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
-from isthmus.mapping.index import normaliser
+from isthmus.mapping.index import Normalise, normaliser
 from isthmus.mapping.layout import Slot
 from isthmus.mapping.literals import comparison, truth
 from isthmus.mapping.problems import Where
@@ -37,6 +37,7 @@ class Activity:
         self._delete = self._setting("delete", definition.delete)
         shows = slot is not None and slot.readable
         self._shown_by = () if shows or self._disable is None else tuple(self._disable.values.items())
+        self._told = tuple(self._telling(name, wanted) for name, wanted in self._shown_by)
         self._flow = slot if shows else None
         named = () if self._disable is None else tuple(self._disable.values)
         self._disabling = self._written(self._disable, active=False)
@@ -50,15 +51,17 @@ class Activity:
             if not values:
                 return True
             return bool(values[0] if self._flow.show is None else self._flow.show(values[0]))
-        if not self._shown_by:
+        if not self._told:
             return True
-        return not all(self._equal(name, wanted, attributes.get(name)) for name, wanted in self._shown_by)
+        for name, normalise, wanted in self._told:
+            found = attributes.get(name)
+            if found is None or {normalise(value) for value in found if value != ""} != wanted:
+                return True
+        return False
 
-    def _equal(self, name: str, wanted: tuple[Value, ...], found: tuple[Value, ...] | None) -> bool:
-        if found is None:
-            return False
+    def _telling(self, name: str, wanted: tuple[Value, ...]) -> tuple[str, Normalise, set[str]]:
         normalise = normaliser(self._definitions[name])
-        return {normalise(value) for value in wanted} == {normalise(value) for value in found if value != ""}
+        return name, normalise, {normalise(value) for value in wanted}
 
     def disabling(self) -> Values:
         """Return what `active` = false writes; empty unless the action is *set*."""

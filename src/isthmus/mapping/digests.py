@@ -25,14 +25,16 @@ class Digest:
         several = {definition.name for definition in object_type.attributes if definition.multivalued}
         self._unordered = tuple(name for name in codec.names if name in several)
 
-    def canonical(self, obj: ConnectorObject) -> int:
+    def canonical(self, obj: ConnectorObject, encoded: bytes | None = None) -> int:
+        """Return the digest; `encoded`: the object's attributes as the codec gives them, where that was done before."""
         attributes = obj.attributes
         if any(len(attributes.get(name, ())) > 1 for name in self._unordered):
             attributes = dict(attributes)
             for name in self._unordered:
                 if name in attributes:
                     attributes[name] = tuple(sorted(attributes[name], key=repr))
-        state = blake2b(self._codec.encode(attributes), digest_size=8)
+            encoded = None
+        state = blake2b(self._codec.encode(attributes) if encoded is None else encoded, digest_size=8)
         if self._index.references:
             # an attribute that was not read must not look like one without values
             read = [name for name in self._index.references if name in attributes]

@@ -127,9 +127,9 @@ class ResourceType:
         """Return one value as JSON holds it for people and for `normalise`; numbers and booleans stay what they are."""
         return value if isinstance(value, str | bool | int) else plain_text(value)
 
-    def canonical(self, obj: ConnectorObject) -> int:
-        """Return a signed 64-bit digest of everything SCIM can show of the object."""
-        return self._digest.canonical(obj)
+    def canonical(self, obj: ConnectorObject, encoded: bytes | None = None) -> int:
+        """Return a signed 64-bit digest of everything SCIM can show of the object; `encoded`: what `encode` gave."""
+        return self._digest.canonical(obj, encoded)
 
     def keys(self, obj: ConnectorObject) -> list[tuple[str, str]]:
         """Return (attribute, normalised value) for every value of every indexed attribute."""

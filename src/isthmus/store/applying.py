@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 
 from isthmus.store import identities, indexing
 from isthmus.store.blocks import more_live
@@ -55,7 +55,7 @@ def apply(
     noted: int | None,
     now: str,
     except_entry: str | None = None,
-    own: Collection[int] | None = None,
+    own: Container[int] | None = None,
 ) -> list[Applied]:
     """Write what is new or changed and return, in order, what became of each write.
 
@@ -139,7 +139,7 @@ def _newer(
     texts: Collection[str],
     present: dict[str, Known],
     noted: int,
-    own: Collection[int],
+    own: Container[int],
 ) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {
         text: "newer" for text, one in present.items() if one.number > noted and one.number not in own

@@ -18,6 +18,9 @@ NAMESPACE = UUID("6ba7c3a4-5c0c-5b7e-9d7a-0f6c1f6d3a11")
 
 _SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._@:!$'()*+;=&")
 
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
+"""Version 5 and the variant (RFC 9562 5.5) take the place of six bits of the hash."""
+
 _EXIST = statement("identities_exist")
 _GENERATIONS = statement("generations_of")
 _USED = statement("id_used")
@@ -53,10 +56,8 @@ def _uuid_maker(space: Space) -> Callable[[str, int], str]:
     def make(text: str, generation: int) -> str:
         digest = seed.copy()
         digest.update(f"{text},{generation}]".encode())
-        number = int.from_bytes(digest.digest()[:16], "big")
-        number = number & ~(0xF000 << 64) & ~(0xC000 << 48) | (5 << 76) | (0x8000 << 48)
-        text_form = f"{number:032x}"
-        return f"{text_form[:8]}-{text_form[8:12]}-{text_form[12:16]}-{text_form[16:20]}-{text_form[20:]}"
+        given = digest.hexdigest()
+        return f"{given[:8]}-{given[8:12]}-5{given[13:16]}-{_VARIANT[given[16]]}{given[17:20]}-{given[20:32]}"
 
     return make
 

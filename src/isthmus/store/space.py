@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
+
 from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, spaces
 from isthmus.store.connections import Readers
 from isthmus.store.errors import SpaceDropped, translate, translated
 from isthmus.store.predicate import KeyEquals, Predicate
+from isthmus.store.ranges import Ranges
 from isthmus.store.records import Applied, Known, ObjectWrite, Page, Space, State, StoredObject
 from isthmus.store.statements import statement
 from isthmus.store.writing import Writer
@@ -26,7 +29,9 @@ _PRUNE_TOMBSTONES = statement("tombstones_prune")
 
 SLICE = 400
 """Objects written or removed between two looks at who waits: 5 to 10 ms."""
-_ALONE_SECONDS = 0.1  # a transaction in which nobody else waited ends after this time
+_ALONE = 2_500
+"""Objects after which a transaction ends in which nobody else waited: its commit writes about as many pages."""
+_ALONE_SECONDS = 0.5  # and the time after which it does
 _BATCH = 20_000
 _DAY = 86_400.0
 
@@ -189,12 +194,16 @@ class SpaceTable:
         with translated():
             return resolving.referring(self._readers.connection(), space, attribute, key)
 
-    def digests(self, space: Space) -> Iterator[list[tuple[int, int | None]]]:
-        """Yield (row, wire digest) of every object, in any state, in batches by row. Each is a read of its own."""
+    def digests(self, space: Space) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield rows and wire digests (0: none) of all objects, in any state, in batches by row; each is one read."""
         last, high = objects.row_range(space)
-        while batch := self._fetched(_DIGESTS, (last, high, _BATCH)):
-            yield batch
-            last = batch[-1][0]
+        while True:
+            [(rows, wires)] = self._fetched(_DIGESTS, (last, high, _BATCH))
+            batch: list[int] = orjson.loads(rows)
+            if not batch:
+                return
+            yield batch, orjson.loads(wires)
+            last = batch[-1]
 
     def rows(self, space: Space) -> Iterator[list[int]]:
         """Yield the row of every object, in any state, in batches by row. Each is a read of its own."""
@@ -224,7 +233,7 @@ class SpaceTable:
         noted: int | None,
         now: str,
         except_entry: str | None = None,
-        own: set[int] | None = None,
+        own: Ranges | None = None,
     ) -> list[Applied]:
         """Write what is new or changed, in one transaction; see `applying.apply`.
 
@@ -244,7 +253,7 @@ class SpaceTable:
         *,
         noted: int | None,
         now: str,
-        own: set[int] | None = None,
+        own: Ranges | None = None,
         then: Mapping[str, str] | None = None,
     ) -> list[Applied]:
         """Write a page of an import as `apply` does, in as many transactions as it takes.
@@ -276,7 +285,7 @@ class SpaceTable:
         return done
 
     def remove_in_slices(
-        self, space: Space, rows: Sequence[int], *, noted: int | None, own: set[int] | None = None
+        self, space: Space, rows: Sequence[int], *, noted: int | None, own: Ranges | None = None
     ) -> list[int]:
         """Remove objects as `remove` does, in as many transactions as it takes; see `apply_in_slices`."""
         gone: list[int] = []
@@ -294,12 +303,14 @@ class SpaceTable:
             begun, removed = self._writer.run(some)
             gone += [row for row, _ in removed]
             if own is not None:
-                own.update(number for _, number in removed)
+                for _, number in removed:
+                    own.add(number)
         return gone
 
     def _slices(self, count: int) -> Iterator[range]:
         """Yield slices of a long write inside a transaction until it should end."""
         end = time.monotonic() + _ALONE_SECONDS
+        count = min(count, _ALONE)
         for start in range(0, count, SLICE):
             yield range(start, min(count, start + SLICE))
             if time.monotonic() > end or self._writer.is_wanted():
@@ -357,6 +368,7 @@ class SpaceTable:
             return self._readers.connection().execute(sql, values).fetchall()
 
 
-def _remember(own: set[int] | None, applied: Iterable[Applied]) -> None:
+def _remember(own: Ranges | None, applied: Iterable[Applied]) -> None:
     if own is not None:
-        own.update(one.number for one in applied if one.outcome in ("added", "changed"))
+        for number in sorted([one.number for one in applied if one.outcome in ("added", "changed")]):
+            own.add(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -300,3 +301,48 @@ def test_rows_of_a_table(tmp_path_factory: pytest.TempPathFactory) -> None:
         held = served.run_import("hr")
         assert (held.state, held.removed) == ("held", 0)
         assert client.get("/Users").total == 25
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_between_imports_the_space_ends_as_the_table(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    chance = random.Random(seed)
+    folder = tmp_path_factory.mktemp("sql")
+    people = SqlPeople(folder / "people.db")
+    for number in range(60):
+        people.run("INSERT INTO people (login, first) VALUES (?, ?)", f"u{number:03}", f"F{number}")
+    document = sql_document(people.path, extra=f"page_size = {chance.choice([7, 1000])}")
+    with bench(folder / "host", {"hr": document}) as served:
+        client = served.client("hr")
+        served.imported("hr")
+        for turn in range(8):
+            one, other = chance.sample([row[0] for row in people.run("SELECT login FROM people ORDER BY login")], 2)
+            first, second = people.row(one), people.row(other)
+            assert first is not None
+            assert second is not None
+            match chance.choice(["change", "swap", "move", "equal", "through us", "lose", "nothing"]):
+                case "change":
+                    people.run("UPDATE people SET first = ? WHERE login = ?", f"T{turn}", one)
+                case "swap":  # each row is where the other was, and has its contents
+                    people.run("UPDATE people SET login = 'x' WHERE login = ?", one)
+                    people.run("UPDATE people SET login = ? WHERE login = ?", one, other)
+                    people.run("UPDATE people SET login = ? WHERE login = 'x'", other)
+                case "move":
+                    people.run("DELETE FROM people WHERE login = ?", one)
+                    people.run("INSERT INTO people (login, first) VALUES (?, ?)", one, first["first"])
+                case "equal":
+                    people.run("UPDATE people SET first = ? WHERE login = ?", second["first"], one)
+                case "through us":
+                    user = client.named(one)[0]
+                    body = {**user, "name": {"givenName": f"U{turn}"}}
+                    assert client.put(user["id"], body).status == 200
+                    if chance.random() < 0.5:  # and back again behind our back
+                        people.run("UPDATE people SET first = ? WHERE login = ?", first["first"], one)
+                case "lose":
+                    people.run("DELETE FROM people WHERE login = ?", one)
+            served.imported("hr")
+            table = dict(people.run("SELECT login, first FROM people"))
+            shown = client.get("/Users?count=1000").resources
+            assert {user["userName"]: user["name"]["givenName"] for user in shown} == table
+        assert served.imported("hr").changed == 0

@@ -11,7 +11,6 @@ from isthmus.config.documents import GuardSettings
 from isthmus.engine import answers, faults
 from isthmus.engine.admission import Admission
 from isthmus.engine.answers import ANSWERS, Held, answer_for, connector_edge
-from isthmus.engine.digesting import Sightings
 from isthmus.engine.drift import drift
 from isthmus.engine.guard import import_limit, provider_limit
 from isthmus.engine.sessions import Sessions
@@ -174,38 +173,6 @@ def test_a_failure_is_shared_and_not_kept() -> None:
     with pytest.raises(TargetUnavailable):
         flight.run("key", fail, 1)
     assert flight.run("key", lambda: 1, 1) == 1
-
-
-# -- sightings
-
-
-def sightings(*rows: tuple[int, int | None]) -> Sightings:
-    return Sightings([rows])
-
-
-def test_unchanged_objects_are_known_by_their_digest_alone() -> None:
-    rows = [(1, 11), (2, 12), (3, 13)]
-    seen = Sightings([rows])
-    assert seen.present == 3
-    assert seen.changed([11, 12]) == []
-    assert seen.changed([99, 13]) == [0]
-    seen.saw_row(2)
-    assert seen.missing(lambda: iter([rows])) == []
-
-
-def test_what_was_not_seen_is_missing() -> None:
-    rows = [(1, 11), (2, None), (3, 13), (4, None)]
-    seen = Sightings([rows])
-    seen.changed([11])
-    seen.saw_row(4)
-    assert seen.missing(lambda: iter([rows])) == [2, 3]
-
-
-def test_a_digest_that_moved_to_another_row_does_not_hide_a_loss() -> None:
-    rows = [(1, 11), (2, 12)]
-    seen = Sightings([rows])
-    seen.changed([11])
-    assert seen.missing(lambda: iter([rows])) == [2]
 
 
 # -- drift

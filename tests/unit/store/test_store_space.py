@@ -18,6 +18,7 @@ from isthmus.store import (
     identities,
 )
 from isthmus.store.objects import anchor_text
+from isthmus.store.ranges import Ranges
 from unit.store.store_objects import LATER, NOW, a_write, add, open_entry
 
 
@@ -49,7 +50,7 @@ def test_another_wire_form_is_no_new_version(store: Store, people: Space) -> Non
     [one] = add(store, people, [a_write("jo")])
     [again] = store.space.apply(people, [a_write("jo", wire=7)], noted=store.number(), now=LATER)
     assert (again.outcome, again.number, again.id) == ("touched", one.number, one.id)
-    assert list(store.space.digests(people)) == [[(one.row, 7)]]
+    assert list(store.space.digests(people)) == [([one.row], [7])]
     found = store.space.by_id(people, one.id)
     assert found is not None
     assert found.modified == NOW
@@ -110,7 +111,7 @@ def test_a_removed_object_is_not_brought_back_by_an_older_reading(store: Store, 
 
 
 def test_a_run_may_report_an_object_twice(store: Store, people: Space) -> None:
-    noted, own = store.number(), set[int]()
+    noted, own = store.number(), Ranges()
     store.space.apply_in_slices(people, [a_write("jo")], noted=noted, now=NOW, own=own)
     [again] = store.space.apply_in_slices(people, [a_write("jo", version=2)], noted=noted, now=NOW, own=own)
     assert again.outcome == "changed"
@@ -169,7 +170,7 @@ def test_hidden_objects_are_not_listed(store: Store, people: Space) -> None:
     assert store.space.count(people) == 1
     assert store.space.resolve("hr", None, ['["jo"]']) == {}
     assert store.space.by_anchor(people, ("jo",)) == hidden
-    assert len(next(store.space.digests(people))) == 2, "an import must know hidden objects too"
+    assert len(next(store.space.digests(people))[0]) == 2, "an import must know hidden objects too"
     [changed] = store.space.apply(people, [a_write("jo", version=2)], noted=store.number(), now=LATER)
     assert changed.outcome == "changed"
     assert store.space.count(people) == 1, "an import does not show what was hidden"

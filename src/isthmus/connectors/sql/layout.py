@@ -161,27 +161,27 @@ class Layout:
 
     def decoder(self, columns: Sequence[Column]) -> Callable[[Sequence[Any]], ConnectorObject]:
         """Return what makes an object of a row; `columns` begin with the anchor. Prepared once, for many rows."""
-        named = [(c.name, _swift(c)) for c in columns]
+        names = [c.name for c in columns]
+        converts = [_swift(c) for c in columns]
         keys = [(n, _swift_key(c)) for n, c in enumerate(self.anchor)]
         object_type = self.object_type.name
 
         def decode(row: Sequence[Any]) -> ConnectorObject:
-            attributes: dict[str, tuple[Value, ...]] = {}
-            values = []
             try:
-                for (name, convert), raw in zip(named, row, strict=True):
-                    value = raw if raw is None or convert is None else convert(raw)
-                    values.append(value)
-                    attributes[name] = () if value is None else (value,)
+                values = [
+                    raw if raw is None or convert is None else convert(raw)
+                    for convert, raw in zip(converts, row, strict=True)
+                ]
             except (ValueError, ArithmeticError):
                 for column, raw in zip(columns, row, strict=True):
                     column.decode(raw)  # says which one, and what to do
                 raise
             for n, _ in keys:
                 if values[n] is None:
-                    raise MisconfiguredConnector(
-                        f"{self.target}: a row has no value in its anchor column {named[n][0]}"
-                    )
+                    raise MisconfiguredConnector(f"{self.target}: a row has no value in its anchor column {names[n]}")
+            attributes: dict[str, tuple[Value, ...]] = {
+                name: () if value is None else (value,) for name, value in zip(names, values, strict=True)
+            }
             anchor = Anchor(tuple([key(values[n]) for n, key in keys]))
             return ConnectorObject(object_type=object_type, identity=Identity(anchor), attributes=attributes)
 
