@@ -123,7 +123,11 @@ def shown_references(
         attributes = [name for name, ways in types.items() if other in ways]
         prefix = f"{base_url}/{other.endpoint}/"
         place = naming(target, other)
-        for row, attribute, key, referred, name in target.store.links.referred(list(result), attributes, place):
+        found = target.store.links.referred(list(result), attributes, place)
+        if not rt.lists.isdisjoint(attributes):
+            with target.turns.lent():  # a list may be long
+                found = iter(list(found))
+        for row, attribute, key, referred, name in found:
             if len(types[attribute]) > 1 or place.by_dn:
                 if (row, attribute, key) in seen:
                     continue
