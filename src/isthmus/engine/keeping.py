@@ -55,7 +55,7 @@ class Keeping:
         """Return the object with everything the space has, for a target that cannot be asked."""
         before: dict[str, tuple[Value, ...]] = dict(self._rt.decode(self._stored.attributes))
         missing = [name for name in self._rt.reference_attributes if name not in obj.attributes]
-        before.update({name: () for name in missing if self._stored.shape == self._rt.shape})
+        before.update(dict.fromkeys(missing, ()))
         before.update(stored_references(self._target, self._stored, missing))
         for change in self._changes:
             if change.replace is None and change.name in before:

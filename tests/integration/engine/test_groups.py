@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harness import at_once, quoted, until
+from harness import OWN, at_once, quoted, until
 from isthmus.connectors.memory import MemoryTarget
 from isthmus.spi import AttributeChange, Reference
 from isthmus.store.records import EntryState
@@ -164,6 +164,44 @@ def test_what_changes_nothing_is_no_new_version(app: Served) -> None:
     assert app.client.get(f"/Groups/{ident}").headers["etag"] == tag
     patched(app, ident, add(two))
     assert app.client.get(f"/Groups/{ident}").headers["etag"] != tag
+
+
+@pytest.mark.parametrize("type", ["watched", "generous", "blind"])
+def test_members_change_after_the_configuration_did(serve: Serve, type: str) -> None:
+    """Digests and links made for another shape are not gone on with."""
+    app = serve(type=type)
+    ids = [app.client.created(f"u{number}") for number in range(3)]
+    ident = app.client.created("g", "/Groups", members=[{"value": ids[0]}])
+    empty = app.client.created("e", "/Groups")
+    document = (app.bench.folder / "connectors" / "app.toml").read_text()
+    changed = document.replace(
+        '"displayName" = { attribute = "name" }', '"displayName" = { attribute = "displayName" }'
+    )
+    assert changed != document
+    app.bench.reconfigure("app", changed)
+    patched(app, ident, add(ids[1]), remove(ids[0]))
+    patched(app, empty, add(ids[2]))
+    assert in_space(app, ident) == in_target(app.target, "g") == {"u1"}
+    assert in_space(app, empty) == in_target(app.target, "e") == {"u2"}
+    patched(app, ident, add(ids[2]))
+    assert in_space(app, ident) == in_target(app.target, "g") == {"u1", "u2"}
+    app.bench.imported("app")
+    assert app.bench.imported("app").changed == 0
+
+
+@pytest.mark.parametrize("type", ["watched", "generous", "blind"])
+def test_values_that_are_no_references_are_added_and_removed_too(serve: Serve, type: str) -> None:
+    app = serve(type=type)
+    ident = app.client.created("anna", **{OWN: {"phones": ["1", "2"]}})
+    path = f"{OWN}:phones"
+    answer = app.client.patch(ident, {"op": "add", "path": path, "value": ["2", "3"]})
+    assert (answer.status, answer.json[OWN]["phones"]) == (200, ["1", "2", "3"])
+    answer = app.client.patch(ident, {"op": "remove", "path": f'{path}[value eq "1"]'})
+    assert answer.json[OWN]["phones"] == app.client.user(ident)[OWN]["phones"] == ["2", "3"]
+    kept = app.target.get("user", ("anna",))
+    assert kept is not None
+    assert kept["phones"] == ("2", "3")
+    assert app.bench.imported("app").changed == 0
 
 
 # -- whole lists
