@@ -43,17 +43,20 @@ class Finisher:
                     # a reference with a flow is shown there only, or excludedAttributes=members would not leave it out
                     self._nested.append((section.urn, name, node))
         self._groups = isinstance(layout.main.find("groups"), Memberships)
+        links = [link for _, link in self._top] + [link for *_, link in self._nested]
+        self._all = tuple(
+            dict.fromkeys([*(link.slot.attribute for link in links), *([GROUPS] if self._groups else [])])
+        )
         self._keeps_external_id = not _has_flow(layout.main, "externalId")
         self._exact = any(_has_exact_numbers(section) for section in layout.sections)
 
     def shown(self, projection: Projection | None) -> tuple[str, ...]:
         """Return the target's reference attributes, and `GROUPS`, of which anything is shown; others are not read."""
         if projection is None:
-            names = [link.slot.attribute for _, link in self._top] + [link.slot.attribute for *_, link in self._nested]
-        else:
-            names = [link.slot.attribute for name, link in self._top if projection.includes(name)]
-            names += [link.slot.attribute for urn, name, link in self._nested if projection.includes(name, urn)]
-        if self._groups and (projection is None or projection.includes("groups")):
+            return self._all
+        names = [link.slot.attribute for name, link in self._top if projection.includes(name)]
+        names += [link.slot.attribute for urn, name, link in self._nested if projection.includes(name, urn)]
+        if self._groups and projection.includes("groups"):
             names.append(GROUPS)
         return tuple(dict.fromkeys(names))
 
