@@ -174,7 +174,9 @@ class SchemaWriter:
             return shown
         value = ScimAttribute(name="value", description="Id of the resource.", case_exact=True)
         url = ScimAttribute(name="$ref", type="reference", description="Its URL.")
-        return replace(shown, type="complex", sub_attributes=self._reference_parts(slot, (value, url)))
+        kind = ScimAttribute(name="type", description="Its resource type.", mutability="readOnly")
+        label = ScimAttribute(name="display", description="Its name.", mutability="readOnly")
+        return replace(shown, type="complex", sub_attributes=self._reference_parts(slot, (value, url, kind, label)))
 
     def _reference_parts(self, slot: Slot, parts: tuple[ScimAttribute, ...]) -> tuple[ScimAttribute, ...]:
         target = slot.definition.reference_to

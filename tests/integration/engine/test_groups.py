@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+import variants
 from harness import OWN, at_once, quoted, until
 from isthmus.connectors.memory import MemoryTarget
 from isthmus.spi import AttributeChange, Reference
@@ -386,4 +387,27 @@ def test_many_add_members_to_one_group_at_once(app: Served) -> None:
     assert at_once(*(lambda each=each: join(each) for each in ids)) == [204] * len(ids)
     assert members(app, ident) == set(ids)
     assert in_space(app, ident) == in_target(app.target, "g")
+    assert app.bench.imported("app").changed == 0
+
+
+def test_an_import_that_read_the_group_earlier_takes_no_member_away(app: Served) -> None:
+    ids = [app.client.created(f"u{number}") for number in range(3)]
+    ident = app.client.created("g", "/Groups", members=[{"value": ids[0]}])
+    app.target.change("group", ("g",), members=(Reference(("u1",), "user"),))
+    acted: list[int] = []
+
+    def act(number: int) -> None:
+        if not acted and number == 2:  # users were read, and the group was
+            acted.append(number)
+            patched(app, ident, add(ids[2]))
+
+    variants.between_pages[app.name] = act
+    try:
+        app.bench.imported("app")
+    finally:
+        del variants.between_pages[app.name]
+    assert acted
+    assert "u2" in in_space(app, ident)
+    app.bench.imported("app")
+    assert in_space(app, ident) == in_target(app.target, "g") == {"u1", "u2"}
     assert app.bench.imported("app").changed == 0
