@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from isthmus.engine.applying import anchor_text
+from isthmus.engine.keeping import stored_references
 from isthmus.engine.target import Target
 from isthmus.mapping.finishing import GROUPS
 from isthmus.mapping.finishing import Target as Shown
+from isthmus.mapping.plans import ReferenceChange
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.scim.projection import Projection
-from isthmus.spi import Reference, Value
+from isthmus.spi import AttributeChange, Reference, Value
 from isthmus.store import AnyOf, Constant, Predicate, ReferredBy
 from isthmus.store.links import Naming
 from isthmus.store.objects import row_range
@@ -70,6 +72,32 @@ def resolve_references(
     for attribute, wanted in named:
         ids.setdefault(attribute, []).append(wanted)
     return {attribute: resolved(target, rt, attribute, wanted) for attribute, wanted in ids.items()}
+
+
+def reference_changes(
+    target: Target, rt: ResourceType, stored: StoredObject, changes: Iterable[ReferenceChange], *, fresh: bool
+) -> list[AttributeChange]:
+    """Return changes of references by the target's keys; of a whole list, if `stored` is `fresh`, the difference."""
+    result = []
+    for change in changes:
+        name = change.attribute
+        if change.replace is None:
+            # Who is gone is no member any more: an error would make the provider repeat the request for ever.
+            gone = references_to(target, rt, name, change.remove, hidden=True)
+            add = resolved(target, rt, name, change.add)
+            result.append(AttributeChange(name, add=add, remove=tuple(dict.fromkeys(gone.values()))))
+            continue
+        wanted = resolved(target, rt, name, change.replace)
+        if not fresh or not wanted or name not in rt.lists:
+            result.append(AttributeChange(name, replace=wanted))
+            continue
+        present = stored_references(target, stored, [name]).get(name, ())
+        have, keep = {one.key for one in present}, {one.key for one in wanted}
+        more = tuple(one for one in wanted if one.key not in have)
+        less = tuple(one for one in present if one.key not in keep)
+        if more or less:
+            result.append(AttributeChange(name, add=more, remove=less))
+    return result
 
 
 # -- keys of the space, to ids

@@ -16,7 +16,7 @@ from isthmus.engine.faults import reached
 from isthmus.engine.guard import check_provider
 from isthmus.engine.identifying import after, identifiers, in_space, locks_for
 from isthmus.engine.keeping import Keeping, stored_references
-from isthmus.engine.linking import ReferencedIds, references_to, resolved
+from isthmus.engine.linking import ReferencedIds, reference_changes
 from isthmus.engine.reading import Reader, etag, not_found
 from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
@@ -99,7 +99,7 @@ class Updater:
             if guard is not None:
                 trail = self._trail(rt, stored, operation, plan.changes, plan.password, caller)
                 check_provider(target.store, target.document.guard, space, *guard, trail=trail)
-            changes = [*plan.changes, *self._reference_changes(rt, stored, plan, fresh=fresh and possible)]
+            changes = [*plan.changes, *reference_changes(target, rt, stored, plan.references, fresh=fresh and possible)]
             result = self._attempt(rt, stored, current, plan, changes, operation, guard=guard, caller=caller)
             if isinstance(result, StoredObject):
                 return result
@@ -338,31 +338,6 @@ class Updater:
     def _has_links(self, stored: StoredObject, plan: UpdatePlan) -> bool:
         cleared = [change.attribute for change in plan.references if change.replace == ()]
         return any(self._target.store.links.any_of(stored.row, attribute) for attribute in cleared)
-
-    def _reference_changes(
-        self, rt: ResourceType, stored: StoredObject, plan: UpdatePlan, *, fresh: bool
-    ) -> list[AttributeChange]:
-        """Return the changes of references by the target's keys; of a list known to be `fresh`, the difference."""
-        target, result = self._target, []
-        for change in plan.references:
-            name = change.attribute
-            if change.replace is None:
-                # Who is gone is no member any more: an error would make the provider repeat the request for ever.
-                gone = references_to(target, rt, name, change.remove, hidden=True)
-                add = resolved(target, rt, name, change.add)
-                result.append(AttributeChange(name, add=add, remove=tuple(dict.fromkeys(gone.values()))))
-                continue
-            wanted = resolved(target, rt, name, change.replace)
-            if not fresh or not wanted or name not in rt.lists:
-                result.append(AttributeChange(name, replace=wanted))
-                continue
-            present = stored_references(target, stored, [name]).get(name, ())
-            have, keep = {one.key for one in present}, {one.key for one in wanted}
-            more = tuple(one for one in wanted if one.key not in have)
-            less = tuple(one for one in present if one.key not in keep)
-            if more or less:
-                result.append(AttributeChange(name, add=more, remove=less))
-        return result
 
     def _trail(
         self,
