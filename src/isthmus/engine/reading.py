@@ -11,7 +11,7 @@ import orjson
 from isthmus.engine.answers import unavailable
 from isthmus.engine.applying import anchor_text
 from isthmus.engine.caller import Caller
-from isthmus.engine.filtering import lookups, predicate_of
+from isthmus.engine.filtering import attributes_of, lookups, predicate_of
 from isthmus.engine.linking import key_of, members_of, shown_references
 from isthmus.engine.lookup import LiveLookup
 from isthmus.engine.resource import Resource
@@ -77,6 +77,7 @@ class Reader:
             page = self._page(space, None, start, count, caller)
         else:
             bound = rt.bind(parse_filter(filter))
+            self._require_readable(rt, bound)
             if not isinstance(bound, BoundComparison):
                 self._learn(rt, space, bound, caller)
             condition = predicate_of(bound, rt, self.key_of, partial(members_of, target, rt))
@@ -93,6 +94,15 @@ class Reader:
             }
         )
         return b'%s,"Resources":[%s]}' % (head[:-1], b",".join(resources))
+
+    def _require_readable(self, rt: ResourceType, bound: BoundFilter) -> None:
+        """Refuse a filter on what the target no longer has: the space shows what was, and "nobody" would be a guess."""
+        if (lost := self._target.attention.unreadable(rt.definition.object_type)) and (
+            asked := sorted({name for name in attributes_of(bound) if name in lost})
+        ):
+            raise unavailable(
+                f"{', '.join(asked)} cannot be read from the target now: {self._target.attention.blocking}"
+            )
 
     def _page(self, space: Space, condition: Predicate | None, start: int, count: int, caller: Caller) -> Page:
         space_table, deadline = self._target.store.space, caller.deadline
