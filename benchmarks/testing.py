@@ -9,9 +9,21 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from connectors.servers.postgresql import PostgresServer, find_programs
 from connectors.servers.process import descendants, free_port
+from harness import Client as Inside
+from harness import bench, memory_document, memory_target
 from serving import Client, Served
 
-__all__ = ["Client", "DurablePostgres", "Served", "descendants", "free_port"]
+__all__ = [
+    "Client",
+    "DurablePostgres",
+    "Inside",
+    "Served",
+    "bench",
+    "descendants",
+    "free_port",
+    "memory_document",
+    "memory_target",
+]
 
 
 class DurablePostgres(PostgresServer):

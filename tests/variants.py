@@ -16,6 +16,7 @@ from typing import Any
 
 from isthmus.connectors.memory import MemoryConnector, MemorySettings, connector_type
 from isthmus.spi import (
+    AttributeChange,
     Attributes,
     Call,
     Connector,
@@ -118,6 +119,27 @@ class SecondCall(Watched):
         super().set_password(object_type, identity, password, call=call)
 
 
+class Generous(Watched):
+    """Returns every object as a whole, whatever was changed, as the contract allows."""
+
+    def update(
+        self,
+        object_type: str,
+        identity: Identity,
+        changes: Sequence[AttributeChange],
+        *,
+        new_dn: str | None = None,
+        password: Secret | None = None,
+        call: Call,
+    ) -> ConnectorObject:
+        done = super().update(object_type, identity, changes, new_dn=new_dn, password=password, call=call)
+        kind = MemoryConnector.read_schema(self, call=call).object_types[object_type]
+        names = [a.name for a in kind.attributes if not a.secret]
+        whole = MemoryConnector.read(self, object_type, done.identity, attributes=names, call=call)
+        assert whole is not None
+        return whole
+
+
 class Blind(Connector, SupportsFullImport, SupportsCreate, SupportsUpdate, SupportsDelete, SupportsPassword):
     """Imports and writes, but cannot be asked for single objects."""
 
@@ -155,6 +177,7 @@ second_call = variant("second-call", SecondCall, password_in_create=False)
 blind = variant("blind", Blind, settle_seconds=0.0)
 one_at_a_time = variant("serial", Watched, concurrency="serial")
 buggy = variant("buggy", Buggy)
+generous = variant("generous", Generous)
 
 _POINTS = {
     "watched": "watched",
@@ -162,6 +185,7 @@ _POINTS = {
     "blind": "blind",
     "serial": "one_at_a_time",
     "buggy": "buggy",
+    "generous": "generous",
 }
 _installing = threading.Lock()
 

@@ -54,8 +54,3 @@ def completed(rt: ResourceType, obj: ConnectorObject, before: Attributes | None)
     merged.update(obj.attributes)
     wanted = {name: merged[name] for name in rt.read_attributes if name in merged}
     return ConnectorObject(object_type=obj.object_type, identity=obj.identity, attributes=wanted)
-
-
-def is_complete(rt: ResourceType, obj: ConnectorObject) -> bool:
-    """Tell whether the object carries every attribute that the space keeps."""
-    return all(name in obj.attributes for name in rt.read_attributes)

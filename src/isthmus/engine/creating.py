@@ -49,7 +49,7 @@ class Creator:
         target.require_writable()
         require(rt, Operation.CREATE)
         plan = rt.plan_create(body)
-        attributes = {**plan.attributes, **resolve_references(target, plan.references)}
+        attributes = {**plan.attributes, **resolve_references(target, rt, plan.references)}
         identified = identifiers(rt, attributes)
         space = target.space(rt)
         trail = Trail(target.name, rt, "create", caller, notes=list(plan.warnings))

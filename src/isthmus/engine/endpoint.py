@@ -16,7 +16,7 @@ from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
 from isthmus.engine.updating import Plan, Updater
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.scim.patch import PatchOperation, parse_operations
+from isthmus.scim.patch import parse_operations
 from isthmus.scim.projection import Projection
 
 
@@ -90,7 +90,7 @@ class Endpoint:
             id,
             lambda current: rt.plan_patch(operations, current),
             operation="patch",
-            fresh=any(depends_on_values(operation) for operation in operations),
+            fresh=any(map(rt.depends_on_values, operations)),
             if_match=if_match,
             caller=caller,
             with_body=not self._answers_without_body(rt),
@@ -125,10 +125,3 @@ class Endpoint:
     def _answers_without_body(self, rt: ResourceType) -> bool:
         wanted = self.document.patch_response
         return wanted == "none" or (wanted == "auto" and rt.name == "Group")
-
-
-def depends_on_values(operation: PatchOperation) -> bool:
-    """Tell whether an operation is judged on the values the target has now: a path with a filter, or keys with one."""
-    if operation.path is not None:
-        return operation.path.filter is not None
-    return isinstance(operation.value, dict) and any("[" in key for key in operation.value)

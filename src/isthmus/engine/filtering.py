@@ -10,6 +10,7 @@ from isthmus.mapping.bound import (
     BoundComparison,
     BoundConstant,
     BoundFilter,
+    BoundMembership,
     BoundNot,
     BoundOr,
     BoundPresence,
@@ -21,6 +22,13 @@ from isthmus.store import predicate as p
 
 KeyOf = Callable[[str], str | None]
 """Canonical target key of the object with this SCIM id, or None if there is none."""
+MembersOf = Callable[[str | None], p.Predicate]
+"""The condition of being a member of the group with this SCIM id, or of any."""
+
+
+def no_groups(_id: str | None) -> p.Predicate:
+    """Return the condition where no groups are published: nobody is a member of one."""
+    return p.Constant(False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Lookup:
     """The normalised value, as in the store's index."""
 
 
-def predicate_of(bound: BoundFilter, rt: ResourceType, key_of: KeyOf) -> p.Predicate:
+def predicate_of(bound: BoundFilter, rt: ResourceType, key_of: KeyOf, members_of: MembersOf = no_groups) -> p.Predicate:
     """Return the store's condition that is true for exactly the objects the filter is true for."""
     match bound:
         case BoundComparison():
@@ -45,14 +53,16 @@ def predicate_of(bound: BoundFilter, rt: ResourceType, key_of: KeyOf) -> p.Predi
         case BoundReference(attribute=attribute, id=id):
             key = key_of(id)
             return p.Constant(False) if key is None else p.LinkTo(attribute, key)
+        case BoundMembership(id=id):
+            return members_of(id)
         case BoundConstant(value=value):
             return p.Constant(value)
         case BoundAnd(parts=parts):
-            return p.All(tuple(predicate_of(part, rt, key_of) for part in parts))
+            return p.All(tuple(predicate_of(part, rt, key_of, members_of) for part in parts))
         case BoundOr(parts=parts):
-            return p.AnyOf(tuple(predicate_of(part, rt, key_of) for part in parts))
+            return p.AnyOf(tuple(predicate_of(part, rt, key_of, members_of) for part in parts))
         case BoundNot(part=part):
-            return p.Negated(predicate_of(part, rt, key_of))
+            return p.Negated(predicate_of(part, rt, key_of, members_of))
 
 
 def _comparison(bound: BoundComparison, rt: ResourceType) -> p.Predicate:
@@ -74,7 +84,7 @@ def attributes_of(bound: BoundFilter) -> Iterator[str]:
                 yield from attributes_of(part)
         case BoundNot(part=part):
             yield from attributes_of(part)
-        case BoundConstant():
+        case BoundConstant() | BoundMembership():
             return
         case _:
             yield bound.attribute

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 
 import orjson
@@ -11,6 +12,7 @@ from isthmus.engine.answers import unavailable
 from isthmus.engine.applying import anchor_text
 from isthmus.engine.caller import Caller
 from isthmus.engine.filtering import attributes_of, lookups, predicate_of
+from isthmus.engine.linking import key_of, members_of, shown_references
 from isthmus.engine.lookup import LiveLookup
 from isthmus.engine.resource import Resource
 from isthmus.engine.target import Target
@@ -23,7 +25,6 @@ from isthmus.spi import Value
 from isthmus.store import KeyEquals, Predicate, StoreBusy
 from isthmus.store.records import Page, Space, State, StoredObject
 
-References = Mapping[str, Sequence[tuple[str, str | None, str]]]
 MAX_LOOKUPS = 8  # equalities of one filter that are put to the target
 
 
@@ -79,7 +80,7 @@ class Reader:
             self._require_readable(rt, bound)
             if not isinstance(bound, BoundComparison):
                 self._learn(rt, space, bound, caller)
-            condition = predicate_of(bound, rt, self.key_of)
+            condition = predicate_of(bound, rt, self.key_of, partial(members_of, target, rt))
             page = self._page(space, condition, start, count, caller)
             if page.total == 0 and isinstance(bound, BoundComparison) and self._learn(rt, space, bound, caller):
                 page = self._page(space, condition, start, count, caller)
@@ -138,11 +139,7 @@ class Reader:
         for rt in target.resource_types().values():
             found = target.store.space.by_id(target.space(rt), id)
             if found is not None:
-                return (
-                    anchor_text([found.dn])
-                    if rt.object_type.dn is not None and found.dn is not None
-                    else anchor_text(found.anchor)
-                )
+                return anchor_text(key_of(rt, found.anchor, found.dn))
         return None
 
     # -- making answers
@@ -159,7 +156,7 @@ class Reader:
     ) -> list[bytes]:
         """Return the JSON text of each object."""
         prefix = f"{caller.base_url}/{rt.endpoint}/"
-        references = self._references(objects, caller) if rt.has_references else {}
+        references = shown_references(self._target, rt, objects, projection, caller.base_url)
         result = []
         for obj in objects:
             scim = obj.scim if obj.shape == rt.shape else rt.render(rt.decode(obj.attributes), dn=obj.dn)
@@ -177,23 +174,6 @@ class Reader:
                     projection=projection,
                 )
             )
-        return result
-
-    def _references(self, objects: Sequence[StoredObject], caller: Caller) -> dict[int, References]:
-        target = self._target
-        links = target.store.space.links([obj.row for obj in objects])
-        endpoints = {other.definition.object_type: other for other in target.resource_types().values()}
-        keys = {key for row_links in links.values() for _, key in row_links}
-        known = target.store.space.resolve(target.key, tuple(endpoints), list(keys)) if keys else {}
-        result: dict[int, References] = {}
-        for row, row_links in links.items():
-            by_attribute: dict[str, list[tuple[str, str | None, str]]] = {}
-            for attribute, key in row_links:
-                if (found := known.get(key)) is not None:
-                    referred, object_type = found
-                    location = f"{caller.base_url}/{endpoints[object_type].endpoint}/{referred}"
-                    by_attribute.setdefault(attribute, []).append((referred, None, location))
-            result[row] = by_attribute
         return result
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 import structlog
 
 from isthmus.engine.answers import connector_edge
@@ -327,8 +328,6 @@ class Recovery:
 
 
 def _encoded(attributes: dict[str, Any]) -> bytes:
-    import orjson
-
     return orjson.dumps(attributes)
 
 
@@ -337,13 +336,18 @@ def shows(rt: ResourceType, found: ConnectorObject, changes: Mapping[str, Any]) 
     for name, intended in changes.items():
         if name not in found.attributes:
             continue
-        actual = [plain_value(rt, value) for value in found.attributes[name]]
+        actual = {_text(plain_value(rt, value)) for value in found.attributes[name]}
         if isinstance(intended, list):
-            if len(actual) != len(intended) or any(value not in actual for value in intended):
+            if actual != set(map(_text, intended)) or len(intended) != len(found.attributes[name]):
                 return False
-        elif isinstance(intended, dict) and (
-            any(value not in actual for value in intended.get("add", []))
-            or any(value in actual for value in intended.get("remove", []))
-        ):
-            return False
+        elif isinstance(intended, dict):
+            added = set(map(_text, intended.get("add", [])))
+            removed = set(map(_text, intended.get("remove", []))) - added
+            if not added <= actual or removed & actual:
+                return False
     return True
+
+
+def _text(value: Any) -> str:
+    """Return a value of the journal as something that can be in a set: a group has 100,000 members."""
+    return repr(value)

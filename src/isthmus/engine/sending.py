@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from isthmus.engine.answers import answer_for
-from isthmus.engine.applying import completed, is_complete, write_of
+from isthmus.engine.applying import completed, write_of
 from isthmus.engine.auditing import Trail
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Repairer
 from isthmus.engine.faults import reached
+from isthmus.engine.keeping import Keeping
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
@@ -35,8 +36,11 @@ class Sender:
         trail: Trail,
         caller: Caller,
         stored: StoredObject | None,
+        keeping: Keeping | None = None,
     ) -> ConnectorObject | None:
-        """Call the connector; return the object as the target has it, complete, or None after a delete.
+        """Call the connector; return the object as the target has it, or None after a delete.
+
+        The object is complete, but for the lists that `keeping` knows how to go on with.
 
         On a definite refusal the entry is closed; with an unknown outcome it stays open, to be repaired by reading.
 
@@ -44,14 +48,16 @@ class Sender:
             ScimError: what the client is told.
         """
         target = self._target
-        call = target.call(caller, entry=entry.id, sent=trail.on_sent, wanted=rt.read_attributes)
+        call = target.call(
+            caller, entry=entry.id, sent=trail.on_sent, wanted=rt.read_attributes if keeping is None else keeping.wanted
+        )
         try:
             reached("before-send")
             with target.using(trail.operation) as connector:
                 result = write(connector, call)
                 reached("after-send")
                 if result is not None:
-                    result = self._whole(rt, connector, result, call, stored)
+                    result = self._whole(rt, connector, result, call, keeping)
         except ConnectorError as exc:
             self._failed(entry, exc, trail, stored)
             raise answer_for(exc) from exc
@@ -61,21 +67,27 @@ class Sender:
         return result
 
     def _whole(
-        self, rt: ResourceType, connector: Connector, result: ConnectorObject, call: Call, stored: StoredObject | None
+        self,
+        rt: ResourceType,
+        connector: Connector,
+        result: ConnectorObject,
+        call: Call,
+        keeping: Keeping | None,
     ) -> ConnectorObject:
         whole = completed(rt, result, None)
-        if not is_complete(rt, whole) and isinstance(connector, SupportsLookup):
+        if keeping is not None:
+            whole = keeping.filled(whole)
+        wanted = rt.read_attributes if keeping is None else keeping.wanted
+        if not _has(whole, wanted) and isinstance(connector, SupportsLookup):
             try:
-                read = connector.read(
-                    rt.definition.object_type, result.identity, attributes=rt.read_attributes, call=call
-                )
+                read = connector.read(rt.definition.object_type, result.identity, attributes=wanted, call=call)
             except ConnectorError as exc:
                 exc.outcome_unknown = True  # the write itself is done: repair records it
                 raise
             if read is not None:
                 whole = completed(rt, read, None)
-        if not is_complete(rt, whole) and stored is not None:
-            whole = completed(rt, whole, rt.decode(stored.attributes))
+        if not _has(whole, wanted) and keeping is not None:
+            whole = keeping.whole(whole)
         return whole
 
     def _failed(self, entry: Entry, error: ConnectorError, trail: Trail, stored: StoredObject | None) -> None:
@@ -114,6 +126,7 @@ class Sender:
         trail: Trail,
         status: int,
         stored: StoredObject | None = None,
+        keeping: Keeping | None = None,
         state: State | None = None,
         external_id: str | Unset | None = UNSET,
         guard: tuple[str, str] | None = None,
@@ -121,7 +134,9 @@ class Sender:
     ) -> Any:
         """Record the object as it now is and close the entry, in one store transaction; return what was applied."""
         reached("before-close")
-        write = None if result is None else write_of(rt, result)
+        write = None
+        if result is not None:
+            write = write_of(rt, result) if keeping is None else keeping.write(result)
         renamed = stored is not None and write is not None and write.anchor != stored.anchor
         applied = self._close(
             entry,
@@ -143,3 +158,7 @@ class Sender:
         except StoreError as exc:
             self._repairer.abandon(entry, f"the store could not record the outcome: {exc}")
             raise
+
+
+def _has(obj: ConnectorObject, names: Sequence[str]) -> bool:
+    return all(name in obj.attributes for name in names)

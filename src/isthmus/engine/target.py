@@ -285,6 +285,7 @@ class Target:
 
     def _compile(self, schema: Schema) -> dict[str, ResourceType]:
         endpoints = {d.object_type: d.endpoint for d in self.document.resource_types}
+        groups = any(definition.has_members for definition in self.document.resource_types)
         result: dict[str, ResourceType] = {}
         for definition in self.definitions():
             object_type = schema.object_types.get(definition.object_type)
@@ -300,6 +301,7 @@ class Target:
                     shape=shape_of(definition, object_type),
                     strict=self.document.strict,
                     others=endpoints,
+                    groups=groups,
                 )
             except MappingProblem as exc:
                 raise MisconfiguredConnector(

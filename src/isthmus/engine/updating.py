@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +15,8 @@ from isthmus.engine.entries import Entries
 from isthmus.engine.faults import reached
 from isthmus.engine.guard import check_provider
 from isthmus.engine.identifying import after, identifiers, in_space, locks_for
-from isthmus.engine.linking import present_reference, reference_to, referenced_ids, stored_references
+from isthmus.engine.keeping import Keeping, stored_references
+from isthmus.engine.linking import ReferencedIds, reference_changes
 from isthmus.engine.reading import Reader, etag, not_found
 from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
@@ -65,15 +66,18 @@ class Updater:
     ) -> StoredObject | None:
         """Carry out a PUT or PATCH; return the object, or None where `active` = false means to delete.
 
-        `fresh`: the plan depends on what the target has now, so it is read first; so does If-Match. The plan is made
-        outside the journal's lock and made anew if another request changed the object before the lock was ours.
+        `fresh`: the plan depends on what the target has now, so it is read first; so does If-Match, and so does a list
+        of references sent as a whole, of which only the difference goes to the target. The plan is made outside the
+        journal's lock and made anew if another request changed the object before the lock was ours.
         """
         target = self._target
         target.require_writable()
         space = target.space(rt)
         stored = self._reader.stored(rt, id)
+        fresh = fresh or if_match is not None
+        possible = self._reader.live.possible(rt)
         for _ in range(ATTEMPTS):
-            if (fresh or if_match is not None) and self._reader.live.possible(rt):
+            if fresh and possible:
                 refreshed = self._reader.live.refresh(rt, stored, caller)
                 if refreshed is None or refreshed.state is not State.LIVE:
                     raise not_found(rt, id)
@@ -84,27 +88,32 @@ class Updater:
                 )
             current = self.current(rt, stored)
             plan = make_plan(current)
+            if possible and not fresh and self._replaces_list(rt, plan):
+                fresh = True
+                continue
             disables = plan.active is False and rt.is_active(current.attributes)
             if plan.active is False and rt.definition.disable is not None and rt.definition.disable.action == "delete":
                 return None
-            empties = plan.clears_members and any(current.references.values())
+            empties = plan.clears_members and self._has_links(stored, plan)
             guard = ("disable", stored.id) if disables else ("empty", stored.id) if empties else None
             if guard is not None:
                 trail = self._trail(rt, stored, operation, plan.changes, plan.password, caller)
                 check_provider(target.store, target.document.guard, space, *guard, trail=trail)
-            result = self._attempt(rt, stored, current, plan, operation, guard=guard, caller=caller)
+            changes = [*plan.changes, *reference_changes(target, rt, stored, plan.references, fresh=fresh and possible)]
+            result = self._attempt(rt, stored, current, plan, changes, operation, guard=guard, caller=caller)
             if isinstance(result, StoredObject):
                 return result
             stored = self._reader.stored(rt, id)
         raise unavailable("the object is being changed by too many requests at once", 5)
 
     def current(self, rt: ResourceType, stored: StoredObject) -> CurrentObject:
-        """Return what a plan is judged on."""
+        """Return what a plan is judged on; lists of references are read only if the plan looks at them."""
         attributes: dict[str, tuple[Value, ...]] = dict(rt.decode(stored.attributes))
-        references: dict[str, list[str]] = {}
+        references: Mapping[str, Sequence[str]] = {}
         if rt.has_references:
-            references = referenced_ids(self._target, stored)
-            attributes.update(stored_references(self._target, stored))
+            references = ReferencedIds(self._target, rt, stored)
+            single = [name for name in rt.reference_attributes if name not in rt.lists]
+            attributes.update(stored_references(self._target, stored, single))
         return CurrentObject(
             id=stored.id, attributes=attributes, references=references, external_id=stored.external_id, dn=stored.dn
         )
@@ -115,13 +124,13 @@ class Updater:
         stored: StoredObject,
         current: CurrentObject,
         plan: UpdatePlan,
+        changes: Sequence[AttributeChange],
         operation: str,
         *,
         guard: tuple[str, str] | None,
         caller: Caller,
     ) -> StoredObject | None:
         """Return the object as changed, or None if another request changed it before the entry was open."""
-        changes = [*plan.changes, *self._reference_changes(plan)]
         trail = self._trail(rt, stored, operation, changes, plan.password, caller)
         trail.notes.extend(plan.warnings)
         external_id: str | Unset | None = UNSET if isinstance(plan.external_id, PlanUnset) else plan.external_id
@@ -209,6 +218,7 @@ class Updater:
                     self._sender.refuse(entry, error, trail)
                     raise error
             result: ConnectorObject | None = None
+            keeping = Keeping(target, rt, stored, changes)
             if changes or new_dn is not None:
 
                 def send(connector: Connector, call: Call) -> ConnectorObject:
@@ -217,7 +227,7 @@ class Updater:
                         rt.definition.object_type, identity_of(stored), changes, new_dn=new_dn, password=None, call=call
                     )
 
-                result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored)
+                result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored, keeping=keeping)
             self._sender.done(
                 rt,
                 entry,
@@ -225,6 +235,7 @@ class Updater:
                 trail=trail,
                 status=status,
                 stored=stored,
+                keeping=keeping,
                 state=state,
                 external_id=external_id,
                 guard=guard,
@@ -321,28 +332,12 @@ class Updater:
             raise answer from exc
         target.store.audit.write(note.record("done", 200))
 
-    def _reference_changes(self, plan: UpdatePlan) -> list[AttributeChange]:
-        def resolve(attribute: str, ids: Sequence[str]) -> tuple[Value, ...]:
-            return tuple(dict.fromkeys(reference_to(self._target, attribute, one) for one in ids))
+    def _replaces_list(self, rt: ResourceType, plan: UpdatePlan) -> bool:
+        return any(change.replace and change.attribute in rt.lists for change in plan.references)
 
-        def present(ids: Sequence[str]) -> tuple[Value, ...]:
-            # Who is gone is no member any more: an error would make the provider repeat the request for ever.
-            found = (present_reference(self._target, one) for one in ids)
-            return tuple(dict.fromkeys(one for one in found if one is not None))
-
-        result = []
-        for change in plan.references:
-            if change.replace is not None:
-                result.append(AttributeChange(change.attribute, replace=resolve(change.attribute, change.replace)))
-            else:
-                result.append(
-                    AttributeChange(
-                        change.attribute,
-                        add=resolve(change.attribute, change.add),
-                        remove=present(change.remove),
-                    )
-                )
-        return result
+    def _has_links(self, stored: StoredObject, plan: UpdatePlan) -> bool:
+        cleared = [change.attribute for change in plan.references if change.replace == ()]
+        return any(self._target.store.links.any_of(stored.row, attribute) for attribute in cleared)
 
     def _trail(
         self,

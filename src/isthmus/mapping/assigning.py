@@ -15,6 +15,7 @@ from isthmus.mapping.layout import (
     Element,
     Layout,
     Link,
+    Memberships,
     Node,
     Plural,
     Section,
@@ -53,6 +54,7 @@ class Assigner:
             Plural: self._plural,
             Link: self._link,
             ServerOwned: self._server_owned,
+            Memberships: self._server_owned,
             Unmapped: self._unmapped,
         }
 

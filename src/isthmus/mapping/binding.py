@@ -14,6 +14,7 @@ from isthmus.mapping.bound import (
     BoundComparison,
     BoundConstant,
     BoundFilter,
+    BoundMembership,
     BoundNot,
     BoundOr,
     BoundPresence,
@@ -33,6 +34,7 @@ from isthmus.mapping.layout import (
     Element,
     Layout,
     Link,
+    Memberships,
     Place,
     Plural,
     ServerOwned,
@@ -102,6 +104,8 @@ class Binder:
                 return self._link(node, test)
             case Plural() as node:
                 return self._plural(node, sub, test)
+            case Memberships() if sub in {None, "value", "$ref"}:
+                return self._membership(test)
             case ServerOwned(path="id") if sub is None:
                 return self._id(test)
             case ServerOwned(path="meta"):
@@ -179,6 +183,20 @@ class Binder:
         bound: BoundFilter = BoundReference(slot.attribute, wanted) if wanted else FALSE
         return bound if test.operator == "eq" else negated(bound)
 
+    def _membership(self, test: Comparison | Presence) -> BoundFilter:
+        if isinstance(test, Presence):
+            return BoundMembership(None)
+        if test.operator not in {"eq", "ne"}:
+            raise InvalidFilter("groups can only be compared with eq and ne, by the id of a group")
+        bound: BoundFilter = BoundMembership(None)
+        if test.value is None:
+            return negated(bound) if test.operator == "eq" else bound
+        wanted = test.text or str(test.value)
+        if (test.path.sub or test.path.name).lower() == "$ref":
+            wanted = wanted.rstrip("/").rpartition("/")[2]
+        bound = BoundMembership(wanted) if wanted else FALSE
+        return bound if test.operator == "eq" else negated(bound)
+
     # -- several values
 
     def _plural(self, node: Plural, sub: str | None, test: Comparison | Presence) -> BoundFilter:
@@ -198,6 +216,8 @@ class Binder:
         match node:
             case Plural() if place.sub is None:
                 return self._some_element(node, inner)
+            case Memberships() if place.sub is None:
+                return self._membership(_value_of(node.path, inner))
             case Link(plural=True) | Simple() if place.sub is None:
                 return self._only_value(node, inner)
             case Complex(path=name) | Simple(slot=Slot(path=name)) | Link(slot=Slot(path=name)):
@@ -207,8 +227,7 @@ class Binder:
 
     def _only_value(self, node: Link | Simple, inner: Filter) -> BoundFilter:
         """Bind a filter on the elements of a list that have nothing but a `value`: one condition on it."""
-        if not isinstance(inner, Comparison | Presence) or inner.path.name.lower() != "value":
-            raise InvalidFilter(f"{node.slot.path}: only one comparison of `value` is possible within the brackets")
+        inner = _value_of(node.slot.path, inner)
         return self._link(node, inner) if isinstance(node, Link) else self._slot(node.slot, inner)
 
     def _some_element(self, node: Plural, inner: Filter) -> BoundFilter:
@@ -289,6 +308,13 @@ class Binder:
         return BoundConstant(holds(str(test.value)) is (test.operator == "eq"))
 
 
+def _value_of(path: str, inner: Filter) -> Comparison | Presence:
+    """Return the one test of `value` within the brackets behind a list whose elements have nothing else."""
+    if not isinstance(inner, Comparison | Presence) or inner.path.name.lower() != "value":
+        raise InvalidFilter(f"{path}: only one comparison of `value` is possible within the brackets")
+    return inner
+
+
 def _presence(attribute: str, test: Comparison | Presence) -> BoundFilter:
     if isinstance(test, Presence):
         return BoundPresence(attribute)
@@ -329,7 +355,7 @@ def _needs_value(bound: BoundFilter) -> bool:
     match bound:
         case BoundComparison(operator=operator):
             return operator != "ne"
-        case BoundPresence() | BoundReference():
+        case BoundPresence() | BoundReference() | BoundMembership():
             return True
         case BoundAnd(parts=parts):
             return any(_needs_value(part) for part in parts)

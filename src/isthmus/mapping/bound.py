@@ -48,6 +48,13 @@ class BoundReference:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundMembership:
+    """True for a direct member of the group with this SCIM id; `id` None: of any group."""
+
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BoundConstant:
     value: bool
 
@@ -67,7 +74,9 @@ class BoundNot:
     part: BoundFilter
 
 
-BoundFilter = BoundComparison | BoundPresence | BoundReference | BoundConstant | BoundAnd | BoundOr | BoundNot
+BoundFilter = (
+    BoundComparison | BoundPresence | BoundReference | BoundMembership | BoundConstant | BoundAnd | BoundOr | BoundNot
+)
 
 TRUE = BoundConstant(True)
 FALSE = BoundConstant(False)

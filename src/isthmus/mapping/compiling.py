@@ -13,6 +13,7 @@ from isthmus.mapping.layout import (
     Element,
     Layout,
     Link,
+    Memberships,
     Node,
     Plural,
     Section,
@@ -56,7 +57,9 @@ class LayoutCompiler:
         published: Iterable[str],
         keys: frozenset[str],
         strict: bool,
+        groups: bool = False,
     ) -> None:
+        self._groups = groups
         self.problems: list[tuple[Where, str]] = []
         self._definition = definition
         self._object_type = object_type
@@ -272,6 +275,8 @@ class LayoutCompiler:
         main = schema is self._main
         if main:
             nodes |= {name: ServerOwned(name) for name in SERVER_OWNED}
+            if self._groups and self._definition.name == "User":
+                nodes["groups"] = Memberships("groups")
             own = self._drafts.get((schema.id, "externalId"))
             nodes["externalId"] = Simple(external_id_slot() if own is None or own.simple is None else own.simple)
         prefix = "" if main else f"{schema.id}:"

@@ -47,3 +47,9 @@ class ResourceTypeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=
     flows: dict[str, Flow] = {}
     disable: Deprovisioning | None = None
     delete: Deprovisioning | None = None
+
+    @property
+    def has_members(self) -> bool:
+        """Tell whether these are groups whose members are published."""
+        names = (path.lower().rpartition(":")[2].partition(".")[0] for path in self.flows)
+        return self.name == "Group" and "members" in names

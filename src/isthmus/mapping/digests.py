@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import orjson
@@ -10,11 +11,15 @@ from isthmus.mapping.codec import Codec
 from isthmus.mapping.index import Index
 from isthmus.spi import ConnectorObject, ObjectType
 
+_MASK = (1 << 64) - 1
+
 
 class Digest:
     """Digest an object's readable attributes, references and dn: 64 bits, signed as SQLite's integers are.
 
     The order of a multi-valued attribute's values does not count, because targets need not keep one (RFC 4511 4.1.7).
+    The digest is a sum, modulo 2^64, of one number for the attributes and one for each reference: who adds a member to
+    a group of 100,000 adds that member's number and need not know the others.
     """
 
     __slots__ = ("_codec", "_index", "_unordered")
@@ -26,7 +31,31 @@ class Digest:
         self._unordered = tuple(name for name in codec.names if name in several)
 
     def canonical(self, obj: ConnectorObject, encoded: bytes | None = None) -> int:
-        """Return the digest; `encoded`: the object's attributes as the codec gives them, where that was done before."""
+        """Return the digest of the object; `encoded`: its attributes as the codec gives them, where they are known."""
+        return _signed(self._rest(obj, self._read(obj), encoded) + sum(map(_link, self._index.links(obj))))
+
+    def changed(
+        self,
+        canonical: int,
+        before: ConnectorObject,
+        after: ConnectorObject,
+        *,
+        add: Iterable[tuple[str, str]],
+        remove: Iterable[tuple[str, str]],
+    ) -> int:
+        """Return the digest of `after`, given that of `before` and the references that came and went.
+
+        The references the objects carry do not count, only those named here.
+        """
+        read = list(self._index.references)
+        rest = self._rest(after, read) - self._rest(before, read)
+        return _signed(canonical + rest + sum(map(_link, add)) - sum(map(_link, remove)))
+
+    def _read(self, obj: ConnectorObject) -> list[str]:
+        return [name for name in self._index.references if name in obj.attributes]
+
+    def _rest(self, obj: ConnectorObject, read: list[str], encoded: bytes | None = None) -> int:
+        """Return the part that is not references; `read` are those that were read."""
         attributes = obj.attributes
         if any(len(attributes.get(name, ())) > 1 for name in self._unordered):
             attributes = dict(attributes)
@@ -36,9 +65,18 @@ class Digest:
             encoded = None
         state = blake2b(self._codec.encode(attributes) if encoded is None else encoded, digest_size=8)
         if self._index.references:
-            # an attribute that was not read must not look like one without values
-            read = [name for name in self._index.references if name in attributes]
-            state.update(orjson.dumps([read, sorted(self._index.links(obj))]))
+            state.update(orjson.dumps(read))  # an attribute that was not read must not look like one without values
         if obj.identity.dn is not None:
             state.update(b"\x00" + obj.identity.dn.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(state.digest(), "big", signed=True)
+        return int.from_bytes(state.digest(), "big")
+
+
+def _link(link: tuple[str, str]) -> int:
+    attribute, key = link
+    text = f"{attribute}\x00{key}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8, person=b"reference").digest(), "big")
+
+
+def _signed(total: int) -> int:
+    total &= _MASK
+    return total - (_MASK + 1) if total >> 63 else total

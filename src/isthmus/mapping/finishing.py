@@ -8,14 +8,15 @@ from typing import Any
 
 import orjson
 
-from isthmus.mapping.layout import Layout, Link, Plural, Section, Simple
+from isthmus.mapping.layout import Layout, Link, Memberships, Plural, Section, Simple
 from isthmus.scim.projection import Projection
 from isthmus.spi import AttributeType
 
-Target = tuple[str, str | None, str]
-"""Where a reference leads: the resource's id, its name for people, its URL."""
+Target = tuple[str, str | None, str, str]
+"""Where a reference leads: the resource's id, its name for people, its URL, the name of its resource type."""
 
-_TYPES = {"Users": "User", "Groups": "Group"}
+GROUPS = "#groups"
+"""The pseudo attribute under which the groups of a user are given."""
 
 
 class Finisher:
@@ -41,8 +42,23 @@ class Finisher:
                 elif section is not layout.extension or node.slot.attribute not in flowing:
                     # a reference with a flow is shown there only, or excludedAttributes=members would not leave it out
                     self._nested.append((section.urn, name, node))
+        self._groups = isinstance(layout.main.find("groups"), Memberships)
+        links = [link for _, link in self._top] + [link for *_, link in self._nested]
+        self._all = tuple(
+            dict.fromkeys([*(link.slot.attribute for link in links), *([GROUPS] if self._groups else [])])
+        )
         self._keeps_external_id = not _has_flow(layout.main, "externalId")
         self._exact = any(_has_exact_numbers(section) for section in layout.sections)
+
+    def shown(self, projection: Projection | None) -> tuple[str, ...]:
+        """Return the target's reference attributes, and `GROUPS`, of which anything is shown; others are not read."""
+        if projection is None:
+            return self._all
+        names = [link.slot.attribute for name, link in self._top if projection.includes(name)]
+        names += [link.slot.attribute for urn, name, link in self._nested if projection.includes(name, urn)]
+        if self._groups and projection.includes("groups"):
+            names.append(GROUPS)
+        return tuple(dict.fromkeys(names))
 
     def finish(
         self,
@@ -64,10 +80,14 @@ class Finisher:
                 shown = _shown(link, name, references)
                 if shown is not None:
                     added[name] = shown
+        if self._groups and (groups := references.get(GROUPS)):  # without any the attribute has no value: left out
+            added["groups"] = [{**_reference(group, "display"), "type": "direct"} for group in groups]
         nested = [
             (urn, name, shown)
             for urn, name, link in self._nested
-            if references.get(link.slot.attribute) and (shown := _shown(link, name, references)) is not None
+            if references.get(link.slot.attribute)
+            and (projection is None or projection.includes(name, urn))
+            and (shown := _shown(link, name, references)) is not None
         ]
         if projection is None and not nested:
             text = meta if isinstance(meta, bytes) else orjson.dumps(dict(meta))
@@ -96,9 +116,9 @@ def _shown(link: Link, name: str, references: Mapping[str, Sequence[Target]]) ->
 
 
 def _reference(target: Target, label: str) -> dict[str, str]:
-    found, display, location = target
+    found, display, location, type_name = target
     shown = {"value": found, "$ref": location}
-    if label == "display" and (type_name := _TYPES.get(location.rpartition("/")[0].rpartition("/")[2])) is not None:
+    if label == "display":
         shown["type"] = type_name
     if display is not None:
         shown[label] = display

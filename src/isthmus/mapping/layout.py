@@ -116,6 +116,11 @@ class ServerOwned:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Memberships(ServerOwned):
+    """`groups` of a user, computed from the groups that refer to it (RFC 7643 4.1.2)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Unmapped:
     """An attribute the schema knows and no flow serves."""
 

@@ -78,6 +78,13 @@ class Patcher:
         self._at(draft, path, _step(verb, path, value, key))
         return True
 
+    def chooses(self, path: PatchPath) -> bool:
+        """Tell whether a path chooses among the values there are now; references that it names by id need no choice."""
+        if path.filter is None:
+            return False
+        node = self._layout.locate(path.path).node
+        return not (isinstance(node, Link) and node.plural and _ids(path.filter) is not None)
+
     def _at(self, draft: Draft, path: PatchPath, step: _Step) -> None:
         place = self._layout.locate(path.path)
         if place.sub != path.path.sub:

@@ -12,6 +12,7 @@ from isthmus.mapping.patching import Patcher
 from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
 from isthmus.mapping.settling import Settler
 from isthmus.scim.errors import InvalidSyntax
+from isthmus.scim.filter import parse_path
 from isthmus.scim.patch import PatchOperation
 
 
@@ -44,6 +45,14 @@ class Planner:
         draft = Draft(current, patch=True)
         self._patcher.apply(draft, operations)
         return self._settler.update(draft, current)
+
+    def depends_on_values(self, operation: PatchOperation) -> bool:
+        """Tell whether an operation is judged on the values the target has now."""
+        if operation.path is not None:
+            return self._patcher.chooses(operation.path)
+        return isinstance(operation.value, dict) and any(
+            "[" in key and self._patcher.chooses(parse_path(key)) for key in operation.value
+        )
 
     def _clear_left_out(self, draft: Draft, body: Mapping[str, Any]) -> None:
         """Clear what a strict PUT leaves out (RFC 7644 3.5.1 allows it); `active` and the password keep their values.

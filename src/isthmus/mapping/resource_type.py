@@ -15,7 +15,7 @@ from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.digests import Digest
 from isthmus.mapping.finishing import Finisher, Target
 from isthmus.mapping.index import Index
-from isthmus.mapping.layout import Activation, Layout, Simple
+from isthmus.mapping.layout import Activation, Layout, Link, Simple
 from isthmus.mapping.naming import check_names, published_attributes
 from isthmus.mapping.planning import Planner
 from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
@@ -37,15 +37,17 @@ def compile_resource_type(
     shape: int,
     strict: bool = False,
     others: Mapping[str, str] | None = None,
+    groups: bool = False,
 ) -> ResourceType:
     """Return the resource type that publishes an object type as the definition says.
 
-    `shape` numbers this way of rendering. `others`: endpoint by object type name, for references.
+    `shape` numbers this way of rendering. `others`: endpoint by object type name, for references. `groups`: a User
+    shows the groups that refer to it.
 
     Raises:
         MappingProblem: names, paths or types that do not fit; all of them at once.
     """
-    return ResourceType(definition, object_type, shape=shape, strict=strict, others=others or {})
+    return ResourceType(definition, object_type, shape=shape, strict=strict, others=others or {}, groups=groups)
 
 
 class ResourceType:
@@ -59,13 +61,16 @@ class ResourceType:
         shape: int,
         strict: bool,
         others: Mapping[str, str],
+        groups: bool = False,
     ) -> None:
         problems = check_names(definition, object_type)
         if problems:
             raise MappingProblem(problems)
         published = published_attributes(definition)
         indexed = _indexed(definition, object_type)
-        compiler = LayoutCompiler(definition, object_type, published=published, keys=frozenset(indexed), strict=strict)
+        compiler = LayoutCompiler(
+            definition, object_type, published=published, keys=frozenset(indexed), strict=strict, groups=groups
+        )
         layout = compiler.compile()
         active = layout.main.find("active")
         flow = active.slot if isinstance(active, Activation) and not active.slot.attribute.startswith("#") else None
@@ -87,6 +92,11 @@ class ResourceType:
             name for name in self.read_attributes if _type(object_type, name) is AttributeType.REFERENCE
         )
         self.has_references = bool(self.reference_attributes)
+        self.lists = frozenset(name for name in self.reference_attributes if _is_list(object_type, name))
+        """The references that may be many: they are changed by difference and never read without need."""
+        members = layout.main.find("members")
+        self.members = members.slot.attribute if isinstance(members, Link) and members.slot.readable else None
+        """The attribute behind a Group's `members`."""
         self.indexed = indexed
         self._writer = SchemaWriter(self.name, object_type, layout, endpoint=self.endpoint, others=others)
         self.schemas = tuple(schema.id for schema in self._writer.schemas())
@@ -102,6 +112,8 @@ class ResourceType:
         )
         self._binder = Binder(layout, activity, name=self.name, schemas=self.schemas, indexed=indexed)
         self._naming = _naming(layout, object_type)
+        self.display_attributes = _displaying(layout)
+        """What names an object for people, best first: `display` of references to it."""
 
     # -- what the resource type looks like
 
@@ -131,6 +143,18 @@ class ResourceType:
         """Return a signed 64-bit digest of everything SCIM can show of the object; `encoded`: what `encode` gave."""
         return self._digest.canonical(obj, encoded)
 
+    def canonical_changed(
+        self,
+        canonical: int,
+        before: ConnectorObject,
+        after: ConnectorObject,
+        *,
+        add: Iterable[tuple[str, str]],
+        remove: Iterable[tuple[str, str]],
+    ) -> int:
+        """Return `canonical` of an object of which only the references that came and went are known."""
+        return self._digest.changed(canonical, before, after, add=add, remove=remove)
+
     def keys(self, obj: ConnectorObject) -> list[tuple[str, str]]:
         """Return (attribute, normalised value) for every value of every indexed attribute."""
         return self._index.keys(obj)
@@ -149,6 +173,10 @@ class ResourceType:
         """Return ready-made SCIM text without `meta` and references; `id` and `externalId` may wait for `finish`."""
         return self._renderer.render(attributes, id=id, dn=dn, external_id=external_id)
 
+    def shown_references(self, projection: Projection | None) -> tuple[str, ...]:
+        """Return the reference attributes, and `GROUPS`, of which a request wants to see anything."""
+        return self._finisher.shown(projection)
+
     def finish(
         self,
         scim: bytes,
@@ -159,7 +187,11 @@ class ResourceType:
         id: str | None = None,
         external_id: str | None = None,
     ) -> bytes:
-        """Return the full answer. `references`: (id, name or None, URL) by attribute; one left out has none."""
+        """Return the full answer.
+
+        `references`: (id, name or None, URL, resource type) by attribute, the groups of a user under `GROUPS`; one left
+        out has none.
+        """
         return self._finisher.finish(
             scim, meta=meta, references=references or {}, projection=projection, id=id, external_id=external_id
         )
@@ -217,6 +249,13 @@ class ResourceType:
         """
         return self._planner.patch(operations, current)
 
+    def depends_on_values(self, operation: PatchOperation) -> bool:
+        """Tell whether an operation of a PATCH is judged on the values the target has now.
+
+        A path with a filter is, unless it names references by their ids: whatever others there are, these are meant.
+        """
+        return self._planner.depends_on_values(operation)
+
     def bind(self, condition: Filter) -> BoundFilter:
         """Return the filter over the target's attributes.
 
@@ -237,6 +276,20 @@ def _indexed(definition: ResourceTypeDefinition, object_type: ObjectType) -> tup
 def _type(object_type: ObjectType, name: str) -> AttributeType | None:
     found = object_type.attribute(name)
     return None if found is None else found.type
+
+
+def _is_list(object_type: ObjectType, name: str) -> bool:
+    found = object_type.attribute(name)
+    return found is not None and found.multivalued
+
+
+def _displaying(layout: Layout) -> tuple[str, ...]:
+    found = []
+    for name in ("displayName", "userName"):
+        node = layout.main.find(name)
+        if isinstance(node, Simple) and node.slot.readable and not node.slot.attribute.startswith("#"):
+            found.append(node.slot.attribute)
+    return tuple(dict.fromkeys(found))
 
 
 def _naming(layout: Layout, object_type: ObjectType) -> tuple[str, ...]:

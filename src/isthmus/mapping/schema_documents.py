@@ -7,7 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from isthmus.mapping.catalogue import schemas_of
-from isthmus.mapping.layout import DN, Activation, Complex, Layout, Link, Node, Plural, Section, Simple, Slot, slots_of
+from isthmus.mapping.layout import (
+    DN,
+    Activation,
+    Complex,
+    Layout,
+    Link,
+    Memberships,
+    Node,
+    Plural,
+    Section,
+    Simple,
+    Slot,
+    slots_of,
+)
 from isthmus.scim import urns
 from isthmus.scim.schema import Mutability, Returned, ScimAttribute, ScimSchema
 from isthmus.spi import ObjectType, Operation
@@ -93,6 +106,8 @@ class SchemaWriter:
             case Link(slot=slot):
                 shown = replace(self._leaf(attribute, slot), type="complex")
                 return replace(shown, sub_attributes=self._reference_parts(slot, attribute.sub_attributes))
+            case Memberships():
+                return replace(attribute, sub_attributes=tuple(map(_direct_only, attribute.sub_attributes)))
             case _:
                 return None
 
@@ -159,7 +174,9 @@ class SchemaWriter:
             return shown
         value = ScimAttribute(name="value", description="Id of the resource.", case_exact=True)
         url = ScimAttribute(name="$ref", type="reference", description="Its URL.")
-        return replace(shown, type="complex", sub_attributes=self._reference_parts(slot, (value, url)))
+        kind = ScimAttribute(name="type", description="Its resource type.", mutability="readOnly")
+        label = ScimAttribute(name="display", description="Its name.", mutability="readOnly")
+        return replace(shown, type="complex", sub_attributes=self._reference_parts(slot, (value, url, kind, label)))
 
     def _reference_parts(self, slot: Slot, parts: tuple[ScimAttribute, ...]) -> tuple[ScimAttribute, ...]:
         target = slot.definition.reference_to
@@ -177,6 +194,11 @@ class SchemaWriter:
         if not slot.readable:
             return "writeOnly"
         return "immutable" if slot.attribute in self._object_type.anchor and not self._renamable else "readWrite"
+
+
+def _direct_only(part: ScimAttribute) -> ScimAttribute:
+    """Groups of groups are not followed, so `type` has one value (RFC 7643 4.1.2 has "indirect" as well)."""
+    return replace(part, canonical_values=("direct",)) if part.name == "type" else part
 
 
 def _returned(slot: Slot) -> Returned:

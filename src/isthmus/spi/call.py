@@ -16,7 +16,8 @@ class Call:
     the journal before the write, so that `SupportsSettling.settle` can later wait for that session to end. `entry` is
     the id of the journal entry of a write, or None; a connector may put it where an administrator of the target sees
     it. `wanted` names attributes that the host would like to see in the result of a write: where they cost nothing,
-    return them too, and the host need not read the object again.
+    return them too, and the host need not read the object again. A list of references that it does not name is not
+    needed.
     """
 
     __slots__ = ("_cancelled", "_on_sent", "correlation", "deadline", "entry", "session", "wanted")

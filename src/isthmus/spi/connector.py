@@ -140,7 +140,13 @@ class SupportsUpdate(ABC):
     ) -> ConnectorObject:
         """Apply all changes or none, and return the object as the target now has it; its anchor may have changed.
 
-        Attributes that are not named keep their values.
+        Attributes that are not named keep their values. Adding a value that is there, and removing one that is not, are
+        no errors and change nothing.
+
+        An attribute that was changed by `add` and `remove` may be left out of the returned object (absent: not read),
+        and so may a multi-valued reference that was not named: nobody shall have to load a group of 100,000 to add one
+        member. The host then makes the same additions and removals in what it has of the object. What was replaced is
+        returned.
 
         Raises:
             NotFound: the target has no such object.

@@ -26,6 +26,7 @@ from isthmus.store.predicate import (
     Predicate,
     Present,
     Pseudo,
+    ReferredBy,
     Test,
 )
 from isthmus.store.records import (
@@ -37,6 +38,7 @@ from isthmus.store.records import (
     EntryState,
     Hold,
     Known,
+    LinkChanges,
     ObjectWrite,
     Page,
     Run,
@@ -65,6 +67,7 @@ __all__ = [
     "IdentityChanged",
     "KeyEquals",
     "Known",
+    "LinkChanges",
     "LinkTo",
     "Negated",
     "ObjectWrite",
@@ -72,6 +75,7 @@ __all__ = [
     "Predicate",
     "Present",
     "Pseudo",
+    "ReferredBy",
     "Run",
     "Space",
     "SpaceDropped",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Container, Sequence
 
 from isthmus.store import identities, indexing
 from isthmus.store.blocks import more_live
-from isthmus.store.errors import IdentityChanged, SpaceDropped
+from isthmus.store.errors import IdentityChanged, SpaceDropped, StoreError
 from isthmus.store.objects import BLOCK_BITS, ROW_BITS, anchor_text, json_array, known
 from isthmus.store.records import Applied, Known, ObjectWrite, Outcome, Space
 from isthmus.store.statements import statement
@@ -67,6 +67,7 @@ def apply(
     Raises:
         SpaceDropped: the connector was removed.
         IdentityChanged: without `noted`, a write was made for another id than the object has.
+        StoreError: changes of references are for an object that is not there.
     """
     last, id_form = _head(connection, space)
     texts = [anchor_text(write.anchor) for write in writes]
@@ -85,6 +86,8 @@ def apply(
         if text in skipped:
             done[text] = _applied(write, before, skipped[text])
         elif before is None:
+            if write.link_changes is not None:
+                raise StoreError(f"there is no object {text} whose references could change")
             fresh.append((text, write))
         elif write.id is not None and write.id != before.id:
             done[text] = _mismatch(write, before, noted)

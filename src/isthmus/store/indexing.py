@@ -77,11 +77,15 @@ def change_keys(connection: sqlite3.Connection, space: int, changes: Sequence[tu
 
 
 def change_links(connection: sqlite3.Connection, writes: Sequence[tuple[int, ObjectWrite]]) -> None:
-    """Make the links of each object what the write says."""
-    present = links_of(connection, (row for row, _ in writes))
+    """Make the links of each object what the write says; what `link_changes` does not name is not even read."""
+    present = links_of(connection, (row for row, write in writes if write.link_changes is None))
     gone: list[tuple[int, str, str]] = []
     come: list[tuple[int, str, str]] = []
     for row, write in writes:
+        if (changes := write.link_changes) is not None:
+            gone += [(row, attribute, key) for attribute, key in changes.remove]
+            come += [(row, attribute, key) for attribute, key in changes.add]
+            continue
         if not write.links and not present[row]:
             continue
         old, new = set(present[row]), set(write.links)

@@ -65,6 +65,19 @@ class LinkTo:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferredBy:
+    """True for objects that an attribute of a live object in the rows `low` to `high` refers to.
+
+    `by_dn`: references name an object by its dn, where it has one, else by its anchor.
+    """
+
+    attribute: str
+    low: int
+    high: int
+    by_dn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     parts: tuple[Predicate, ...]
 
@@ -86,4 +99,4 @@ class Constant:
     value: bool
 
 
-Predicate = Test | Present | KeyEquals | LinkTo | All | AnyOf | Negated | Constant
+Predicate = Test | Present | KeyEquals | LinkTo | ReferredBy | All | AnyOf | Negated | Constant

@@ -16,6 +16,7 @@ from isthmus.store.predicate import (
     Predicate,
     Present,
     Pseudo,
+    ReferredBy,
     Test,
 )
 
@@ -82,10 +83,20 @@ class Condition:
                 to = "" if key is None else f" AND l.key = {self._bind(key)}"
                 name = self._bind(attribute)
                 return f"EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row AND l.attribute = {name}{to})"
+            case ReferredBy():
+                return self._referred(predicate)
             case Present(attribute=attribute):
                 return self._any(attribute, "{type} <> 'null' AND {value} <> ''")
             case Test():
                 return self._test(predicate)
+
+    def _referred(self, predicate: ReferredBy) -> str:
+        key = "CASE WHEN o.dn IS NULL THEN o.anchor ELSE json_array(o.dn) END" if predicate.by_dn else "o.anchor"
+        name, low, high = (self._bind(value) for value in (predicate.attribute, predicate.low, predicate.high))
+        return (
+            f"EXISTS (SELECT 1 FROM links AS l CROSS JOIN objects AS r WHERE l.attribute = {name} AND l.key = {key} "
+            f"AND l.row BETWEEN {low} AND {high} AND r.row = l.row AND r.state = 'live')"
+        )
 
     def _any(self, attribute: str, form: str) -> str:
         """Return what is true if any value of the attribute meets the form, and false, never NULL, otherwise.
@@ -158,6 +169,14 @@ class Condition:
                 name, bound = self._bind(attribute), self._bind(key)
                 within = "row BETWEEN :low AND :high"
                 return [f"SELECT row FROM links WHERE attribute = {name} AND key = {bound} AND {within}"]
+            case ReferredBy(attribute=attribute, low=low, high=high, by_dn=by_dn) if low == high:
+                name, row = self._bind(attribute), self._bind(low)
+                links = (
+                    "SELECT c.row FROM links AS l CROSS JOIN objects AS c "
+                    f"WHERE l.row = {row} AND l.attribute = {name} AND c.space = {self._space} AND "
+                )
+                ways = ["c.anchor = l.key", "c.dn = json_extract(l.key, '$[0]')"]
+                return [links + way for way in ways[: 1 + by_dn]]
             case Test(attribute=Pseudo.ID, operator="eq", kind="text", case_exact=True, value=value):
                 return [f"SELECT row FROM objects WHERE space = {self._space} AND id = {self._bind(str(value))}"]
             case Constant(value=False):

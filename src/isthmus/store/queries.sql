@@ -118,6 +118,48 @@ SELECT d.row, d.canonical FROM json_each(?) AS j CROSS JOIN digests AS d WHERE d
 -- What objects refer to, by a JSON array of rows.
 SELECT l.row, l.attribute, l.key FROM json_each(?) AS j CROSS JOIN links AS l WHERE l.row = j.value;
 
+-- name: links_by_attributes
+-- What objects refer to with some attributes, by JSON arrays of rows and attributes.
+SELECT l.row, l.attribute, l.key FROM json_each(?) AS j CROSS JOIN json_each(?) AS a CROSS JOIN links AS l
+WHERE l.row = j.value AND l.attribute = a.value;
+
+-- name: links_present
+-- Which references an object has, of a JSON array of [attribute, key].
+SELECT l.attribute, l.key FROM json_each(?2) AS j CROSS JOIN links AS l
+WHERE l.row = ?1 AND l.attribute = json_extract(j.value, '$[0]') AND l.key = json_extract(j.value, '$[1]');
+
+-- name: links_exist
+-- Whether an object refers to anything with an attribute.
+SELECT EXISTS (SELECT 1 FROM links WHERE row = ? AND attribute = ?);
+
+-- name: referred_by_anchor
+-- The live objects of a space that others refer to by anchor, by JSON arrays of rows and attributes; with the first name
+-- that one of two JSON paths leads to.
+SELECT l.row, l.attribute, l.key, o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), ?4), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''))
+FROM json_each(?2) AS j CROSS JOIN json_each(?3) AS a CROSS JOIN links AS l CROSS JOIN objects AS o
+WHERE l.row = j.value AND l.attribute = a.value AND o.space = ?1 AND o.anchor = l.key AND o.state = 'live';
+
+-- name: referred_by_dn
+-- The same by dn.
+SELECT l.row, l.attribute, l.key, o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), ?4), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''))
+FROM json_each(?2) AS j CROSS JOIN json_each(?3) AS a CROSS JOIN links AS l CROSS JOIN objects AS o
+WHERE l.row = j.value AND l.attribute = a.value AND o.space = ?1 AND o.dn = json_extract(l.key, '$[0]')
+AND o.dn IS NOT NULL AND o.state = 'live';
+
+-- name: referring_by_keys
+-- The live objects, in a range of rows, that refer to any of a JSON array of target keys; with their names.
+SELECT j.value, o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?6), ''))
+FROM json_each(?1) AS j CROSS JOIN links AS l CROSS JOIN objects AS o
+WHERE l.attribute = ?2 AND l.key = j.value AND l.row BETWEEN ?3 AND ?4 AND o.row = l.row AND o.state = 'live';
+
+-- name: named_by_ids
+-- How objects of a space are referred to, by a JSON array of ids.
+SELECT o.id, o.anchor, o.dn, o.state FROM json_each(?2) AS j CROSS JOIN objects AS o
+WHERE o.space = ?1 AND o.id = j.value;
+
 -- name: links_to
 -- Rows of a space that refer to a target key.
 SELECT l.row FROM links AS l WHERE l.attribute = ? AND l.key = ? AND l.row BETWEEN ? AND ? ORDER BY l.row;

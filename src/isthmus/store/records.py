@@ -45,6 +45,14 @@ class StoredObject:
     shape: int
 
 
+@dataclass(frozen=True, slots=True)
+class LinkChanges:
+    """References that come and go, as (attribute, canonical target key); those that are not named stay."""
+
+    add: Sequence[tuple[str, str]] = ()
+    remove: Sequence[tuple[str, str]] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectWrite:
     """What an object shall be in the space. Written as a whole.
@@ -54,6 +62,9 @@ class ObjectWrite:
     object). `id` None: the store keeps the object's id or, for a new object, makes one (see `SpaceTable.apply`).
     Otherwise it is the id that `scim` was made for (see `SpaceTable.ids`): should the object have another by now, the
     write is skipped as "newer" or, where nothing is skipped, `IdentityChanged` is raised.
+
+    `link_changes` in the place of `links`: only these rows are touched, whatever else a group of 100,000 refers to. It
+    is for an object that is there, by a writer whose journal entry kept all others away since `canonical` was computed.
     """
 
     anchor: tuple[str, ...]
@@ -65,6 +76,7 @@ class ObjectWrite:
     wire: int | None = None
     keys: Sequence[tuple[str, str]] = ()
     links: Sequence[tuple[str, str]] = ()
+    link_changes: LinkChanges | None = None
     id: str | None = None
 
 

@@ -14,6 +14,7 @@ from isthmus.store.connections import Readers
 from isthmus.store.errors import StoreRefused, translated
 from isthmus.store.guard import Guard
 from isthmus.store.journal import Journal
+from isthmus.store.links import LinkTable
 from isthmus.store.migrating import migrate
 from isthmus.store.owners import Owner
 from isthmus.store.runs import Runs
@@ -68,6 +69,7 @@ class Store:
         self.owner = self._owner.id
         """This process's owner id: it lives as long as the process and the open store do."""
         self.space = SpaceTable(self._readers, self._writer)
+        self.links = LinkTable(self._readers)
         self.journal = Journal(self._readers, self._writer, self._owner)
         self.runs = Runs(self._readers, self._writer, self._owner)
         self.schedules = Schedules(self._readers, self._writer)

@@ -41,7 +41,9 @@ def shown(rt: Any = RT, attributes: Any = PRESENT, **facts: Any) -> dict[str, An
 
 def test_a_user() -> None:
     user = shown(
-        id="the-id", external_id="ext", references={"Manager": [("boss", "The Boss", "https://h/scim/Users/boss")]}
+        id="the-id",
+        external_id="ext",
+        references={"Manager": [("boss", "The Boss", "https://h/scim/Users/boss", "User")]},
     )
     own = user.pop(OWN)
     assert user == {
@@ -160,7 +162,7 @@ def test_what_flows_write() -> None:
 def test_references_of_a_group() -> None:
     rt = teams()
     scim = rt.render({"name": ("Sales",), "members": (Reference(("a",)),)})
-    members = [("u1", "Jane", "https://h/scim/Users/u1"), ("g2", None, "https://h/scim/Groups/g2")]
+    members = [("u1", "Jane", "https://h/scim/Users/u1", "User"), ("g2", None, "https://h/scim/Groups/g2", "Group")]
     group = orjson.loads(rt.finish(scim, meta=META, references={"members": members}, id="g"))
     assert group["members"] == [
         {"value": "u1", "$ref": "https://h/scim/Users/u1", "type": "User", "display": "Jane"},
@@ -185,7 +187,7 @@ def test_references_of_a_group() -> None:
 def test_a_reference_without_a_flow_is_shown_under_its_own_name() -> None:
     rt = employees(attributes=("Manager",), matching=(), flows={}, disable=None)
     user = orjson.loads(
-        rt.finish(rt.render({}), meta=META, references={"Manager": [("b", None, "https://h/scim/Users/b")]})
+        rt.finish(rt.render({}), meta=META, references={"Manager": [("b", None, "https://h/scim/Users/b", "User")]})
     )
     assert user[OWN] == {"Manager": {"value": "b", "$ref": "https://h/scim/Users/b", "type": "User"}}
 

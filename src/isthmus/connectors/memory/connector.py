@@ -15,6 +15,7 @@ from isthmus.spi import (
     Anchor,
     AttributeChange,
     Attributes,
+    AttributeType,
     Call,
     Connector,
     ConnectorObject,
@@ -127,7 +128,7 @@ class MemoryConnector(
         key = self._key(object_type, identity)
         with self._write(f"update {object_type} ({', '.join(c.name for c in changes)})", call):
             row = self._target.modify(key, changes, password, call)
-        return _object(row, _readable(row))
+        return _object(row, _returned(row, changes, call.wanted))
 
     def delete(self, object_type: str, identity: Identity, *, call: Call) -> None:
         key = self._key(object_type, identity)
@@ -234,6 +235,19 @@ class MemoryConnector(
 
 def _readable(row: Row) -> list[str]:
     return [a.name for a in row.object_type.attributes if not a.secret]
+
+
+def _returned(row: Row, changes: Sequence[AttributeChange], wanted: Sequence[str]) -> list[str]:
+    """Return what an update returns: not what was added to or removed from, nor lists of references nobody wants.
+
+    Who adds one member to a group of 100,000 does not want to see the others.
+    """
+    left_out = {change.name for change in changes if change.replace is None}
+    replaced = {change.name for change in changes if change.replace is not None}
+    if wanted:
+        lists = (a.name for a in row.object_type.attributes if a.multivalued and a.type is AttributeType.REFERENCE)
+        left_out |= {name for name in lists if name not in wanted and name not in replaced}
+    return [name for name in _readable(row) if name not in left_out]
 
 
 def _object(row: Row, attributes: Sequence[str]) -> ConnectorObject:

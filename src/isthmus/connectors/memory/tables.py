@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from isthmus.connectors.memory.changes import ChangeLog
-from isthmus.connectors.memory.rows import Key, Row, TargetTrouble, Trouble, comparable, references
-from isthmus.spi import ObjectType, Reference, Value
+from isthmus.connectors.memory.rows import (
+    Key,
+    Row,
+    TargetTrouble,
+    Trouble,
+    attribute_of,
+    checked,
+    comparable,
+    references,
+)
+from isthmus.spi import AttributeChange, AttributeType, ObjectType, Reference, Value
 
 
 class Tables:
@@ -21,7 +30,10 @@ class Tables:
         self._numbers: defaultdict[str, int] = defaultdict(int)
 
     def get(self, key: Key) -> Row | None:
-        return self._rows[key[0]].get(key[1])
+        row = self._rows[key[0]].get(key[1])
+        if row is not None and row.behind:
+            row.catch_up()
+        return row
 
     def existing(self, key: Key) -> Row:
         row = self.get(key)
@@ -30,14 +42,17 @@ class Tables:
         return row
 
     def of_type(self, object_type: str) -> Iterable[Row]:
-        return self._rows[object_type].values()
+        for row in self._rows[object_type].values():
+            row.catch_up()
+            yield row
 
     def anchors(self, object_type: str) -> list[tuple[str, ...]]:
         return list(self._rows[object_type])
 
     def retype(self, object_type: ObjectType) -> None:
         """Give the rows of a type its new attributes and take away those that are gone."""
-        for row in self._rows[object_type.name].values():
+        for row in self.of_type(object_type.name):
+            row.lists.clear()
             row.object_type = object_type
             row.values = {a.name: row.values.get(a.name, ()) for a in object_type.attributes}
 
@@ -67,6 +82,33 @@ class Tables:
             self._repoint(before, after)
         self._changes.note(after)
         return new
+
+    def adjusted(self, key: Key, changes: Sequence[AttributeChange]) -> Row | None:
+        """Add and remove references without touching the others; None if the changes are of another kind.
+
+        The result has no values of the lists that were changed.
+        """
+        row = self._rows[key[0]].get(key[1])
+        if row is None or not changes or not all(_is_adjustment(row, change) for change in changes):
+            return None
+        if len({change.name for change in changes}) < len(changes):
+            return None
+        for change in changes:
+            added = Row(row.object_type, {change.name: checked(attribute_of(row.object_type, change.name), change.add)})
+            self._refuse_dangling(added, itself=key)
+        for change in changes:
+            listed = row.listed(change.name)
+            for value in change.remove:
+                if isinstance(value, Reference):
+                    listed.pop(value.key, None)
+            for value in change.add:
+                if isinstance(value, Reference):
+                    listed.setdefault(value.key, value)
+                    self._referring[value.key].add(key)
+            row.behind.add(change.name)
+        self._changes.note(key)
+        names = {change.name for change in changes}
+        return Row(row.object_type, {name: values for name, values in row.values.items() if name not in names})
 
     def remove(self, key: Key) -> None:
         """Remove a row and every reference to it."""
@@ -138,10 +180,23 @@ class Tables:
                     if after is not None:
                         kept.append(Reference(after[1], point.object_type))
                 row.values[name] = tuple(kept)
+                row.lists.pop(name, None)
                 for point in references(row).get(name, ()):
                     self._referring[point.key].add(key)
             if changed:
                 self._changes.note(key)
+
+
+def _is_adjustment(row: Row, change: AttributeChange) -> bool:
+    a = row.object_type.attribute(change.name)
+    return (
+        a is not None
+        and change.replace is None
+        and a.type is AttributeType.REFERENCE
+        and a.multivalued
+        and not (a.readonly or a.required or a.unique)
+        and all(isinstance(value, Reference) for value in (*change.add, *change.remove))
+    )
 
 
 def _unique_values(row: Row) -> list[tuple[str, str, object]]:

@@ -171,6 +171,8 @@ class MemoryTarget:
     def modify(self, key: Key, changes: Sequence[AttributeChange], password: Secret | None, call: Call) -> Row:
         def write() -> Row:
             self.type_named(key[0])
+            if password is None and (adjusted := self._tables.adjusted(key, changes)) is not None:
+                return adjusted
             old = self._tables.existing(key)
             new = changed_row(old, changes)
             if password is not None:

@@ -28,6 +28,26 @@ class References(Hooks):
             updated = subject.update(created, AttributeChange(a.name, replace=()))
             assert updated.attributes[a.name] == ()
 
+    def test_references_are_added_and_removed(self, subject: Subject) -> None:
+        several = [a for a in _references_to_own_type(subject) if a.multivalued]
+        if not several:
+            subject.lacks("has no multi-valued reference to its own type")
+        one, two, three = (_to(subject, subject.create()) for _ in range(3))
+        created = subject.create()
+        for a in several:
+            for change, expected in (
+                (AttributeChange(a.name, add=(one, two)), (one, two)),
+                (AttributeChange(a.name, add=(two, three)), (one, two, three)),
+                (AttributeChange(a.name, remove=(one,)), (two, three)),
+                (AttributeChange(a.name, add=(one,), remove=(one, two)), (one, three)),
+                (AttributeChange(a.name, remove=(two,)), (one, three)),
+            ):
+                updated = subject.update(created, change)
+                returned = updated.attributes.get(a.name, expected)  # it may be left out
+                assert same(returned, expected), f"{a.name} after {change}: {returned!r}"
+                found = subject.read_there(created, (a.name,)).attributes[a.name]
+                assert same(found, expected), f"{a.name} after {change}: a read returns {found!r}"
+
     def test_references_are_imported_as_keys(self, subject: Subject) -> None:
         one, created = subject.create(), subject.create()
         for a in _references_to_own_type(subject):
