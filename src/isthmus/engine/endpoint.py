@@ -90,7 +90,7 @@ class Endpoint:
             id,
             lambda current: rt.plan_patch(operations, current),
             operation="patch",
-            fresh=any(depends_on_values(operation) for operation in operations),
+            fresh=rt.judged_on_values(operations) or any(depends_on_values(operation) for operation in operations),
             if_match=if_match,
             caller=caller,
             with_body=not self._answers_without_body(rt),

@@ -240,7 +240,7 @@ class Target:
         self._schema_text.set("")
 
     def _compile(self, schema: Schema) -> dict[str, ResourceType]:
-        endpoints = {d.object_type: d.endpoint for d in self.document.resource_types}
+        names = {d.object_type: d.name for d in self.document.resource_types}
         result: dict[str, ResourceType] = {}
         for definition in self.document.resource_types:
             object_type = schema.object_types.get(definition.object_type)
@@ -255,7 +255,7 @@ class Target:
                     object_type,
                     shape=shape_of(definition, object_type),
                     strict=self.document.strict,
-                    others=endpoints,
+                    names=names,
                 )
             except MappingProblem as exc:
                 raise MisconfiguredConnector(

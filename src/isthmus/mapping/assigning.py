@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from isthmus.mapping.composites import Composites
 from isthmus.mapping.draft import Draft, Verb
 from isthmus.mapping.elements import chosen
 from isthmus.mapping.layout import (
     PASSWORD,
     Activation,
     Complex,
+    Composite,
     Element,
     Layout,
     Link,
@@ -46,11 +48,13 @@ class Assigner:
         self.layout = layout
         self._anchor = frozenset(anchor)
         self.strict = strict
+        self.composites = Composites(self)
         self._by_type: dict[type[Any], Callable[[Draft, Any, Any, Verb], None]] = {
             Simple: self._simple,
             Activation: self._activation,
             Complex: self._complex,
             Plural: self._plural,
+            Composite: self.composites.assign,
             Link: self._link,
             ServerOwned: self._server_owned,
             Unmapped: self._unmapped,

@@ -48,6 +48,17 @@ class BoundReference:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundElement:
+    """True if one value of the attribute, which is made of parts, fulfils the inner condition.
+
+    The attributes that the inner condition names are the parts of that value; it holds no `BoundElement` itself.
+    """
+
+    attribute: str
+    part: BoundFilter
+
+
+@dataclass(frozen=True, slots=True)
 class BoundConstant:
     value: bool
 
@@ -67,7 +78,9 @@ class BoundNot:
     part: BoundFilter
 
 
-BoundFilter = BoundComparison | BoundPresence | BoundReference | BoundConstant | BoundAnd | BoundOr | BoundNot
+BoundFilter = (
+    BoundComparison | BoundPresence | BoundReference | BoundElement | BoundConstant | BoundAnd | BoundOr | BoundNot
+)
 
 TRUE = BoundConstant(True)
 FALSE = BoundConstant(False)

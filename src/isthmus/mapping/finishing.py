@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from isthmus.mapping.layout import Layout, Link, Plural, Section, Simple
+from isthmus.mapping.layout import Composite, Layout, Link, Plural, Section, Simple
 from isthmus.scim.projection import Projection
 from isthmus.spi import AttributeType
 
@@ -113,4 +113,5 @@ def _has_flow(section: Section, name: str) -> bool:
 def _has_exact_numbers(section: Section) -> bool:
     slots = [node.slot for node in section.nodes.values() if isinstance(node, Simple)]
     slots += [node.whole for node in section.nodes.values() if isinstance(node, Plural) and node.whole is not None]
+    slots += [part for node in section.nodes.values() if isinstance(node, Composite) for part in node.parts.values()]
     return any(slot.definition.type is AttributeType.DECIMAL for slot in slots)

@@ -101,6 +101,29 @@ class Plural:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Composite:
+    """A complex attribute behind which one attribute of the target stands that is made of parts itself.
+
+    `slot` is the attribute as a whole, `parts` its parts by their SCIM name in lower case, in the order they are shown
+    (`Slot.attribute` is the target's name of the part). `plural`: SCIM has a list here. `open` as in `Section`.
+    """
+
+    path: str
+    slot: Slot
+    parts: Mapping[str, Slot]
+    known: frozenset[str]
+    plural: bool
+    open: bool = True
+    primary: Slot | None = field(init=False)
+    """The part that marks at most one element as the preferred one (RFC 7643 2.4)."""
+
+    def __post_init__(self) -> None:
+        marks = self.parts.get("primary")
+        marks = marks if self.plural and marks is not None and marks.scim_type == "boolean" else None
+        object.__setattr__(self, "primary", marks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Link:
     """A reference to other resources by id: `manager`, `members`."""
 
@@ -122,13 +145,13 @@ class Unmapped:
     path: str
 
 
-Node = Simple | Activation | Complex | Plural | Link | ServerOwned | Unmapped
+Node = Simple | Activation | Complex | Plural | Composite | Link | ServerOwned | Unmapped
 
 
 def slots_of(node: Node) -> list[Slot]:
     """Return every slot of a node."""
     match node:
-        case Simple(slot=slot) | Activation(slot=slot) | Link(slot=slot):
+        case Simple(slot=slot) | Activation(slot=slot) | Link(slot=slot) | Composite(slot=slot):
             return [slot]
         case Complex(subs=subs):
             return list(subs.values())
@@ -147,11 +170,15 @@ class Section:
     nodes: Mapping[str, Node]
     open: bool = True
     """False: an unknown name is an error, not something to be ignored."""
+    aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Other spellings that are understood: the name in use by the name as published."""
     _folded: dict[str, Node] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, node in self.nodes.items():
             self._folded.setdefault(name.lower(), node)
+        for name, published in self.aliases.items():
+            self._folded.setdefault(name.lower(), self.nodes[published])
 
     def find(self, name: str) -> Node | None:
         return self.nodes.get(name) or self._folded.get(name.lower())
@@ -197,6 +224,10 @@ class Layout:
     def names(self) -> list[str]:
         """Return every published top-level name, for "did you mean"."""
         return [name for section in self.sections for name in section.names()]
+
+    def has_composites(self) -> bool:
+        """Tell whether any attribute has values made of parts."""
+        return any(isinstance(node, Composite) for section in self.sections for node in section.nodes.values())
 
     def locate(self, path: AttributePath) -> Place:
         """Return where a path leads. A name without URN is looked for in the schema itself, then in the extensions.

@@ -25,8 +25,8 @@ Simple = str | int | Decimal | bool | datetime | bytes | Reference
 class Complex:
     """One value made of named parts, such as an address: the value of an attribute of type `AttributeType.COMPLEX`.
 
-    A part that has no value is left out. Parts are kept in the order of their names, so that equal values are equal and
-    have equal hashes whatever order they were made in.
+    A part that has no value is left out; a part is never a reference. Parts are kept in the order of their names, so
+    that equal values are equal and have equal hashes whatever order they were made in.
     """
 
     parts: tuple[tuple[str, Simple], ...]

@@ -39,7 +39,7 @@ class AttributeDefinition:
     `case_exact`: whether the target tells "A" from "a" when it compares. `secret`: never imported, returned or logged.
     `max_length` counts characters (bytes for binary). `reference_to`: object type pointed at, None if it may be any.
     `native_type` is the target's own name of the type, for people. `sub_attributes`: the parts of a `COMPLEX` one, each
-    with at most one value, none of them complex or secret.
+    with at most one value, none of them complex, a reference or secret.
     """
 
     name: str

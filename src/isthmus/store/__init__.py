@@ -26,6 +26,7 @@ from isthmus.store.predicate import (
     Predicate,
     Present,
     Pseudo,
+    SomeElement,
     Test,
 )
 from isthmus.store.records import (
@@ -73,6 +74,7 @@ __all__ = [
     "Present",
     "Pseudo",
     "Run",
+    "SomeElement",
     "Space",
     "SpaceDropped",
     "State",
