@@ -186,9 +186,9 @@ class Composites:
             return
         come = self._one_primary(draft, node, come)
         gone: list[Value] = [old for old, _ in changes if old is not None and old not in come]
-        self._unmark_others(draft, node, come)
         if gone:
             draft.remove(slot, gone)
+        self._unmark_others(draft, node, come)
         if come:
             draft.add(slot, come)
 
@@ -321,7 +321,8 @@ def _is_primary(node: Composite, value: Complex) -> bool:
 def _unmarked(node: Composite, value: Complex) -> Complex:
     assert node.primary is not None
     mark: Any = node.primary.accept(False)
-    return Complex({**value.as_dict(), node.primary.attribute: mark})
+    parts = {name: part for name, part in value.parts if name not in _computed(node)}
+    return Complex({**parts, node.primary.attribute: mark})
 
 
 def _agrees(node: Composite, value: Complex, wanted: Mapping[str, Part]) -> bool:

@@ -30,7 +30,7 @@ def holds(condition: BoundFilter, value: Complex) -> bool:
         case BoundComparison(attribute=attribute, operator=operator):
             return _compares(condition, operator, value.get(attribute))
         case BoundPresence(attribute=attribute):
-            return value.get(attribute) not in (None, "")
+            return value.get(attribute) not in (None, "", b"")
         case BoundAnd(parts=parts):
             return all(holds(part, value) for part in parts)
         case BoundOr(parts=parts):

@@ -11,6 +11,7 @@ from isthmus.mapping.layout import Complex, Composite, Layout, Link, Plural, Sec
 from isthmus.spi import Attributes
 
 _Fill = Callable[[Attributes, dict[str, Any]], None]
+_EMPTY = frozenset({"", b""})
 _Leaf = tuple[str, str, Callable[[Any], Any] | None]
 
 
@@ -168,7 +169,7 @@ def _composite(name: str, node: Composite) -> _Fill:
             element = {
                 sub: part if show is None else show(part)
                 for source, sub, show in leaves
-                if (part := parts.get(source)) is not None and part != ""
+                if (part := parts.get(source)) is not None and part not in _EMPTY
             }
             if element:
                 elements.append(element)

@@ -21,6 +21,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # A JSON number arrives as a double; 15 significant digits are what every double keeps (IEEE 754, DBL_DIG).
 _SAFE_DIGITS = 15
+_EMPTY = frozenset({"", b""})
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 # Beyond this exponent a plain decimal would be pages of zeros.
 _PLAIN_EXPONENT = 64
@@ -263,8 +264,8 @@ def show_decimal(value: Decimal) -> object:
 
 
 def show_parts(value: Complex) -> dict[str, object]:
-    """Return a value made of parts under the target's own names; an empty text is no value (RFC 7643 2.5)."""
-    return {name: _shown(part) for name, part in value.parts if part != ""}
+    """Return a value made of parts under the target's own names; nothing empty is a value (RFC 7643 2.5)."""
+    return {name: _shown(part) for name, part in value.parts if part not in _EMPTY}
 
 
 def _shown(part: Value) -> object:
