@@ -61,12 +61,12 @@ def _chosen(
     parts = {part.name: part for part in definition.sub_attributes}
     chosen: dict[str, AttributeDefinition] = {}
     for name, target in names.items():
+        if target not in parts:
+            raise Misfit(f"it has no part {target!r}{nearest_hint(target, parts)}")
         sub = attribute.sub(name)
         if sub is None:
             hint = nearest_hint(name, [each.name for each in attribute.sub_attributes])
             raise Misfit(f"{attribute.name} has no sub-attribute {name!r}{hint}")
-        if target not in parts:
-            raise Misfit(f"it has no part {target!r}{nearest_hint(target, parts)}")
         chosen[sub.name.lower()] = parts[target]
     taken = {part.name for part in chosen.values()}
     for part in definition.sub_attributes:

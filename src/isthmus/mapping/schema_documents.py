@@ -201,8 +201,8 @@ class SchemaWriter:
     def _reference_parts(self, slot: Slot, parts: tuple[ScimAttribute, ...]) -> tuple[ScimAttribute, ...]:
         target = slot.definition.reference_to
         types = tuple(dict.fromkeys(self._names.values()))
-        if target is not None and target in self._names:
-            types = (self._names[target],)
+        if target is not None:
+            types = (self._names[target],) if target in self._names else ()
         told = {"$ref": {"reference_types": types}, "type": {"canonical_values": types}} if types else {}
         changes: list[dict[str, Any]] = [told.get(part.name, {}) for part in parts]
         if not slot.writable:
