@@ -70,13 +70,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**64 else str(value)
     if isinstance(value, Complex):
-        return plain_parts(value)
+        return {name: _plain(part) for name, part in value.parts}
     return _encode_value(value)
-
-
-def plain_parts(value: Complex) -> dict[str, Any]:
-    """Return a value made of parts as JSON holds it, so that `decode` reads it."""
-    return {name: _plain(part) for name, part in value.parts}
 
 
 def _decoder(definition: AttributeDefinition) -> Callable[[Any], Value] | None:

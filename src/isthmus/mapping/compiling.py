@@ -81,7 +81,7 @@ class LayoutCompiler:
                 self._flow(path, flow, definition)
         main = self._section(self._main)
         extensions = [self._section(schema) for schema in self._extensions]
-        return Layout(main, extensions, self._own_section())
+        return Layout(main, extensions, self._own_section(), tolerant=self._tolerant)
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append((("flows", path), message))

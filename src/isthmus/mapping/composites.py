@@ -46,6 +46,7 @@ class Composites:
             if verb != "add" or value is None:
                 self._assign.clear(draft, node.slot, verb)
             return
+        self._assign.require_array(node.path, value, verb)
         made = self._elements(draft, node, value if isinstance(value, list) else [value])
         if verb == "add":
             self._add(draft, node, made)
@@ -56,7 +57,7 @@ class Composites:
 
     def _one(self, draft: Draft, node: Composite, value: Any, verb: Verb) -> None:
         """Assign an attribute with one value; sub-attributes that are not named stay (RFC 7644 3.5.2.3)."""
-        if isinstance(value, list) and len(value) == 1:
+        if isinstance(value, list) and len(value) == 1 and not self._strict:
             value = value[0]
         if value is None or value in ("", [], {}):
             self._assign.clear(draft, node.slot, verb)

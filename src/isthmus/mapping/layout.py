@@ -201,9 +201,12 @@ class Place:
 class Layout:
     """Every section of a resource type: the schema's own attributes, then the extensions."""
 
-    __slots__ = ("_by_urn", "extension", "extensions", "main")
+    __slots__ = ("_by_urn", "_tolerant", "extension", "extensions", "main")
 
-    def __init__(self, main: Section, extensions: Iterable[Section], extension: Section) -> None:
+    def __init__(
+        self, main: Section, extensions: Iterable[Section], extension: Section, *, tolerant: bool = True
+    ) -> None:
+        self._tolerant = tolerant
         self.main = main
         self.extension = extension
         self.extensions = (*extensions, extension)
@@ -214,10 +217,10 @@ class Layout:
         return (self.main, *self.extensions)
 
     def section(self, urn: str) -> Section | None:
-        """Return the schema's section, also for the misspelt enterprise URNs that clients send."""
+        """Return the schema's section, unless strict also for the misspelt enterprise URNs that clients send."""
         folded = urn.lower().rstrip(":")
         found = self._by_urn.get(folded)
-        if found is None and "enterprise" in folded and folded.endswith(":user"):
+        if found is None and self._tolerant and "enterprise" in folded and folded.endswith(":user"):
             return next((section for key, section in self._by_urn.items() if ":enterprise:" in key), None)
         return found
 

@@ -70,7 +70,7 @@ class Patcher:
 
     def by_key(self, draft: Draft, verb: Verb, key: str, value: Any) -> bool:
         """Assign by a key that is a path itself: dotted, with a filter, or a full URN. False: it leads nowhere."""
-        if not any(mark in key for mark in ".[:"):
+        if not any(mark in key for mark in ".[:") or (self._strict and key[:4].lower() != "urn:"):
             return False
         path = parse_path(key)
         place = self._layout.locate(path.path)
@@ -81,6 +81,8 @@ class Patcher:
 
     def _at(self, draft: Draft, path: PatchPath, step: Step) -> None:
         place = self._layout.locate(path.path)
+        if self._strict and step.op == "remove" and step.value is not None:
+            raise InvalidValue(f"{step.text}: remove takes no value; choose what to remove by a filter in the path")
         if place.sub != path.path.sub:
             step = replace(step, sub=path.sub)  # what looked like a sub-attribute belongs to the target's own name
         match place.node:

@@ -9,7 +9,7 @@ from isthmus.mapping.activity import Activity, Values
 from isthmus.mapping.binding import Binder
 from isthmus.mapping.bound import BoundFilter
 from isthmus.mapping.catalogue import extension_urn
-from isthmus.mapping.codec import Codec, plain_parts
+from isthmus.mapping.codec import Codec
 from isthmus.mapping.compiling import LayoutCompiler
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.digests import Digest
@@ -130,7 +130,7 @@ class ResourceType:
     def plain(self, value: Value) -> Any:
         """Return one value as JSON holds it for people and for `normalise`; numbers and booleans stay what they are."""
         if isinstance(value, Complex):
-            return plain_parts(value)
+            return {name: self.plain(part) for name, part in value.parts}
         return value if isinstance(value, str | bool | int) else plain_text(value)
 
     def canonical(self, obj: ConnectorObject) -> int:

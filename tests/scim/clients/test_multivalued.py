@@ -339,7 +339,14 @@ def test_a_broken_patch_changes_nothing(app: Client, name: str, operation: dict[
     [
         ({"emails": [{"type": "work", "value": "a@x", "display": "A"}]}, True),
         ({"emails": ["a@x"]}, False),
-        ({"emails": {"value": "a@x"}}, True),
+        ({"emails": {"value": "a@x"}}, False),
+        ({"phoneNumbers": "1"}, False),
+        ({"name": [{"honorificPrefix": "Dr."}]}, False),
+        ({"displayName": {"value": "x"}}, False),
+        ({"name.honorificPrefix": "Dr."}, False),
+        ({'emails[type eq "work"].value': "a@x"}, False),
+        ({f"{OWN}:displayName": "x"}, True),
+        ({"emails": [], "name": None, "addresses": None, "displayName": None}, True),
         ({"emails": [{"value": "a@x", "primary": "True"}]}, False),
         ({"emails": [{"value": 5}]}, False),
         ({"addresses": [{"region": "x", "locality": "y"}]}, False),
@@ -357,11 +364,31 @@ def test_tolerant_takes_what_strict_refuses(
 
 def test_a_strict_patch_of_an_absent_element_has_no_target(strict: Client, name: str) -> None:
     ident = strict.created(name, emails=[{"value": "a@x"}])
-    for verb in ("replace", "remove"):
-        operation = {"op": verb, "path": 'emails[type eq "work"].value', "value": "x"}
-        strict.patch(ident, operation).refused(400, "noTarget")
+    path = 'emails[type eq "work"].value'
+    strict.patch(ident, {"op": "replace", "path": path, "value": "x"}).refused(400, "noTarget")
+    strict.patch(ident, {"op": "remove", "path": path}).refused(400, "noTarget")
     added = strict.patch(ident, {"op": "add", "path": 'emails[type eq "work"].value', "value": "w@x"})
     assert {"value": "w@x", "type": "work"} in added.json["emails"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ({"op": "Remove", "path": "emails", "value": [{"value": "a@x"}]}, "invalidValue"),
+        ({"op": "replace", "value": {"name.honorificPrefix": "Dr."}}, "invalidValue"),
+        ({"op": "replace", "path": "active", "value": "False"}, "invalidValue"),
+        ({"op": "replace", "path": "displayName", "value": ["x"]}, "invalidValue"),
+        ({"op": "replace", "path": "manager", "value": "boss"}, "invalidValue"),
+        ({"op": "replace", "path": "manager", "value": [{"value": "boss"}]}, "invalidValue"),
+        ({"op": "replace", "path": "nickName", "value": "x"}, "invalidPath"),
+        ({"op": "replace", "path": 'emails[display eq "x"].colour', "value": "x"}, "invalidPath"),
+    ],
+)
+def test_a_strict_patch_refuses_dialects(strict: Client, name: str, operation: dict[str, Any], kind: str) -> None:
+    ident = strict.created(name, emails=[{"value": "a@x"}])
+    before = strict.user(ident)
+    strict.patch(ident, operation).refused(400, kind)
+    assert strict.user(ident) == before
 
 
 # -- types of their own
