@@ -19,7 +19,7 @@ from isthmus.mapping.problems import nearest_hint
 from isthmus.scim.errors import InvalidPath, InvalidValue, NoTarget, NotMutable
 from isthmus.scim.syntax import And, Comparison, Filter
 from isthmus.spi import Complex, Value
-from isthmus.spi.objects import Simple as Part
+from isthmus.spi import Simple as Part
 
 if TYPE_CHECKING:
     from isthmus.mapping.assigning import Assigner

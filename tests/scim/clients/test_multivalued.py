@@ -14,7 +14,9 @@ import pytest
 
 from harness import CORE, ENTERPRISE, OWN, PATCH_OP, Bench, Client, bench, memory_target, quoted
 from isthmus.connectors.memory import MemoryTarget
+from isthmus.engine import operations
 from isthmus.spi import Complex, Value
+from isthmus.store.records import EntryState
 
 DEVICE = "urn:isthmus:params:scim:schemas:core:2.0:Device"
 ASSIGNMENT = "urn:isthmus:params:scim:schemas:core:2.0:Assignment"
@@ -312,6 +314,32 @@ def test_what_the_target_changes_is_imported(host: Bench, app: Client, target: M
     target.change("user", (name,), emails=(c(value="b@x", type="home"), c(value="a@x")))
     host.imported("app")
     assert {"value": "b@x", "type": "home"} in app.user(ident)["emails"]
+
+
+def test_a_change_of_an_element_whose_answer_was_lost(
+    host: Bench, app: Client, target: MemoryTarget, name: str
+) -> None:
+    ident = app.created(name, emails=[{"type": "work", "value": "a@x"}, {"type": "home", "value": "h@x"}])
+    target.weather.lose_answers = 1
+    operation = {"op": "replace", "path": 'emails[type eq "work"].value', "value": "b@x"}
+    app.patch(ident, operation).refused(503)
+    [entry] = host.unfinished()
+    assert entry.intent["changes"] == {
+        "emails": {"add": [{"type": "work", "value": "b@x"}], "remove": [{"type": "work", "value": "a@x"}]}
+    }
+    assert app.patch(ident, {"op": "replace", "path": "displayName", "value": "D"}).status == 200
+    assert host.unfinished() == []
+    done = operations.journal_show(host.host, entry.id)
+    assert (done.state, done.reason) == (EntryState.DONE, "the target has the change")
+    assert {e["value"] for e in app.user(ident)["emails"]} == {"b@x", "h@x"}
+
+
+def test_the_audit_keeps_old_and_new_elements(host: Bench, app: Client, name: str) -> None:
+    ident = app.created(name, emails=[{"value": "a@x"}])
+    assert app.patch(ident, {"op": "replace", "path": "emails.value", "value": "b@x"}).status == 200
+    record = host.audit(object_id=ident)[-1]
+    assert record.old == {"emails": [{"value": "a@x"}]}
+    assert record.new == {"emails": {"add": [{"value": "b@x"}], "remove": [{"value": "a@x"}]}}
 
 
 @pytest.mark.parametrize(

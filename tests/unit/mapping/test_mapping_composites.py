@@ -23,7 +23,7 @@ from composite_samples import (
     persons,
     present,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_samples import OWN, T, attribute, op, patch
 
@@ -105,6 +105,7 @@ facts = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(facts, max_size=3).map(tuple))
 def test_nothing_is_lost_in_the_store(values: tuple[Complex, ...]) -> None:
     back = RT.decode(RT.encode({"Facts": values}))["Facts"]
@@ -483,6 +484,7 @@ steps = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(steps, min_size=1, max_size=4), max_size=5))
 def test_any_sequence_of_patches(requests: list[list[Any]]) -> None:
     on = present()

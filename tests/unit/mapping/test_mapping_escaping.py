@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from composite_samples import made_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_samples import OWN, attribute, bind, current, employees, op, patch, written
 
@@ -47,6 +47,7 @@ def test_examples(name: str, shown: str) -> None:
     assert unescaped(shown) == name
 
 
+@settings(deadline=None)
 @given(tricky | st.text(min_size=1, max_size=12), tricky)
 def test_every_name_has_a_form_of_its_own(name: str, other: str) -> None:
     shown = escaped(name)
