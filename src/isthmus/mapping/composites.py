@@ -231,8 +231,16 @@ class Composites:
             draft.remove(node.slot, gone)
 
     def _like(self, draft: Draft, node: Composite, item: Any) -> list[Complex]:
-        """Return the elements that agree with all that was sent about them (Entra's remove with a value list)."""
+        """Return the elements that agree with what was sent about them (Entra's remove with a value list).
+
+        `display` is for people, and an element without the mark is as little the primary one as one marked false.
+        """
         wanted = self._merged(draft, node, {}, item)
+        display = node.parts.get("display")
+        if display is not None and len(wanted) > 1:
+            wanted.pop(display.attribute, None)
+        if node.primary is not None and not _is_primary(node, Complex(wanted)):
+            wanted.pop(node.primary.attribute, None)
         if not wanted:
             return []
         return [one for one in self._now(draft, node) if _agrees(node, one, wanted)]

@@ -158,6 +158,21 @@ def test_a_post() -> None:
     }
 
 
+def test_a_post_with_keys_that_are_paths() -> None:
+    plan = RT.plan_create(
+        {
+            "userName": "u",
+            'emails[type eq "work"].value': "a@x",
+            'emails[type eq "work"].primary': "True",
+            'emails[type eq "home"].value': "b@x",
+            "name.givenName": "A",
+            "name.familyName": "B",
+        }
+    )
+    assert set(plan.attributes["emails"]) == {c(type="work", value="a@x", primary=True), c(type="home", value="b@x")}
+    assert plan.attributes["FullName"] == (c(givenName="A", familyName="B"),)
+
+
 def test_a_post_under_own_names() -> None:
     sent = {
         "text": "t", "whole": 5, "share": "1.5", "on": True, "since": "2025-01-02T00:00:00Z", "seal": "AAEC",
@@ -317,6 +332,9 @@ UNMARKED = c(type="work", value="w@x", primary=False)
         (op("replace", "emails", None), {"emails": ()}),
         (op("Remove", "emails", [{"value": "H@X"}]), {"emails": ({HOME}, set())}),
         (op("Remove", "emails", [{"type": "home", "value": "other"}]), {"emails": (set(), set())}),
+        (op("Remove", "emails", [{"value": "h@x", "primary": False, "display": "?"}]), {"emails": ({HOME}, set())}),
+        (op("Remove", "emails", [{"primary": True}]), {"emails": ({WORK}, set())}),
+        (op("Remove", "emails", [{}, None, {"primary": False}]), {}),
         (
             op("remove", 'addresses[type eq "work"].locality'),
             {
