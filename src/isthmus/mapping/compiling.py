@@ -81,7 +81,7 @@ class LayoutCompiler:
                 self._flow(path, flow, definition)
         main = self._section(self._main)
         extensions = [self._section(schema) for schema in self._extensions]
-        return Layout(main, extensions, self._own_section(), tolerant=self._tolerant)
+        return Layout(main, extensions, self._own_section(main), tolerant=self._tolerant)
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append((("flows", path), message))
@@ -346,13 +346,13 @@ class LayoutCompiler:
     def _shows_active(self) -> bool:
         return self._definition.name == "User" or self._definition.disable is not None
 
-    def _own_section(self) -> Section:
+    def _own_section(self, main: Section) -> Section:
         nodes: dict[str, Node] = {}
         aliases: dict[str, str] = {}
-        elsewhere = set(self._own_names.values())
+        elsewhere = {name: main.nodes[shown] for shown, own in self._own_names.items() for name in (shown, own)}
         plain = self._definition.own_names == "plain"
         for name in self._published:
-            if name in elsewhere:
+            if name in self._own_names.values():
                 continue
             shown, other = (name, escaped(name)) if plain else (escaped(name), name)
             nodes[shown] = self._own_node(f"{self._urn}:{shown}", shown, self._attributes[name], open=False)
@@ -364,7 +364,7 @@ class LayoutCompiler:
             nodes.setdefault(
                 "export_password", Simple(password_slot(f"{self._urn}:export_password", "export_password"))
             )
-        return Section(self._urn, nodes, open=False, aliases=aliases)
+        return Section(self._urn, nodes, open=False, aliases=aliases, elsewhere=elsewhere)
 
     def _own_node(self, path: str, name: str, definition: AttributeDefinition, *, open: bool) -> Node:
         """Return the node of an attribute that is published under its own name."""

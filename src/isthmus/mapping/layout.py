@@ -172,6 +172,8 @@ class Section:
     """False: an unknown name is an error, not something to be ignored."""
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Other spellings that are understood: the name in use by the name as published."""
+    elsewhere: Mapping[str, Node] = field(default_factory=dict, repr=False)
+    """What is shown by another section and understood here too, by name."""
     _folded: dict[str, Node] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -179,6 +181,8 @@ class Section:
             self._folded.setdefault(name.lower(), node)
         for name, published in self.aliases.items():
             self._folded.setdefault(name.lower(), self.nodes[published])
+        for name, node in self.elsewhere.items():
+            self._folded.setdefault(name.lower(), node)
 
     def find(self, name: str) -> Node | None:
         return self.nodes.get(name) or self._folded.get(name.lower())

@@ -155,6 +155,15 @@ def test_writing_a_device() -> None:
         RT.plan_create({"displayName": "Lamp"})
 
 
+def test_the_extension_understands_every_own_name() -> None:
+    plan = RT.plan_create({OWN: {"serial": "S1", "model no.": 5, "owner": {"value": "u1"}, "ports": [{"number": 1}]}})
+    assert plan.references == (("owner", "u1"),)
+    assert (plan.attributes["serial"], plan.attributes["model no."]) == (("S1",), (5,))
+    on = current({"serial": ("S1",)}, references={})
+    assert written(patch(RT, op("replace", f"{OWN}:lost", value=True), on=on)) == {"lost": (True,)}
+    assert bind(RT, f'{OWN}:serial eq "S1"') == bind(RT, 'serial eq "S1"')
+
+
 def test_filters_on_devices() -> None:
     serial = BoundComparison("serial", "eq", "S1", "text", True, True, "S1")
     assert bind(RT, 'serial eq "S1"') == bind(RT, f'{DEVICE_URN}:serial eq "S1"') == serial
