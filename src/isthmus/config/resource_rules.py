@@ -38,6 +38,9 @@ def resource_type_problems(definitions: Iterable[ResourceTypeDefinition]) -> Ite
                     (*path, key), f"{shown(value)} is already used by {first}; each resource type needs its own"
                 )
             seen.setdefault(identity, index)
+        for known in ("User", "Group"):
+            if definition.name != known and definition.name.casefold() == known.casefold():
+                yield Problem((*path, "name"), f"{shown(definition.name)} must be written {known}")
         if not definition.object_type:
             yield Problem((*path, "object_type"), "must name an object type of the target")
         if not definition.attributes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.suggesting import looks_secret
-from isthmus.spi import Schema
+from isthmus.spi import AttributeDefinition, Schema
 
 
 def drift(before: Schema | None, now: Schema, definitions: Sequence[ResourceTypeDefinition]) -> list[str]:
@@ -33,6 +33,11 @@ def drift(before: Schema | None, now: Schema, definitions: Sequence[ResourceType
                 problems.append(
                     f"attribute {name!r} of {definition.object_type!r} has vanished; "
                     "restore it in the target or take it off the selection"
+                )
+            elif lost := _lost_parts(old, new):
+                problems.append(
+                    f"{', '.join(lost)} of attribute {name!r} of {definition.object_type!r} has vanished or changed "
+                    "its type; 'isthmus connector rebuild' takes it over"
                 )
             elif (old.type, old.multivalued) != (new.type, new.multivalued):
                 problems.append(
@@ -77,3 +82,11 @@ def appeared(before: Schema | None, now: Schema, definitions: Sequence[ResourceT
         if new:
             found[definition.object_type] = new
     return found
+
+
+def _lost_parts(old: AttributeDefinition, new: AttributeDefinition) -> list[str]:
+    """Return the parts that a value had and has no more, or not in the same type."""
+    if old.type is not new.type:
+        return []
+    types = {part.name: part.type for part in new.sub_attributes}
+    return [part.name for part in old.sub_attributes if types.get(part.name) is not part.type]

@@ -9,6 +9,7 @@ from isthmus.mapping.bound import (
     BoundAnd,
     BoundComparison,
     BoundConstant,
+    BoundElement,
     BoundFilter,
     BoundMembership,
     BoundNot,
@@ -55,6 +56,8 @@ def predicate_of(bound: BoundFilter, rt: ResourceType, key_of: KeyOf, members_of
             return p.Constant(False) if key is None else p.LinkTo(attribute, key)
         case BoundMembership(id=id):
             return members_of(id)
+        case BoundElement(attribute=attribute, part=part):
+            return p.SomeElement(attribute, _part(part))
         case BoundConstant(value=value):
             return p.Constant(value)
         case BoundAnd(parts=parts):
@@ -63,6 +66,25 @@ def predicate_of(bound: BoundFilter, rt: ResourceType, key_of: KeyOf, members_of
             return p.AnyOf(tuple(predicate_of(part, rt, key_of, members_of) for part in parts))
         case BoundNot(part=part):
             return p.Negated(predicate_of(part, rt, key_of, members_of))
+
+
+def _part(bound: BoundFilter) -> p.Predicate:
+    """Return the condition on the parts of one value; nothing of it is indexed."""
+    match bound:
+        case BoundComparison():
+            return p.Test(bound.attribute, bound.operator, bound.value, bound.kind, bound.case_exact)
+        case BoundPresence(attribute=attribute):
+            return p.Present(attribute)
+        case BoundConstant(value=value):
+            return p.Constant(value)
+        case BoundAnd(parts=parts):
+            return p.All(tuple(_part(part) for part in parts))
+        case BoundOr(parts=parts):
+            return p.AnyOf(tuple(_part(part) for part in parts))
+        case BoundNot(part=part):
+            return p.Negated(_part(part))
+        case BoundReference() | BoundMembership() | BoundElement():
+            raise ValueError("a part is neither a reference nor made of parts itself")
 
 
 def _comparison(bound: BoundComparison, rt: ResourceType) -> p.Predicate:

@@ -9,6 +9,7 @@ import orjson
 
 from isthmus.engine.applying import completed, identity_of, write_of
 from isthmus.engine.target import Target
+from isthmus.mapping.index import normaliser
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.spi import AttributeChange, Attributes, ConnectorObject, Reference, Value
 from isthmus.store.records import LinkChanges, ObjectWrite, StoredObject
@@ -95,13 +96,8 @@ class Keeping:
     def _applied(self, change: AttributeChange, values: tuple[Value, ...]) -> tuple[Value, ...]:
         """Return the values after the change, compared as the target compares them: removed first, then added."""
         definition = self._rt.object_type.attribute(change.name)
-        folded = definition is not None and not definition.case_exact
-
-        def same(value: Value) -> object:
-            if isinstance(value, Reference):
-                return value.key
-            return value.casefold() if folded and isinstance(value, str) else value
-
+        assert definition is not None, "a change names an attribute of the type"
+        same = normaliser(definition)
         removed = {same(value) for value in change.remove}
         kept = {same(value): value for value in values if same(value) not in removed}
         for value in change.add:

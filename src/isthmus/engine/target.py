@@ -284,8 +284,8 @@ class Target:
         self.attention.succeeded()
 
     def _compile(self, schema: Schema) -> dict[str, ResourceType]:
-        endpoints = {d.object_type: d.endpoint for d in self.document.resource_types}
         groups = any(definition.has_members for definition in self.document.resource_types)
+        names = {d.object_type: d.name for d in self.document.resource_types}
         result: dict[str, ResourceType] = {}
         for definition in self.definitions():
             object_type = schema.object_types.get(definition.object_type)
@@ -300,8 +300,8 @@ class Target:
                     object_type,
                     shape=shape_of(definition, object_type),
                     strict=self.document.strict,
-                    others=endpoints,
                     groups=groups,
+                    names=names,
                 )
             except MappingProblem as exc:
                 raise MisconfiguredConnector(

@@ -160,6 +160,8 @@ class Activity:
             return "the target computes this attribute; it cannot be set"
         if definition.type is AttributeType.REFERENCE:
             return "a reference cannot be set to a constant"
+        if definition.type is AttributeType.COMPLEX:
+            return "an attribute made of parts cannot be set to a constant"
         return "a secret attribute cannot show whether an object is active" if definition.secret else None
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from isthmus.mapping.composites import Composites
 from isthmus.mapping.draft import Draft, Verb
 from isthmus.mapping.elements import chosen
 from isthmus.mapping.layout import (
     PASSWORD,
     Activation,
     Complex,
+    Composite,
     Element,
     Layout,
     Link,
@@ -47,11 +49,13 @@ class Assigner:
         self.layout = layout
         self._anchor = frozenset(anchor)
         self.strict = strict
+        self.composites = Composites(self)
         self._by_type: dict[type[Any], Callable[[Draft, Any, Any, Verb], None]] = {
             Simple: self._simple,
             Activation: self._activation,
             Complex: self._complex,
             Plural: self._plural,
+            Composite: self.composites.assign,
             Link: self._link,
             ServerOwned: self._server_owned,
             Memberships: self._server_owned,
@@ -136,6 +140,8 @@ class Assigner:
         """Assign to a place that takes one value."""
         kind = type(value)
         if kind is list or kind is dict:
+            if self.strict and value:
+                raise InvalidValue(f"{slot.path} takes a single value")
             value = self.unwrapped(slot, value)
         if value is None or (value == "" and (not self.strict or slot.attribute == PASSWORD)):
             self.clear(draft, slot, verb)
@@ -159,6 +165,7 @@ class Assigner:
         if slot.single:
             self.slot(draft, slot, value, verb)
             return
+        self.require_array(slot.path, value, verb)
         values = self.several(slot, value)
         if verb == "add":
             if values:
@@ -173,6 +180,11 @@ class Assigner:
         items = value if isinstance(value, list) else [value]
         plain = [self.unwrapped(slot, item) if isinstance(item, dict) else item for item in items]
         return tuple(dict.fromkeys(self.convert(slot, item) for item in plain if not self.is_empty(item)))
+
+    def require_array(self, path: str, value: Any, verb: Verb) -> None:
+        """Refuse, if strict, a single value where a whole resource has a list; an operation may add one."""
+        if self.strict and verb in {"create", "put"} and value is not None and not isinstance(value, list):
+            raise InvalidValue(f"{path} must be an array")
 
     def _activation(self, draft: Draft, node: Activation, value: Any, verb: Verb) -> None:
         del verb
@@ -190,7 +202,7 @@ class Assigner:
     # -- complex attributes
 
     def _complex(self, draft: Draft, node: Complex, value: Any, verb: Verb) -> None:
-        if isinstance(value, list) and len(value) == 1:
+        if isinstance(value, list) and len(value) == 1 and not self.strict:
             value = value[0]
         if value is None or value in ("", []):
             for slot in node.subs.values():
@@ -231,6 +243,7 @@ class Assigner:
         draft.warn(f"{path} {what}; its value was dropped")
 
     def _plural(self, draft: Draft, node: Plural, value: Any, verb: Verb) -> None:
+        self.require_array(node.path, value, verb)
         items = [value] if isinstance(value, dict | str) and value != "" else value
         if items is None or items in ("", []):
             if verb != "add" or items is None:
@@ -313,6 +326,8 @@ class Assigner:
 
     def ids(self, node: Link, value: Any) -> list[str]:
         """Return the ids of references sent as `{"value": id}`, as `{"$ref": url}`, as text, or as a list of these."""
+        if self.strict and isinstance(value, list) and not node.plural:
+            raise InvalidValue(f'{node.slot.path} takes {{"value": id}}')
         items = value if isinstance(value, list) else [value]
         ids = list(dict.fromkeys(found for item in items if (found := self._id(node, item)) is not None))
         if len(ids) > 1 and not node.plural:

@@ -13,6 +13,7 @@ from isthmus.mapping.bound import (
     BoundAnd,
     BoundComparison,
     BoundConstant,
+    BoundElement,
     BoundFilter,
     BoundMembership,
     BoundNot,
@@ -23,6 +24,7 @@ from isthmus.mapping.bound import (
     negated,
     some,
 )
+from isthmus.mapping.conditions import boolean, composite_test, element, presence, slot_condition
 from isthmus.mapping.elements import satisfies
 from isthmus.mapping.layout import (
     CREATED,
@@ -31,6 +33,7 @@ from isthmus.mapping.layout import (
     VERSION,
     Activation,
     Complex,
+    Composite,
     Element,
     Layout,
     Link,
@@ -41,12 +44,11 @@ from isthmus.mapping.layout import (
     Simple,
     Slot,
 )
-from isthmus.mapping.literals import allowed, comparison, host_moment, truth
+from isthmus.mapping.literals import host_moment
 from isthmus.mapping.problems import nearest_hint
-from isthmus.mapping.values import Unfit, accept_boolean, accept_datetime
+from isthmus.mapping.values import Unfit, accept_datetime
 from isthmus.scim.errors import InvalidFilter
 from isthmus.scim.syntax import And, AttributePath, Comparison, Filter, Not, Or, Presence, ValueFilter
-from isthmus.spi import AttributeType
 
 _PROBE = "placeholder"
 """What Entra's default mapping asks for until an administrator replaces it; nobody has it."""
@@ -106,6 +108,8 @@ class Binder:
                 return self._plural(node, sub, test)
             case Memberships() if sub in {None, "value", "$ref"}:
                 return self._membership(test)
+            case Composite() as node if sub is not None or "value" in node.parts or isinstance(test, Presence):
+                return composite_test(node, sub, test)
             case ServerOwned(path="id") if sub is None:
                 return self._id(test)
             case ServerOwned(path="meta"):
@@ -132,42 +136,14 @@ class Binder:
     # -- attributes of the target
 
     def _slot(self, slot: Slot, test: Comparison | Presence) -> BoundFilter:
-        if not slot.readable:
-            raise InvalidFilter(f"{slot.path} is never returned, so nothing can be found by it")
-        if isinstance(test, Presence) or test.value is None:
-            return _presence(slot.attribute, test)
-        operator = test.operator
-        if slot.scim_type == "boolean" or slot.invert:
-            return self._truth(slot, test)
-        if operator not in allowed(slot.definition):
-            raise InvalidFilter(f"{slot.path} is a {slot.definition.type} and cannot be compared with {operator}")
-        value: Any = test.value
-        if not isinstance(value, str) and test.text is not None:
-            value = _written(slot, test.text, value)
-        elif slot.definition.type is AttributeType.STRING and not isinstance(value, str):
-            value = str(value).lower() if isinstance(value, bool) else str(value)
-        if slot.definition.type is AttributeType.STRING:
-            # any text may be asked for, also one that could never be stored: too long, with control characters
-            return comparison(slot.definition, operator, value, indexed=slot.attribute in self._indexed)
-        try:
-            converted = slot.accept(value)
-        except Unfit as exc:
-            if operator in {"eq", "ne"} and isinstance(value, str):
-                # nobody has it: Entra's test of a connection asks for a random GUID, whatever the attribute's type
-                return BoundConstant(operator == "ne")
-            raise InvalidFilter(f"{slot.path} {exc}") from exc
-        return comparison(slot.definition, operator, converted, indexed=slot.attribute in self._indexed)
-
-    def _truth(self, slot: Slot, test: Comparison) -> BoundFilter:
-        wanted = _boolean(slot.path, test)
-        return truth(slot.definition, wanted=wanted is not slot.invert)
+        return slot_condition(slot, test, indexed=slot.attribute in self._indexed)
 
     def _active(self, test: Comparison | Presence) -> BoundFilter:
         if isinstance(test, Presence):
             return TRUE
         if test.value is None:
             return BoundConstant(test.operator == "ne")
-        return self._activity.condition(active=_boolean("active", test))
+        return self._activity.condition(active=boolean("active", test))
 
     # -- references
 
@@ -176,7 +152,7 @@ class Binder:
         if not slot.readable:
             raise InvalidFilter(f"{slot.path} is never returned, so nothing can be found by it")
         if isinstance(test, Presence) or test.value is None:
-            return _presence(slot.attribute, test)
+            return presence(slot.attribute, test)
         if test.operator not in {"eq", "ne"}:
             raise InvalidFilter(f"{slot.path} refers to a resource and can only be compared with eq and ne")
         wanted = test.text or str(test.value)
@@ -218,9 +194,11 @@ class Binder:
                 return self._some_element(node, inner)
             case Memberships() if place.sub is None:
                 return self._membership(_value_of(node.path, inner))
+            case Composite(plural=True) if place.sub is None:
+                return element(node, inner)
             case Link(plural=True) | Simple() if place.sub is None:
                 return self._only_value(node, inner)
-            case Complex(path=name) | Simple(slot=Slot(path=name)) | Link(slot=Slot(path=name)):
+            case Complex(path=name) | Composite(path=name) | Simple(slot=Slot(path=name)) | Link(slot=Slot(path=name)):
                 raise InvalidFilter(f"{name} has one value; compare it or its sub-attributes without brackets")
             case _:
                 return self._nowhere(path, place)
@@ -315,29 +293,6 @@ def _value_of(path: str, inner: Filter) -> Comparison | Presence:
     return inner
 
 
-def _presence(attribute: str, test: Comparison | Presence) -> BoundFilter:
-    if isinstance(test, Presence):
-        return BoundPresence(attribute)
-    if test.operator not in {"eq", "ne"}:
-        raise InvalidFilter("null can only be compared with eq and ne")
-    return negated(BoundPresence(attribute)) if test.operator == "eq" else BoundPresence(attribute)
-
-
-def _boolean(path: str, test: Comparison) -> bool:
-    if test.operator not in {"eq", "ne"}:
-        raise InvalidFilter(f"{path} is true or false and can only be compared with eq and ne")
-    try:
-        wanted = bool(accept_boolean(test.value))
-    except Unfit as exc:
-        raise InvalidFilter(f"{path} {exc}") from exc
-    return wanted if test.operator == "eq" else not wanted
-
-
-def _written(slot: Slot, text: str, value: Any) -> Any:
-    """Return a value that stood without quotes as written where its spelling counts: texts, digits beyond a double."""
-    return text if slot.definition.type in {AttributeType.STRING, AttributeType.DECIMAL} else value
-
-
 def _names(inner: Filter) -> set[str]:
     match inner:
         case Comparison(path=path) | Presence(path=path):
@@ -355,7 +310,7 @@ def _needs_value(bound: BoundFilter) -> bool:
     match bound:
         case BoundComparison(operator=operator):
             return operator != "ne"
-        case BoundPresence() | BoundReference() | BoundMembership():
+        case BoundPresence() | BoundReference() | BoundMembership() | BoundElement():
             return True
         case BoundAnd(parts=parts):
             return any(_needs_value(part) for part in parts)

@@ -55,6 +55,17 @@ class BoundMembership:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundElement:
+    """True if one value of the attribute, which is made of parts, fulfils the inner condition.
+
+    The attributes that the inner condition names are the parts of that value; it holds no `BoundElement` itself.
+    """
+
+    attribute: str
+    part: BoundFilter
+
+
+@dataclass(frozen=True, slots=True)
 class BoundConstant:
     value: bool
 
@@ -75,7 +86,15 @@ class BoundNot:
 
 
 BoundFilter = (
-    BoundComparison | BoundPresence | BoundReference | BoundMembership | BoundConstant | BoundAnd | BoundOr | BoundNot
+    BoundComparison
+    | BoundPresence
+    | BoundReference
+    | BoundMembership
+    | BoundElement
+    | BoundConstant
+    | BoundAnd
+    | BoundOr
+    | BoundNot
 )
 
 TRUE = BoundConstant(True)

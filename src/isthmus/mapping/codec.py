@@ -11,15 +11,16 @@ from typing import Any
 import orjson
 
 from isthmus.mapping.values import base64_text, moment_text
-from isthmus.spi import Attributes, AttributeType, ObjectType, Value
+from isthmus.spi import AttributeDefinition, Attributes, AttributeType, Complex, ObjectType, Value
 
-_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class Codec:
     """Encode the readable attributes of one object type: `{"name": [values]}`, names sorted, references left out.
 
-    An attribute that was not read stays absent, one without values is `[]`. Moments with a zone are kept in UTC.
+    An attribute that was not read stays absent, one without values is `[]`. Moments with a zone are kept in UTC. A
+    value made of parts is an object: `{"emails": [{"type": "work", "value": "a@x"}]}`.
     """
 
     __slots__ = ("_convert", "names")
@@ -28,7 +29,7 @@ class Codec:
         definitions = {definition.name: definition for definition in object_type.attributes}
         self.names = tuple(sorted(name for name in names if definitions[name].type is not AttributeType.REFERENCE))
         self._convert = tuple(
-            (name, convert) for name in self.names if (convert := _DECODERS.get(definitions[name].type)) is not None
+            (name, convert) for name in self.names if (convert := _decoder(definitions[name])) is not None
         )
 
     def encode(self, attributes: Attributes) -> bytes:
@@ -47,8 +48,10 @@ class Codec:
         return attributes
 
 
-def _encode_value(value: object) -> str:
+def _encode_value(value: object) -> str | dict[str, Any]:
     match value:
+        case Complex():
+            return value.as_dict()
         case datetime():
             return moment_text(value)
         case Decimal():
@@ -66,7 +69,22 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, Complex):
+        return {name: _plain(part) for name, part in value.parts}
     return _encode_value(value)
+
+
+def _decoder(definition: AttributeDefinition) -> Callable[[Any], Value] | None:
+    if definition.type is not AttributeType.COMPLEX:
+        return _DECODERS.get(definition.type)
+    converts: dict[str, Any] = {part.name: _DECODERS.get(part.type) for part in definition.sub_attributes}
+
+    def decode(parts: Any) -> Value:
+        # a part that the target no longer has is forgotten
+        known = {name: part for name, part in parts.items() if name in converts}
+        return Complex({n: part if (c := converts[n]) is None else c(part) for n, part in known.items()})
+
+    return decode
 
 
 def _decode_moment(text: str) -> datetime:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from isthmus.mapping.catalogue import SERVER_OWNED, extension_urn, schemas_of
+from isthmus.mapping.catalogue import SERVER_OWNED, extension_urn, has_own_schema, own_names, schemas_of
+from isthmus.mapping.composing import Misfit, flow_composite, own_composite
 from isthmus.mapping.definition import Flow, ResourceTypeDefinition
+from isthmus.mapping.escaping import escaped, unescaped
 from isthmus.mapping.layout import (
     Activation,
     Complex,
+    Composite,
     Element,
     Layout,
     Link,
@@ -43,6 +46,7 @@ class _Draft:
     elements: list[tuple[dict[str, str | bool], dict[str, Slot]]] = field(default_factory=list)
     whole: Slot | None = None
     link: Link | None = None
+    composite: Composite | None = None
     simple: Slot | None = None
 
 
@@ -66,7 +70,9 @@ class LayoutCompiler:
         self._published = tuple(published)
         self._keys = keys
         self._tolerant = not strict
-        self._main, self._extensions = schemas_of(definition.name)
+        self.schemas = schemas_of(definition, object_type)
+        self._main, self._extensions = self.schemas
+        self._own_names = own_names(definition) if has_own_schema(definition.name) else {}
         self._urn = extension_urn(definition.name)
         self._drafts: dict[tuple[str, str], _Draft] = {}
         self._attributes = {attribute.name: attribute for attribute in object_type.attributes}
@@ -78,7 +84,7 @@ class LayoutCompiler:
                 self._flow(path, flow, definition)
         main = self._section(self._main)
         extensions = [self._section(schema) for schema in self._extensions]
-        return Layout(main, extensions, self._own_section())
+        return Layout(main, extensions, self._own_section(main), tolerant=self._tolerant)
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append((("flows", path), message))
@@ -101,7 +107,11 @@ class LayoutCompiler:
         if found is None:
             return
         schema, attribute = found
-        if attribute.type == "complex":
+        if flow.sub_attributes and definition.type is not AttributeType.COMPLEX:
+            self._problem(path, f"{definition.name!r} is not made of parts; leave out sub_attributes")
+        elif definition.type is AttributeType.COMPLEX and attribute.type == "complex":
+            self._composite(path, flow, definition, schema, attribute, parsed)
+        elif attribute.type == "complex":
             self._complex(path, flow, definition, schema, attribute, parsed)
         elif parsed.path.sub is not None or parsed.filter is not None:
             self._problem(path, f"{attribute.name} has no sub-attributes")
@@ -153,7 +163,7 @@ class LayoutCompiler:
         schema: ScimSchema | None,
         attribute: ScimAttribute,
     ) -> None:
-        slot = self._make(path, flow, definition, attribute, single=True)
+        slot = self._make(path, flow, definition, attribute, single=not attribute.multi_valued)
         if slot is None:
             return
         draft = self._draft(schema or self._main, attribute)
@@ -161,6 +171,43 @@ class LayoutCompiler:
             self._twice(path, draft.simple)
         else:
             draft.simple = slot
+
+    def _composite(
+        self,
+        path: str,
+        flow: Flow,
+        definition: AttributeDefinition,
+        schema: ScimSchema,
+        attribute: ScimAttribute,
+        parsed: PatchPath,
+    ) -> None:
+        if parsed.filter is not None or parsed.path.sub is not None:
+            self._problem(
+                path,
+                f"{definition.name!r} is made of parts: write {attribute.name} alone, and which part is which in "
+                "sub_attributes",
+            )
+            return
+        if flow.invert:
+            self._problem(path, f"only a boolean can be turned round, and {definition.name!r} is made of parts")
+            return
+        shown = attribute.name if schema is self._main else f"{schema.id}:{attribute.name}"
+        try:
+            node = flow_composite(
+                shown,
+                definition,
+                attribute,
+                names=flow.sub_attributes,
+                direction=flow.direction,
+                tolerant=self._tolerant,
+            )
+        except Misfit as exc:
+            self._problem(path, f"cannot be served by {definition.name!r}: {exc}")
+            return
+        draft = self._draft(schema, attribute)
+        if draft.composite is not None or draft.whole is not None or draft.elements or draft.subs:
+            self._problem(path, f"{attribute.name} is already served by other flows; use one for all its values")
+        draft.composite = node
 
     def _complex(
         self,
@@ -184,6 +231,9 @@ class LayoutCompiler:
             self._problem(path, f"{attribute.name} has no sub-attribute {sub_name}{nearest_hint(sub_name, names)}")
             return
         draft = self._draft(schema, attribute)
+        if draft.composite is not None:
+            self._problem(path, f"{attribute.name} is already served as a whole by {draft.composite.slot.attribute!r}")
+            return
         if definition.type is AttributeType.REFERENCE or attribute.name == "members":
             self._link(path, flow, definition, attribute, sub, draft)
             return
@@ -206,7 +256,8 @@ class LayoutCompiler:
         sub: ScimAttribute,
         draft: _Draft,
     ) -> None:
-        if definition.type is not AttributeType.REFERENCE or attribute.name not in {"manager", "members"}:
+        own = has_own_schema(self._definition.name) and attribute.sub("$ref") is not None
+        if definition.type is not AttributeType.REFERENCE or (attribute.name not in {"manager", "members"} and not own):
             reason = (
                 "members need a reference attribute"
                 if attribute.name == "members"
@@ -285,30 +336,53 @@ class LayoutCompiler:
                 continue
             draft = self._drafts.get((schema.id, attribute.name))
             path = prefix + attribute.name
-            nodes[attribute.name] = Unmapped(path) if draft is None else _node(draft, path)
+            if draft is None and main and attribute.name in self._own_names:
+                own_path, definition = attribute.name, self._attributes[self._own_names[attribute.name]]
+                nodes[own_path] = self._own_node(own_path, own_path, definition, open=True)
+            else:
+                nodes[attribute.name] = Unmapped(path) if draft is None else _node(draft, path)
         if main and isinstance(nodes.get("password"), Unmapped) and Operation.PASSWORD in self._object_type.operations:
             nodes["password"] = Simple(password_slot("password", "password"))
         if main and isinstance(nodes.get("active"), Unmapped) and self._shows_active():
             disable = self._definition.disable
             nodes["active"] = Activation(active_slot(writable=disable is not None and disable.action != "nothing"))
-        return Section(schema.id, nodes)
+        return Section(schema.id, nodes, aliases=_aliases(nodes) if main else {})
 
     def _shows_active(self) -> bool:
         return self._definition.name == "User" or self._definition.disable is not None
 
-    def _own_section(self) -> Section:
+    def _own_section(self, main: Section) -> Section:
         nodes: dict[str, Node] = {}
+        aliases: dict[str, str] = {}
+        elsewhere = {name: main.nodes[shown] for shown, own in self._own_names.items() for name in (shown, own)}
+        plain = self._definition.own_names == "plain"
         for name in self._published:
-            definition = self._attributes[name]
-            slot = own_slot(self._urn, definition, tolerant=self._tolerant, key=name in self._keys)
-            reference = definition.type is AttributeType.REFERENCE
-            nodes[name] = Link(slot, plural=definition.multivalued) if reference else Simple(slot)
-        nodes.setdefault("-dn-", Simple(dn_slot(self._urn)))
+            if name in self._own_names.values():
+                continue
+            shown, other = (name, escaped(name)) if plain else (escaped(name), name)
+            nodes[shown] = self._own_node(f"{self._urn}:{shown}", shown, self._attributes[name], open=False)
+            if other != shown:
+                aliases[other] = shown
+        if not has_own_schema(self._definition.name) or self._object_type.dn is not None:
+            nodes.setdefault("-dn-", Simple(dn_slot(self._urn)))
         if Operation.PASSWORD in self._object_type.operations:
             nodes.setdefault(
                 "export_password", Simple(password_slot(f"{self._urn}:export_password", "export_password"))
             )
-        return Section(self._urn, nodes, open=False)
+        return Section(self._urn, nodes, open=False, aliases=aliases, elsewhere=elsewhere)
+
+    def _own_node(self, path: str, name: str, definition: AttributeDefinition, *, open: bool) -> Node:
+        """Return the node of an attribute that is published under its own name."""
+        if definition.type is AttributeType.COMPLEX:
+            return own_composite(path, name, definition, tolerant=self._tolerant, open=open)
+        slot = own_slot(path, definition, name=name, tolerant=self._tolerant, key=definition.name in self._keys)
+        reference = definition.type is AttributeType.REFERENCE
+        return Link(slot, plural=definition.multivalued) if reference else Simple(slot)
+
+
+def _aliases(nodes: Mapping[str, Node]) -> dict[str, str]:
+    """Return the target's own spelling of names that were escaped."""
+    return {own: name for name in nodes if (own := unescaped(name)) != name and own not in nodes}
 
 
 def _exposed(scim: ScimAttribute, definition: AttributeDefinition) -> str | None:
@@ -323,6 +397,8 @@ def _node(draft: _Draft, path: str) -> Node:
         return Activation(draft.simple) if attribute.name == "active" else Simple(draft.simple)
     if draft.link is not None:
         return draft.link
+    if draft.composite is not None:
+        return draft.composite
     known = frozenset(sub.name.lower() for sub in attribute.sub_attributes)
     if draft.whole is not None:
         return Plural(path, (), draft.whole, known, has_primary=attribute.sub("primary") is not None)

@@ -12,12 +12,14 @@ Scalar = str | int | float | bool | None
 class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Join a SCIM path (`userName`, `emails[type eq "work"].value`) and an attribute of the target.
 
-    `invert` turns a boolean round on the way (`active` against a column `Disabled`).
+    `invert` turns a boolean round on the way (`active` against a column `Disabled`). `sub_attributes`: for an attribute
+    that is made of parts, the part behind each sub-attribute of SCIM that is not called like it (ignoring case).
     """
 
     attribute: str
     direction: Literal["both", "import", "export"] = "both"
     invert: bool = False
+    sub_attributes: dict[str, str] = {}
 
 
 class Deprovisioning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +39,7 @@ class ResourceTypeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=
 
     `attributes`: the selected ones; only these are read, stored and published. `matching`: attributes by which clients
     find an object before they create one; each is indexed and looked up in the target. `flows`: by SCIM path.
+    `own_names`: how names of the target that SCIM does not allow are shown (`escaping`); both forms are understood.
     """
 
     object_type: str
@@ -44,6 +47,7 @@ class ResourceTypeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=
     endpoint: str = "Users"
     attributes: tuple[str, ...]
     matching: tuple[str, ...] = ()
+    own_names: Literal["escaped", "plain"] = "escaped"
     flows: dict[str, Flow] = {}
     disable: Deprovisioning | None = None
     delete: Deprovisioning | None = None

@@ -87,7 +87,7 @@ class Draft:
     def _outweighed(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> bool:
         attribute = slot.attribute
         earlier = self.values.get(attribute)
-        if earlier is None or attribute in self._weak or earlier == values:
+        if earlier is None or attribute in self._weak or _equal(slot, earlier, values):
             return False
         if weak:
             return True
@@ -96,9 +96,9 @@ class Draft:
             return False
         if self.current is not None and attribute in self.current.attributes:
             before = self.before(attribute)
-            if values == before:
+            if _equal(slot, values, before):
                 return True
-            if earlier == before:
+            if _equal(slot, earlier, before):
                 return False
         raise InvalidValue(
             f"{other.path} and {slot.path} are the same attribute {attribute!r} of the target, but were sent with "
@@ -244,3 +244,8 @@ class Draft:
     def slot_of(self, attribute: str) -> Slot | None:
         """Return the slot by which the attribute was last named."""
         return self._slots.get(attribute)
+
+
+def _equal(slot: Slot, left: tuple[Value, ...], right: tuple[Value, ...]) -> bool:
+    """Compare values; of a multi-valued attribute their order does not count."""
+    return left == right or (slot.definition.multivalued and set(left) == set(right))

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from isthmus.mapping.layout import Layout, Link, Memberships, Plural, Section, Simple
+from isthmus.mapping.layout import Composite, Layout, Link, Memberships, Plural, Section, Simple
 from isthmus.scim.projection import Projection
 from isthmus.spi import AttributeType
 
@@ -133,4 +133,5 @@ def _has_flow(section: Section, name: str) -> bool:
 def _has_exact_numbers(section: Section) -> bool:
     slots = [node.slot for node in section.nodes.values() if isinstance(node, Simple)]
     slots += [node.whole for node in section.nodes.values() if isinstance(node, Plural) and node.whole is not None]
+    slots += [part for node in section.nodes.values() if isinstance(node, Composite) for part in node.parts.values()]
     return any(slot.definition.type is AttributeType.DECIMAL for slot in slots)

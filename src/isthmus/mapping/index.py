@@ -7,8 +7,10 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 from isthmus.mapping.values import base64_text, decimal_text, key_text, moment_key, plain_text
-from isthmus.spi import AttributeDefinition, AttributeType, ConnectorObject, ObjectType, Reference
+from isthmus.spi import AttributeDefinition, AttributeType, Complex, ConnectorObject, ObjectType, Reference
 
 Normalise = Callable[[Any], str]
 
@@ -30,6 +32,21 @@ def normaliser(definition: AttributeDefinition) -> Normalise:
             return _reference
         case AttributeType.STRING:
             return _exact if definition.case_exact else _folded
+        case AttributeType.COMPLEX:
+            return _parts_normaliser(definition)
+
+
+def _parts_normaliser(definition: AttributeDefinition) -> Normalise:
+    """Return what compares values part by part, each by its own rule; an empty text is no value."""
+    parts = {part.name: normaliser(part) for part in definition.sub_attributes}
+
+    def normalise(value: Any) -> str:
+        if not isinstance(value, Complex):
+            return _exact(value)
+        kept = [[name, parts.get(name, _exact)(part)] for name, part in value.parts if part != ""]
+        return orjson.dumps(kept).decode()
+
+    return normalise
 
 
 def _exact(value: Any) -> str:

@@ -101,6 +101,29 @@ class Plural:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Composite:
+    """A complex attribute behind which one attribute of the target stands that is made of parts itself.
+
+    `slot` is the attribute as a whole, `parts` its parts by their SCIM name in lower case, in the order they are shown
+    (`Slot.attribute` is the target's name of the part). `plural`: SCIM has a list here. `open` as in `Section`.
+    """
+
+    path: str
+    slot: Slot
+    parts: Mapping[str, Slot]
+    known: frozenset[str]
+    plural: bool
+    open: bool = True
+    primary: Slot | None = field(init=False)
+    """The part that marks at most one element as the preferred one (RFC 7643 2.4)."""
+
+    def __post_init__(self) -> None:
+        marks = self.parts.get("primary")
+        marks = marks if self.plural and marks is not None and marks.scim_type == "boolean" else None
+        object.__setattr__(self, "primary", marks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Link:
     """A reference to other resources by id: `manager`, `members`."""
 
@@ -127,13 +150,13 @@ class Unmapped:
     path: str
 
 
-Node = Simple | Activation | Complex | Plural | Link | ServerOwned | Unmapped
+Node = Simple | Activation | Complex | Plural | Composite | Link | ServerOwned | Unmapped
 
 
 def slots_of(node: Node) -> list[Slot]:
     """Return every slot of a node."""
     match node:
-        case Simple(slot=slot) | Activation(slot=slot) | Link(slot=slot):
+        case Simple(slot=slot) | Activation(slot=slot) | Link(slot=slot) | Composite(slot=slot):
             return [slot]
         case Complex(subs=subs):
             return list(subs.values())
@@ -152,10 +175,18 @@ class Section:
     nodes: Mapping[str, Node]
     open: bool = True
     """False: an unknown name is an error, not something to be ignored."""
+    aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Other spellings that are understood: the name in use by the name as published."""
+    elsewhere: Mapping[str, Node] = field(default_factory=dict, repr=False)
+    """What is shown by another section and understood here too, by name."""
     _folded: dict[str, Node] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, node in self.nodes.items():
+            self._folded.setdefault(name.lower(), node)
+        for name, published in self.aliases.items():
+            self._folded.setdefault(name.lower(), self.nodes[published])
+        for name, node in self.elsewhere.items():
             self._folded.setdefault(name.lower(), node)
 
     def find(self, name: str) -> Node | None:
@@ -179,9 +210,12 @@ class Place:
 class Layout:
     """Every section of a resource type: the schema's own attributes, then the extensions."""
 
-    __slots__ = ("_by_urn", "extension", "extensions", "main")
+    __slots__ = ("_by_urn", "_tolerant", "extension", "extensions", "main")
 
-    def __init__(self, main: Section, extensions: Iterable[Section], extension: Section) -> None:
+    def __init__(
+        self, main: Section, extensions: Iterable[Section], extension: Section, *, tolerant: bool = True
+    ) -> None:
+        self._tolerant = tolerant
         self.main = main
         self.extension = extension
         self.extensions = (*extensions, extension)
@@ -192,16 +226,20 @@ class Layout:
         return (self.main, *self.extensions)
 
     def section(self, urn: str) -> Section | None:
-        """Return the schema's section, also for the misspelt enterprise URNs that clients send."""
+        """Return the schema's section, unless strict also for the misspelt enterprise URNs that clients send."""
         folded = urn.lower().rstrip(":")
         found = self._by_urn.get(folded)
-        if found is None and "enterprise" in folded and folded.endswith(":user"):
+        if found is None and self._tolerant and "enterprise" in folded and folded.endswith(":user"):
             return next((section for key, section in self._by_urn.items() if ":enterprise:" in key), None)
         return found
 
     def names(self) -> list[str]:
         """Return every published top-level name, for "did you mean"."""
         return [name for section in self.sections for name in section.names()]
+
+    def has_composites(self) -> bool:
+        """Tell whether any attribute has values made of parts."""
+        return any(isinstance(node, Composite) for section in self.sections for node in section.nodes.values())
 
     def locate(self, path: AttributePath) -> Place:
         """Return where a path leads. A name without URN is looked for in the schema itself, then in the extensions.

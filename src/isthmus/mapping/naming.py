@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.problems import Where, nearest_hint
-from isthmus.spi import ObjectType
+from isthmus.spi import AttributeType, ObjectType
 
 
 def published_attributes(definition: ResourceTypeDefinition) -> tuple[str, ...]:
@@ -26,7 +26,11 @@ def check_names(definition: ResourceTypeDefinition, object_type: ObjectType) -> 
             problems.append((where, f"{object_type.name!r} has no attribute {name!r}{hint}"))
     for index, name in enumerate(definition.matching):
         found = object_type.attribute(name)
-        if found is not None and found.secret:
+        if found is not None and found.type is AttributeType.COMPLEX:
+            problems.append(
+                (("matching", index), f"{name!r} is made of parts; match by an attribute with a single value")
+            )
+        elif found is not None and found.secret:
             problems.append(
                 (("matching", index), f"{name!r} is secret: it is never read, so nothing can be found by it")
             )

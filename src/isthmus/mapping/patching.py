@@ -12,6 +12,7 @@ from isthmus.mapping.elements import chosen, implied, same, satisfies, view
 from isthmus.mapping.layout import (
     Activation,
     Complex,
+    Composite,
     Element,
     Link,
     Place,
@@ -34,7 +35,7 @@ _DESCRIBED = frozenset({"display", "displayname", "type", "$ref", "primary"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """One operation on the attribute that its path leads to; `text` is the path as written, for messages."""
 
     op: str
@@ -69,7 +70,7 @@ class Patcher:
 
     def by_key(self, draft: Draft, verb: Verb, key: str, value: Any) -> bool:
         """Assign by a key that is a path itself: dotted, with a filter, or a full URN. False: it leads nowhere."""
-        if not any(mark in key for mark in ".[:"):
+        if not any(mark in key for mark in ".[:") or (self._strict and key[:4].lower() != "urn:"):
             return False
         path = parse_path(key)
         place = self._layout.locate(path.path)
@@ -85,8 +86,10 @@ class Patcher:
         node = self._layout.locate(path.path).node
         return not (isinstance(node, Link) and node.plural and _ids(path.filter) is not None)
 
-    def _at(self, draft: Draft, path: PatchPath, step: _Step) -> None:
+    def _at(self, draft: Draft, path: PatchPath, step: Step) -> None:
         place = self._layout.locate(path.path)
+        if self._strict and step.op == "remove" and step.value is not None:
+            raise InvalidValue(f"{step.text}: remove takes no value; choose what to remove by a filter in the path")
         if place.sub != path.path.sub:
             step = replace(step, sub=path.sub)  # what looked like a sub-attribute belongs to the target's own name
         match place.node:
@@ -102,6 +105,8 @@ class Patcher:
                 self._link(draft, node, step)
             case Plural() as node:
                 self._plural(draft, node, step)
+            case Composite() as node:
+                self._assign.composites.patch(draft, node, step)
             case ServerOwned(path=name):
                 if (
                     name == "id"
@@ -114,7 +119,7 @@ class Patcher:
             case Unmapped():
                 self._assign.dropped(draft, step.text)
 
-    def _nowhere(self, draft: Draft, place: Place, path: AttributePath, step: _Step) -> None:
+    def _nowhere(self, draft: Draft, place: Place, path: AttributePath, step: Step) -> None:
         section = place.section
         if place.whole and section is not None:
             self._section(draft, section, step)
@@ -124,7 +129,7 @@ class Patcher:
             names = section.names() if section is not None else self._layout.names()
             raise InvalidPath(f"{path} is not an attribute of this resource{nearest_hint(path.name, names)}")
 
-    def _section(self, draft: Draft, section: Section, step: _Step) -> None:
+    def _section(self, draft: Draft, section: Section, step: Step) -> None:
         if step.op != "remove":
             self._assign.section(draft, section, step.value, step.verb)
             return
@@ -134,7 +139,7 @@ class Patcher:
             if not isinstance(node, Unmapped):
                 self._assign.node(draft, node, None, "replace")
 
-    def _activation(self, draft: Draft, node: Activation, step: _Step) -> None:
+    def _activation(self, draft: Draft, node: Activation, step: Step) -> None:
         if step.condition is not None or step.sub not in _VALUE:
             raise InvalidPath(f"{step.text}: the attribute has one value and no sub-attributes")
         if step.op == "remove":
@@ -143,7 +148,7 @@ class Patcher:
 
     # -- attributes without sub-attributes
 
-    def _simple(self, draft: Draft, slot: Slot, step: _Step) -> None:
+    def _simple(self, draft: Draft, slot: Slot, step: Step) -> None:
         if step.sub not in _VALUE or (step.condition is not None and slot.single):
             raise InvalidPath(f"{step.text}: the attribute has no sub-attributes")
         if slot.single:
@@ -151,13 +156,13 @@ class Patcher:
         else:
             self._several(draft, slot, step)
 
-    def _single(self, draft: Draft, slot: Slot, step: _Step) -> None:
+    def _single(self, draft: Draft, slot: Slot, step: Step) -> None:
         if step.op == "remove":
             self._assign.clear(draft, slot, "replace")
         else:
             self._assign.slot(draft, slot, step.value, step.verb)
 
-    def _several(self, draft: Draft, slot: Slot, step: _Step) -> None:
+    def _several(self, draft: Draft, slot: Slot, step: Step) -> None:
         """Change a multi-valued attribute of the target, some of its values or all."""
         value, condition = step.value, step.condition
         if condition is None:
@@ -192,7 +197,7 @@ class Patcher:
 
     # -- complex attributes with one value
 
-    def _complex(self, draft: Draft, node: Complex, step: _Step) -> None:
+    def _complex(self, draft: Draft, node: Complex, step: Step) -> None:
         if step.condition is not None:
             raise InvalidPath(f"{step.text}: {node.path} has one value, so a filter has nothing to choose from")
         if step.sub is None:
@@ -212,7 +217,7 @@ class Patcher:
 
     # -- references
 
-    def _link(self, draft: Draft, node: Link, step: _Step) -> None:
+    def _link(self, draft: Draft, node: Link, step: Step) -> None:
         if step.sub not in {None, "value", "$ref"}:
             raise NotMutable(f"{step.text} is read-only; a reference is changed by its value")
         slot = node.slot
@@ -242,7 +247,7 @@ class Patcher:
 
     # -- complex attributes with several values
 
-    def _plural(self, draft: Draft, node: Plural, step: _Step) -> None:
+    def _plural(self, draft: Draft, node: Plural, step: Step) -> None:
         sub = step.sub
         if node.whole is not None:
             if sub not in _VALUE:
@@ -262,7 +267,7 @@ class Patcher:
         for target in targets:
             self._element(draft, node, target, step)
 
-    def _whole(self, draft: Draft, node: Plural, step: _Step) -> None:
+    def _whole(self, draft: Draft, node: Plural, step: Step) -> None:
         value = step.value
         if step.op != "remove":
             self._assign.node(draft, node, value, step.verb)
@@ -286,7 +291,7 @@ class Patcher:
             return node.elements
         return present or [element for element in node.elements if element.primary]
 
-    def _chosen(self, draft: Draft, node: Plural, condition: Filter, step: _Step) -> Sequence[Element]:
+    def _chosen(self, draft: Draft, node: Plural, condition: Filter, step: Step) -> Sequence[Element]:
         """Return the elements that fit the filter; where none does but one can be made, that one."""
         op, text = step.op, step.text
         seen = [(element, view(node, element, draft.now)) for element in node.elements]
@@ -313,7 +318,7 @@ class Patcher:
             return ()
         raise NoTarget(f"{text}: no element fits the filter")
 
-    def _element(self, draft: Draft, node: Plural, element: Element, step: _Step) -> None:
+    def _element(self, draft: Draft, node: Plural, element: Element, step: Step) -> None:
         value = step.value
         if step.sub is not None:
             slot = element.subs.get(step.sub)
@@ -337,9 +342,9 @@ class Patcher:
             self._assign.clear(draft, slot, "replace", weak=False)
 
 
-def _step(op: str, path: PatchPath, value: Any, text: str) -> _Step:
+def _step(op: str, path: PatchPath, value: Any, text: str) -> Step:
     sub = path.path.sub or path.sub
-    return _Step(op, path.filter, None if sub is None else sub.lower(), value, text)
+    return Step(op, path.filter, None if sub is None else sub.lower(), value, text)
 
 
 def _ids(condition: Filter) -> list[str] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from isthmus.mapping.assigning import Assigner
 from isthmus.mapping.draft import Draft
-from isthmus.mapping.layout import Activation, Complex, Layout, Link, Plural, Section, Simple
+from isthmus.mapping.layout import Activation, Complex, Composite, Layout, Link, Plural, Section, Simple
 from isthmus.mapping.patching import Patcher
 from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
 from isthmus.mapping.settling import Settler
@@ -25,6 +25,7 @@ class Planner:
         self._assigner = Assigner(layout, strict=strict, anchor=anchor)
         self._patcher = Patcher(self._assigner)
         self._strict = strict
+        self._has_composites = layout.has_composites()
 
     def create(self, body: Mapping[str, Any]) -> CreatePlan:
         _require_object(body)
@@ -54,6 +55,26 @@ class Planner:
             "[" in key and self._patcher.chooses(parse_path(key)) for key in operation.value
         )
 
+    def judged_on_values(self, operations: Iterable[PatchOperation]) -> bool:
+        """Tell whether an operation changes one of several elements, or a part, of a value made of parts.
+
+        What has to be taken away for it is the value that the target has now, which the space may not know yet.
+        """
+        return self._has_composites and any(self._on_composite(operation) for operation in operations)
+
+    def _on_composite(self, operation: PatchOperation) -> bool:
+        if operation.path is not None:
+            place = self._layout.locate(operation.path.path)
+            return place.whole or isinstance(place.node, Composite)
+        for key, value in operation.value.items():
+            section = self._layout.section(key)
+            names = value if section is not None and isinstance(value, dict) else [key]
+            for name in names:
+                found = (section or self._layout.main).find(name)
+                if isinstance(found, Composite) or (found is None and any(mark in name for mark in ".[:")):
+                    return True
+        return False
+
     def _clear_left_out(self, draft: Draft, body: Mapping[str, Any]) -> None:
         """Clear what a strict PUT leaves out (RFC 7644 3.5.1 allows it); `active` and the password keep their values.
 
@@ -75,7 +96,7 @@ class Planner:
             if name.lower() in sent or isinstance(node, Activation):
                 continue
             match node:
-                case Simple(slot=slot):
+                case Simple(slot=slot) | Composite(slot=slot):
                     if slot.attribute != "#dn" and slot.readable and not slot.definition.required:
                         self._assigner.clear(draft, slot, "put", weak=True)
                 case Link(slot=slot):

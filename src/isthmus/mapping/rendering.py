@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from isthmus.mapping.layout import Complex, Layout, Link, Plural, Section, Simple, Slot
+from isthmus.mapping.layout import Complex, Composite, Layout, Link, Plural, Section, Simple, Slot
 from isthmus.spi import Attributes
 
 _Fill = Callable[[Attributes, dict[str, Any]], None]
+_EMPTY = frozenset({"", b""})
 _Leaf = tuple[str, str, Callable[[Any], Any] | None]
 
 
@@ -89,6 +90,8 @@ def _fills(section: Section) -> tuple[_Fill, ...]:
                 fills.append(_whole(name, slot))
             case Plural():
                 fills.append(_elements(name, node))
+            case Composite(slot=slot) if slot.readable:
+                fills.append(_composite(name, node))
             case Link() | _:
                 pass
     return tuple(fills)
@@ -151,6 +154,27 @@ def _elements(name: str, node: Plural) -> _Fill:
                 elements.append(parts)
         if elements:
             shown[name] = elements
+
+    return fill
+
+
+def _composite(name: str, node: Composite) -> _Fill:
+    attribute, plural = node.slot.attribute, node.plural
+    leaves = _sub_leaves(node.parts)
+
+    def fill(attributes: Attributes, shown: dict[str, Any]) -> None:
+        elements = []
+        for value in attributes.get(attribute, ()):
+            parts = dict(value.parts)  # type: ignore[union-attr]
+            element = {
+                sub: part if show is None else show(part)
+                for source, sub, show in leaves
+                if (part := parts.get(source)) is not None and part not in _EMPTY
+            }
+            if element:
+                elements.append(element)
+        if elements:
+            shown[name] = elements if plural else elements[0]
 
     return fill
 

@@ -27,7 +27,7 @@ from isthmus.mapping.values import plain_text
 from isthmus.scim.patch import PatchOperation
 from isthmus.scim.projection import Projection
 from isthmus.scim.syntax import Filter
-from isthmus.spi import Attributes, AttributeType, ConnectorObject, ObjectType, Value
+from isthmus.spi import Attributes, AttributeType, Complex, ConnectorObject, ObjectType, Value
 
 
 def compile_resource_type(
@@ -36,18 +36,18 @@ def compile_resource_type(
     *,
     shape: int,
     strict: bool = False,
-    others: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
     groups: bool = False,
 ) -> ResourceType:
     """Return the resource type that publishes an object type as the definition says.
 
-    `shape` numbers this way of rendering. `others`: endpoint by object type name, for references. `groups`: a User
-    shows the groups that refer to it.
+    `shape` numbers this way of rendering. `names`: resource type by object type, of all that the connector publishes,
+    for references. `groups`: a User shows the groups that refer to it.
 
     Raises:
         MappingProblem: names, paths or types that do not fit; all of them at once.
     """
-    return ResourceType(definition, object_type, shape=shape, strict=strict, others=others or {}, groups=groups)
+    return ResourceType(definition, object_type, shape=shape, strict=strict, names=names or {}, groups=groups)
 
 
 class ResourceType:
@@ -60,7 +60,7 @@ class ResourceType:
         *,
         shape: int,
         strict: bool,
-        others: Mapping[str, str],
+        names: Mapping[str, str],
         groups: bool = False,
     ) -> None:
         problems = check_names(definition, object_type)
@@ -72,6 +72,7 @@ class ResourceType:
             definition, object_type, published=published, keys=frozenset(indexed), strict=strict, groups=groups
         )
         layout = compiler.compile()
+        main_schema, extensions = compiler.schemas
         active = layout.main.find("active")
         flow = active.slot if isinstance(active, Activation) and not active.slot.attribute.startswith("#") else None
         activity = Activity(definition, object_type, flow)
@@ -98,7 +99,9 @@ class ResourceType:
         self.members = members.slot.attribute if isinstance(members, Link) and members.slot.readable else None
         """The attribute behind a Group's `members`."""
         self.indexed = indexed
-        self._writer = SchemaWriter(self.name, object_type, layout, endpoint=self.endpoint, others=others)
+        self._writer = SchemaWriter(
+            definition, object_type, layout, schema=main_schema, extensions=extensions, names=names
+        )
         self.schemas = tuple(schema.id for schema in self._writer.schemas())
         self._activity = activity
         self._codec = Codec(object_type, self.read_attributes)
@@ -137,6 +140,8 @@ class ResourceType:
 
     def plain(self, value: Value) -> Any:
         """Return one value as JSON holds it for people and for `normalise`; numbers and booleans stay what they are."""
+        if isinstance(value, Complex):
+            return {name: self.plain(part) for name, part in value.parts}
         return value if isinstance(value, str | bool | int) else plain_text(value)
 
     def canonical(self, obj: ConnectorObject, encoded: bytes | None = None) -> int:
@@ -256,6 +261,10 @@ class ResourceType:
         """
         return self._planner.depends_on_values(operation)
 
+    def judged_on_values(self, operations: Iterable[PatchOperation]) -> bool:
+        """Tell whether a PATCH depends on values that the target has at this moment, besides those with a filter."""
+        return self._planner.judged_on_values(operations)
+
     def bind(self, condition: Filter) -> BoundFilter:
         """Return the filter over the target's attributes.
 
@@ -270,7 +279,8 @@ def _indexed(definition: ResourceTypeDefinition, object_type: ObjectType) -> tup
     naming = "displayname" if definition.name == "Group" else "username"
     named = [flow.attribute for path, flow in definition.flows.items() if path.lower().rpartition(":")[2] == naming]
     names = dict.fromkeys([*object_type.anchor, *definition.matching, *named])
-    return tuple(name for name in names if _type(object_type, name) is not AttributeType.REFERENCE)
+    made = {AttributeType.REFERENCE, AttributeType.COMPLEX}
+    return tuple(name for name in names if _type(object_type, name) not in made)
 
 
 def _type(object_type: ObjectType, name: str) -> AttributeType | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from isthmus.mapping.catalogue import schemas_of
+from isthmus.mapping.catalogue import has_own_schema, own_attribute
+from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.layout import (
     DN,
     Activation,
     Complex,
+    Composite,
     Layout,
     Link,
     Memberships,
@@ -32,15 +34,22 @@ class SchemaWriter:
     """Write the schemas of one resource type, without `meta`, which needs the base URL."""
 
     def __init__(
-        self, name: str, object_type: ObjectType, layout: Layout, *, endpoint: str, others: Mapping[str, str]
+        self,
+        definition: ResourceTypeDefinition,
+        object_type: ObjectType,
+        layout: Layout,
+        *,
+        schema: ScimSchema,
+        extensions: Sequence[ScimSchema],
+        names: Mapping[str, str],
     ) -> None:
-        self._name = name
+        self._name = definition.name
+        self._endpoint = definition.endpoint
         self._object_type = object_type
         self._layout = layout
-        self._endpoint = endpoint
-        self._others = others
+        self._names = names
         self._renamable = Operation.RENAME in object_type.operations
-        self._main, self._extensions = schemas_of(name)
+        self._main, self._extensions = schema, extensions
 
     def schemas(self) -> list[ScimSchema]:
         """Return the schema itself, then every extension that has attributes here."""
@@ -48,7 +57,9 @@ class SchemaWriter:
         found = []
         for section in self._layout.sections:
             if section is self._layout.extension:
-                found.append(self._own(section))
+                own = self._own(section)
+                if own.attributes or not has_own_schema(self._name):
+                    found.append(own)
             else:
                 schema = replace(known[section.urn], attributes=self._attributes(known[section.urn], section))
                 if schema.attributes or section is self._layout.main:
@@ -103,6 +114,8 @@ class SchemaWriter:
                     subs["value"] = whole
                 types = tuple(str(e.selector["type"]) for e in elements if "type" in e.selector)
                 return self._whole(attribute, subs, types, required=False)
+            case Composite():
+                return self._composite(attribute, node)
             case Link(slot=slot):
                 shown = replace(self._leaf(attribute, slot), type="complex")
                 return replace(shown, sub_attributes=self._reference_parts(slot, attribute.sub_attributes))
@@ -131,12 +144,22 @@ class SchemaWriter:
             mutability=_whole_mutability(parts),
         )
 
+    def _composite(self, attribute: ScimAttribute, node: Composite) -> ScimAttribute:
+        """Return an attribute that the target has as a whole; a required part is required of each element."""
+        parts = []
+        for sub in attribute.sub_attributes:
+            slot = node.parts.get(sub.name.lower())
+            if slot is not None:
+                part = self._leaf(sub, slot)
+                parts.append(part if node.slot.writable else replace(part, mutability="readOnly", required=False))
+        return replace(self._leaf(attribute, node.slot), type="complex", sub_attributes=tuple(parts))
+
     def _leaf(self, attribute: ScimAttribute, slot: Slot) -> ScimAttribute:
         definition = slot.definition
         return replace(
             attribute,
             required=(definition.required and slot.writable and not definition.generated)
-            or (attribute.name == "userName" and slot.writable),
+            or (attribute.name == "userName" and slot.writable and self._name == "User"),
             case_exact=definition.case_exact,
             mutability=self._mutability(slot),
             returned=_returned(slot),
@@ -149,7 +172,7 @@ class SchemaWriter:
         for name, node in section.nodes.items():
             if isinstance(node, Link) and node.slot.attribute in flowing:
                 continue  # shown by its flow only
-            if isinstance(node, Link | Simple):
+            if isinstance(node, Link | Simple | Composite):
                 attributes.append(self._own_attribute(name, node))
         return ScimSchema(
             id=section.urn,
@@ -158,9 +181,11 @@ class SchemaWriter:
             attributes=tuple(attributes),
         )
 
-    def _own_attribute(self, name: str, node: Link | Simple) -> ScimAttribute:
+    def _own_attribute(self, name: str, node: Link | Simple | Composite) -> ScimAttribute:
         slot = node.slot
         definition = slot.definition
+        if isinstance(node, Composite):
+            return self._composite(own_attribute(definition, name), node)
         shown = self._leaf(
             ScimAttribute(
                 name=name,
@@ -180,10 +205,14 @@ class SchemaWriter:
 
     def _reference_parts(self, slot: Slot, parts: tuple[ScimAttribute, ...]) -> tuple[ScimAttribute, ...]:
         target = slot.definition.reference_to
-        types = tuple(_type_name(object_type, endpoint) for object_type, endpoint in self._others.items())
-        if target is not None and target in self._others:
-            types = (_type_name(target, self._others[target]),)
-        return tuple(replace(part, reference_types=types) if part.name == "$ref" and types else part for part in parts)
+        types = tuple(dict.fromkeys(self._names.values()))
+        if target is not None:
+            types = (self._names[target],) if target in self._names else ()
+        told = {"$ref": {"reference_types": types}, "type": {"canonical_values": types}} if types else {}
+        changes: list[dict[str, Any]] = [told.get(part.name, {}) for part in parts]
+        if not slot.writable:
+            changes = [{**change, "mutability": "readOnly", "required": False} for change in changes]
+        return tuple(replace(part, **change) for part, change in zip(parts, changes, strict=True))
 
     def _identifies(self, slot: Slot) -> bool:
         return self._object_type.anchor == (slot.attribute,)
@@ -208,7 +237,3 @@ def _returned(slot: Slot) -> Returned:
 def _whole_mutability(parts: list[ScimAttribute]) -> Mutability:
     kinds = {part.mutability for part in parts if part.name not in _ANNOTATIONS}
     return kinds.pop() if len(kinds) == 1 else "readWrite"
-
-
-def _type_name(object_type: str, endpoint: str) -> str:
-    return {"Users": "User", "Groups": "Group"}.get(endpoint, object_type)

@@ -32,6 +32,8 @@ _FITTING: dict[str, frozenset[AttributeType]] = {
 
 def clash(scim_type: str, definition: AttributeDefinition, *, invert: bool) -> str | None:
     """Return why the attribute cannot stand at a place of this SCIM type, or None."""
+    if definition.type is AttributeType.COMPLEX:
+        return "it is made of parts; only a complex attribute as a whole can"
     if definition.type is AttributeType.REFERENCE:
         return "it refers to other objects; only manager and members can"
     fitting = _FITTING.get(scim_type)
@@ -79,11 +81,13 @@ def flow_slot(
     )
 
 
-def own_slot(urn: str, definition: AttributeDefinition, *, tolerant: bool = True, key: bool = False) -> Slot:
-    """Return the slot of an attribute under its own name in the ECMA2Host extension: values in the target's type."""
+def own_slot(
+    path: str, definition: AttributeDefinition, *, name: str, tolerant: bool = True, key: bool = False
+) -> Slot:
+    """Return the slot of an attribute under its own name, as published: values in the target's type."""
     return Slot(
-        path=f"{urn}:{definition.name}",
-        name=definition.name,
+        path=path,
+        name=name,
         attribute=definition.name,
         definition=definition,
         scim_type=SCIM_TYPES[definition.type],

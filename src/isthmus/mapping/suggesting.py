@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from isthmus.mapping.definition import Flow, ResourceTypeDefinition
+from isthmus.mapping.suggesting_lists import suggest_lists
+from isthmus.mapping.wording import words
 from isthmus.spi import AttributeDefinition, AttributeType, ObjectType
 
 _SECRET = frozenset(
@@ -16,9 +18,6 @@ _SECRET = frozenset(
         "creditcard",
     }
 )  # fmt: skip
-_CHUNKS = re.compile(r"[^\W\d_]+|[0-9]+")
-_CAPITAL = "A-ZÀ-ÖØ-Þ"
-_HUMPS = re.compile(rf"(?<=[^\W\d_{_CAPITAL}])(?=[{_CAPITAL}])|(?<=[{_CAPITAL}])(?=[{_CAPITAL}][^\W\d_{_CAPITAL}])")
 
 # SCIM path -> names seen in real tables and directories, best first, as words run together in lower case
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -80,13 +79,10 @@ _MEMBERS = ("members", "member", "uniquemember", "memberuid", "mitglieder")
 _GROUP = ("group", "groups", "team", "teams", "role", "roles", "gruppe", "gruppen", "groupofnames", "posixgroup")
 
 
-def words(name: str) -> list[str]:
-    """Return the words of a name written in camelCase, snake_case or otherwise, in lower case."""
-    return [word.lower() for chunk in _CHUNKS.findall(name) for word in _HUMPS.split(chunk)]
-
-
 def looks_secret(attribute: AttributeDefinition) -> bool:
     """Return whether the attribute seems to hold something that must not be read or published."""
+    if any(looks_secret(part) for part in attribute.sub_attributes):
+        return True
     parts = words(attribute.name)
     pairs = {first + second for first, second in pairwise(parts)}
     return attribute.secret or not _SECRET.isdisjoint(parts) or not _SECRET.isdisjoint(pairs | {"".join(parts)})
@@ -142,12 +138,19 @@ def _group(object_type: ObjectType, attributes: list[AttributeDefinition]) -> Re
 def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     flows: dict[str, Flow] = {}
     taken: set[str] = set()
-    plain = [attribute for attribute in attributes if attribute.type is not AttributeType.REFERENCE]
+    lists = suggest_lists(attributes)
+    heads = {path.partition(".")[0] for path in lists}
+    several = {flow.attribute for flow in lists.values()}
+    made = (AttributeType.REFERENCE, AttributeType.COMPLEX)
+    plain = [attribute for attribute in attributes if attribute.type not in made and attribute.name not in several]
     for path, names in _NAMES.items():
+        if re.split(r"[.\[]", path)[0] in heads:
+            continue
         found = _first([attribute for attribute in plain if attribute.name not in taken], names)
         if found is not None and _fits(path, found):
             flows[path] = _flow(found)
             taken.add(found.name)
+    flows |= lists
     if "userName" not in flows and (substitute := _user_name(attributes)) is not None:
         flows = {"userName": _flow(substitute), **flows}
     booleans = [attribute for attribute in plain if attribute.type is AttributeType.BOOLEAN]

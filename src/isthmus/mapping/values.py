@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from isthmus.spi import AttributeDefinition, AttributeType, Reference, Value
+from isthmus.spi import AttributeDefinition, AttributeType, Complex, Reference, Value
 
 # C0 and DEL; in attributes that do not identify anybody, TAB, LF and CR belong to ordinary text such as addresses.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -21,6 +21,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # A JSON number arrives as a double; 15 significant digits are what every double keeps (IEEE 754, DBL_DIG).
 _SAFE_DIGITS = 15
+_EMPTY = frozenset({"", b""})
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 # Beyond this exponent a plain decimal would be pages of zeros.
 _PLAIN_EXPONENT = 64
@@ -58,6 +59,13 @@ def acceptor(
             return accept_datetime if tolerant else _accept_strict_datetime
         case AttributeType.BINARY:
             return _binary_acceptor(limit)
+        case AttributeType.COMPLEX:
+            return _accept_no_text
+
+
+def _accept_no_text(raw: object) -> Value:
+    del raw
+    raise Unfit("is made of parts and takes no single value")
 
 
 def _text_acceptor(refused: re.Pattern[str], limit: int | None, *, tolerant: bool) -> Accept:
@@ -234,6 +242,8 @@ def plain_text(value: Value) -> str:
             return base64_text(value)
         case Reference():
             return key_text(value.key)
+        case Complex():
+            return orjson.dumps(show_parts(value)).decode()
 
 
 def show_datetime(value: datetime) -> str:
@@ -253,6 +263,23 @@ def show_decimal(value: Decimal) -> object:
     return orjson.Fragment(decimal_text(value))
 
 
+def show_parts(value: Complex) -> dict[str, object]:
+    """Return a value made of parts under the target's own names; nothing empty is a value (RFC 7643 2.5)."""
+    return {name: _shown(part) for name, part in value.parts if part not in _EMPTY}
+
+
+def _shown(part: Value) -> object:
+    match part:
+        case str() | bool():
+            return part
+        case int():
+            return show_integer(part)
+        case Decimal():
+            return show_decimal(part)
+        case _:
+            return plain_text(part)
+
+
 def show_integer(value: int) -> object:
     """Return a JSON number, also beyond 64 bits."""
     return value if _SMALLEST <= value <= _LARGEST else orjson.Fragment(str(value))
@@ -266,6 +293,7 @@ NATIVE: dict[AttributeType, Show | None] = {
     AttributeType.DATETIME: show_datetime,
     AttributeType.BINARY: base64_text,
     AttributeType.REFERENCE: plain_text,
+    AttributeType.COMPLEX: show_parts,
 }
 """How a value is shown under the attribute's own name; None: as it is."""
 
@@ -277,5 +305,6 @@ SCIM_TYPES: dict[AttributeType, str] = {
     AttributeType.DATETIME: "dateTime",
     AttributeType.BINARY: "binary",
     AttributeType.REFERENCE: "complex",
+    AttributeType.COMPLEX: "complex",
 }
 """What /Schemas calls the target's types (RFC 7643 2.3)."""

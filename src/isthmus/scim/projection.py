@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from isthmus.scim.errors import InvalidValue
+from isthmus.scim.urns import OWN_TYPE_PREFIX
 
 MAX_LENGTH = 16_384
 ALWAYS = frozenset({"schemas", "id"})
 """Returned whatever is asked for: `id` by RFC 7643 3.1, `schemas` because nothing is a resource without it."""
 NEVER = frozenset({"password"})
-_CORE = "urn:ietf:params:scim:schemas:core:"
+_CORE = ("urn:ietf:params:scim:schemas:core:", OWN_TYPE_PREFIX.removesuffix("2.0:"))
 
 
 class _Names:

@@ -16,6 +16,9 @@ LIST_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
+OWN_TYPE_PREFIX: Final = "urn:isthmus:params:scim:schemas:core:2.0:"
+"""Before the name of a resource type that is neither User nor Group: its schema."""
+
 ECMA2HOST_PREFIX: Final = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:"
 """Before the resource type's name: the extensions whose attribute names are the target's own, whatever they contain."""
 

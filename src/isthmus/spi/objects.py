@@ -17,8 +17,41 @@ class Reference:
     object_type: str | None = None
 
 
-Value = str | int | Decimal | bool | datetime | bytes | Reference
-"""One value. datetime is timezone-aware, or naive where the target itself keeps no zone."""
+Simple = str | int | Decimal | bool | datetime | bytes | Reference
+"""A value without parts. datetime is timezone-aware, or naive where the target itself keeps no zone."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Complex:
+    """One value made of named parts, such as an address: the value of an attribute of type `AttributeType.COMPLEX`.
+
+    A part that has no value is left out; a part is never a reference. Parts are kept in the order of their names, so
+    that equal values are equal and have equal hashes whatever order they were made in.
+    """
+
+    parts: tuple[tuple[str, Simple], ...]
+
+    def __init__(self, parts: Mapping[str, Simple]) -> None:
+        object.__setattr__(self, "parts", tuple(sorted(parts.items(), key=_name)))
+
+    def get(self, name: str) -> Simple | None:
+        """Return the part of exactly this name, or None."""
+        for part, value in self.parts:
+            if part == name:
+                return value
+        return None
+
+    def as_dict(self) -> dict[str, Simple]:
+        """Return the parts by name."""
+        return dict(self.parts)
+
+
+def _name(part: tuple[str, Simple]) -> str:
+    return part[0]
+
+
+Value = Simple | Complex
+"""One value of an attribute."""
 
 Attributes = Mapping[str, tuple[Value, ...]]
 """Values by attribute name. A name that is absent was not read; an empty tuple means: has no value."""

@@ -15,6 +15,7 @@ class AttributeType(StrEnum):
     DATETIME = "datetime"
     BINARY = "binary"
     REFERENCE = "reference"
+    COMPLEX = "complex"
 
 
 class Operation(StrEnum):
@@ -37,7 +38,8 @@ class AttributeDefinition:
     `generated`: the target makes a value when a create gives none (identity column, default expression).
     `case_exact`: whether the target tells "A" from "a" when it compares. `secret`: never imported, returned or logged.
     `max_length` counts characters (bytes for binary). `reference_to`: object type pointed at, None if it may be any.
-    `native_type` is the target's own name of the type, for people.
+    `native_type` is the target's own name of the type, for people. `sub_attributes`: the parts of a `COMPLEX` one, each
+    with at most one value, none of them complex, a reference or secret.
     """
 
     name: str
@@ -53,6 +55,7 @@ class AttributeDefinition:
     reference_to: str | None = None
     native_type: str = ""
     description: str = ""
+    sub_attributes: tuple[AttributeDefinition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

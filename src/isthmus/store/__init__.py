@@ -27,6 +27,7 @@ from isthmus.store.predicate import (
     Present,
     Pseudo,
     ReferredBy,
+    SomeElement,
     Test,
 )
 from isthmus.store.records import (
@@ -77,6 +78,7 @@ __all__ = [
     "Pseudo",
     "ReferredBy",
     "Run",
+    "SomeElement",
     "Space",
     "SpaceDropped",
     "State",

@@ -78,6 +78,18 @@ class ReferredBy:
 
 
 @dataclass(frozen=True, slots=True)
+class SomeElement:
+    """True if one value of the attribute, which is a JSON object, fulfils the inner condition on its members.
+
+    The inner condition is made of `Test`, `Present`, `All`, `AnyOf`, `Negated` and `Constant`; the attributes they name
+    are members of that object.
+    """
+
+    attribute: str
+    part: Predicate
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     parts: tuple[Predicate, ...]
 
@@ -99,4 +111,4 @@ class Constant:
     value: bool
 
 
-Predicate = Test | Present | KeyEquals | LinkTo | ReferredBy | All | AnyOf | Negated | Constant
+Predicate = Test | Present | KeyEquals | LinkTo | ReferredBy | SomeElement | All | AnyOf | Negated | Constant

@@ -17,6 +17,7 @@ from isthmus.store.predicate import (
     Present,
     Pseudo,
     ReferredBy,
+    SomeElement,
     Test,
 )
 
@@ -53,6 +54,7 @@ class Condition:
         """
         self.parameters: dict[str, Any] = {}
         self._space = self._bind(space)
+        self._within: str | None = None  # the object whose members are meant, inside of a SomeElement
         self.where = self._sql(predicate, 0)
         found = self._candidates(predicate)
         self.candidates = None if found is None else _union(found)
@@ -74,6 +76,10 @@ class Condition:
                 return _joined([self._sql(part, depth + 1) for part in parts], "OR", "0")
             case Negated(part=part):
                 return f"NOT {self._sql(part, depth + 1)}"
+            case SomeElement(attribute=attribute, part=part):
+                return self._element(attribute, part, depth)
+            case KeyEquals() | LinkTo() | ReferredBy() if self._within is not None:
+                raise ValueError("members of an element have neither keys nor links")
             case KeyEquals(attribute=attribute, value=value):
                 return (
                     f"EXISTS (SELECT 1 FROM keys AS k WHERE k.space = {self._space} AND k.attribute = "
@@ -98,24 +104,36 @@ class Condition:
             f"AND l.row BETWEEN {low} AND {high} AND r.row = l.row AND r.state = 'live')"
         )
 
+    def _element(self, attribute: str, part: Predicate, depth: int) -> str:
+        if self._within is not None:
+            raise ValueError("an element has no elements of its own")
+        source = self._source(attribute, "e")
+        self._within = "e.value"
+        inner = self._sql(part, depth + 2)  # a subquery takes room on the parser's stack as well
+        self._within = None
+        return f"EXISTS (SELECT 1 FROM {source} e.type = 'object' AND {inner})"
+
     def _any(self, attribute: str, form: str) -> str:
         """Return what is true if any value of the attribute meets the form, and false, never NULL, otherwise.
 
         The form's {value} and {type} become the value and its JSON type.
         """
-        if attribute in _COLUMNS:
+        if attribute in _COLUMNS and self._within is None:
             column = _COLUMNS[Pseudo(attribute)]
             return f"coalesce(({form.format(value=column, type=f'typeof({column})')}), 0)"
+        source = self._source(attribute, "v")
+        return f"EXISTS (SELECT 1 FROM {source} {form.format(value='v.value', type='v.type')})"
+
+    def _source(self, attribute: str, alias: str) -> str:
+        """Return the table of an attribute's values, of which a member of an element has one, up to its condition."""
+        of = self._within or "CAST(o.attributes AS TEXT)"
         if attribute.isascii() and attribute.isprintable() and not {'"', "\\"} & set(attribute):
             path = f'$."{attribute}"'
-            source = f"json_each(CAST(o.attributes AS TEXT), {self._bind(path)}) AS v WHERE"
-        else:
-            # A JSON path cannot quote every name: look through all of them.
-            source = (
-                "json_each(CAST(o.attributes AS TEXT)) AS n, json_each(n.value) AS v "
-                f"WHERE n.key = {self._bind(attribute)} AND"
-            )
-        return f"EXISTS (SELECT 1 FROM {source} {form.format(value='v.value', type='v.type')})"
+            return f"json_each({of}, {self._bind(path)}) AS {alias} WHERE"
+        # A JSON path cannot quote every name: look through all of them.
+        if self._within is not None:
+            return f"json_each({of}) AS {alias} WHERE {alias}.key = {self._bind(attribute)} AND"
+        return f"json_each({of}) AS n, json_each(n.value) AS {alias} WHERE n.key = {self._bind(attribute)} AND"
 
     def _test(self, test: Test) -> str:
         if test.operator == "ne":
@@ -150,10 +168,9 @@ class Condition:
             case _:
                 return self._any(test.attribute, f"substr({left}, -{len(wanted)}) = {right}")
 
-    @staticmethod
-    def _text(test: Test) -> tuple[str, str]:
+    def _text(self, test: Test) -> tuple[str, str]:
         """Return how the text of a value is compared, and what with."""
-        if test.attribute == Pseudo.VERSION:
+        if test.attribute == Pseudo.VERSION and self._within is None:
             return _VERSION, str(test.value)
         if test.kind == "text" and not test.case_exact:
             return _FOLDED, str(test.value).casefold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isthmus.testing.suite.composites import CompositeValues
 from isthmus.testing.suite.concurrency import Concurrency
 from isthmus.testing.suite.creating import Creating
 from isthmus.testing.suite.delta import DeltaImport
@@ -27,6 +28,7 @@ class ConnectorConformance(
     Creating,
     Updating,
     TypedValues,
+    CompositeValues,
     HostileValues,
     References,
     Passwords,

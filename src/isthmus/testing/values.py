@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from isthmus.spi import AttributeDefinition, AttributeType, Reference, Value
+from isthmus.spi import AttributeDefinition, AttributeType, Complex, Reference, Value
 
 HOSTILE = (
     "'; DROP TABLE people; --",
@@ -85,6 +86,29 @@ def sample(definition: AttributeDefinition, n: int) -> Value:
             return f"{n:08x}".encode()[-(definition.max_length or 8) :]
         case AttributeType.REFERENCE:
             raise ValueError(f"{definition.name}: a reference needs an object to point at")
+        case AttributeType.COMPLEX:
+            return complex_sample(definition, n)
+
+
+def complex_sample(definition: AttributeDefinition, n: int) -> Complex:
+    """Return a value with every part that can be written."""
+    return Complex({part.name: _part(part, n) for part in written_parts(definition)})
+
+
+def smallest(definition: AttributeDefinition, n: int) -> Complex:
+    """Return a value with no part that may be left out, or with one if all may be."""
+    parts = written_parts(definition)
+    needed = [part for part in parts if part.required]
+    return Complex({part.name: _part(part, n) for part in needed or parts[:1]})
+
+
+def written_parts(definition: AttributeDefinition) -> list[AttributeDefinition]:
+    """Return the parts that are not made by the target."""
+    return [part for part in definition.sub_attributes if not (part.readonly or part.generated)]
+
+
+def _part(definition: AttributeDefinition, n: int) -> Any:
+    return sample(definition, n)
 
 
 def edges(definition: AttributeDefinition) -> tuple[Value, ...]:
@@ -112,6 +136,12 @@ def edges(definition: AttributeDefinition) -> tuple[Value, ...]:
             return (b"\x00", b"\x00\xff\x00", b"'\"\\%", every[: definition.max_length or 256])
         case AttributeType.REFERENCE:
             return ()
+        case AttributeType.COMPLEX:
+            return tuple(
+                Complex({**complex_sample(definition, 1).as_dict(), part.name: value})  # type: ignore[dict-item]
+                for part in written_parts(definition)
+                for value in edges(part)
+            )
 
 
 def of_type(definition: AttributeDefinition, value: object) -> bool:
@@ -131,18 +161,23 @@ def of_type(definition: AttributeDefinition, value: object) -> bool:
             return isinstance(value, bytes)
         case AttributeType.REFERENCE:
             return isinstance(value, Reference)
+        case AttributeType.COMPLEX:
+            parts = {part.name: part for part in definition.sub_attributes}
+            return isinstance(value, Complex) and all(n in parts and of_type(parts[n], v) for n, v in value.parts)
 
 
 def comparable(value: Value) -> tuple[str, object]:
     """Return what two values share when they are the same.
 
     A naive datetime counts as UTC: a target that keeps no zone cannot give it back. Decimals compare as numbers,
-    references by their key.
+    references by their key, values made of parts part by part.
     """
     if isinstance(value, datetime):
         return ("datetime", value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, Reference):
         return ("reference", value.key)
+    if isinstance(value, Complex):
+        return ("complex", tuple((name, comparable(part)) for name, part in value.parts))
     return (type(value).__name__, value)
 
 

@@ -245,6 +245,8 @@ def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any
                 del flow["direction"]
             if not flow.get("invert", True):
                 del flow["invert"]
+            if not flow.get("sub_attributes", True):
+                del flow["sub_attributes"]
         for name in ("disable", "delete"):
             one[name] = None if one[name] is None else {key: value for key, value in one[name].items() if value}
     return kept

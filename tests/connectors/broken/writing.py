@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from connectors.broken.registry import broken
 from isthmus.connectors.memory import MemoryConnector
-from isthmus.spi import AlreadyExists, AttributeChange, InvalidValue, NotFound
+from isthmus.spi import AlreadyExists, AttributeChange, AttributeType, Complex, InvalidValue, NotFound
 
 
 def _changed(changes, rule):
@@ -321,3 +321,46 @@ class IgnoresPasswords(MemoryConnector):
 
     def set_password(self, object_type, identity, password, *, call):
         self.update(object_type, identity, (), call=call)
+
+
+@broken(
+    "test_elements_that_differ_in_one_part_are_two",
+    because="after removing the one with another",
+)
+class RemovesByTheFirstPart(MemoryConnector):
+    """Removes every e-mail address and every postal address that shares its first part with the one to remove."""
+
+    def update(self, object_type, identity, changes, **named):
+        wider = []
+        for change in changes:
+            gone = {value.parts[0] for value in change.remove if isinstance(value, Complex)}
+            if not gone:
+                wider.append(change)
+                continue
+            found = self.read(object_type, identity, attributes=[change.name], call=named["call"])
+            alike = [value for value in found.attributes[change.name] if value.parts[0] in gone]
+            wider.append(dataclasses.replace(change, remove=(*change.remove, *alike)))
+        return super().update(object_type, identity, wider, **named)
+
+
+@broken(
+    "test_absent_parts_stay_absent",
+    because="sent Complex",
+)
+class FillsAbsentParts(MemoryConnector):
+    """Reads a part without a value as empty text."""
+
+    def read(self, object_type, identity, **named):
+        found = super().read(object_type, identity, **named)
+        if found is None or object_type != "user":
+            return found
+        parts = {a.name: a.sub_attributes for a in self._target.type_named(object_type).attributes}
+
+        def filled(name, value):
+            if not isinstance(value, Complex):
+                return value
+            empty = {part.name: "" for part in parts[name] if part.type is AttributeType.STRING}
+            return Complex({**empty, **value.as_dict()})
+
+        attributes = {name: tuple(filled(name, v) for v in values) for name, values in found.attributes.items()}
+        return dataclasses.replace(found, attributes=attributes)

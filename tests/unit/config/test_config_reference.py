@@ -86,7 +86,11 @@ def test_every_variable_has_a_row() -> None:
 
 
 def test_the_examples_load(write: Write) -> None:
-    host, connector = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    host, connector, *flows = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     configuration = load(write(host, hr=connector))
     assert configuration.host.scim.listen == "0.0.0.0:8585"
     assert configuration.connectors["hr"].resource_types[0].flows["active"].invert
+    assert len(flows) == 2
+    for text in flows:
+        published = 'type = "memory"\n[[resource_types]]\nobject_type = "person"\nattributes = ["id"]\n'
+        assert load(write("", hr=published + text)).connectors["hr"].resource_types[0].flows

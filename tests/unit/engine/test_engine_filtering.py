@@ -27,7 +27,7 @@ def rt() -> ResourceType:
             "manager": Flow(attribute="Manager"),
         },
     )
-    return compile_resource_type(definition, EMPLOYEE, shape=1, strict=False, others={"Employees": "Users"})
+    return compile_resource_type(definition, EMPLOYEE, shape=1, strict=False, names={"Employees": "User"})
 
 
 def condition(rt: ResourceType, text: str) -> p.Predicate:

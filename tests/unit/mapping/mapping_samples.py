@@ -99,8 +99,8 @@ def definition(**changes: Any) -> ResourceTypeDefinition:
 
 
 def employees(*, strict: bool = False, object_type: ObjectType = EMPLOYEE, **changes: Any) -> ResourceType:
-    others = {"Employees": "Users", "Teams": "Groups"}
-    return compile_resource_type(definition(**changes), object_type, shape=1, strict=strict, others=others)
+    names = {"Employees": "User", "Teams": "Group"}
+    return compile_resource_type(definition(**changes), object_type, shape=1, strict=strict, names=names)
 
 
 TEAM = ObjectType(
@@ -127,7 +127,7 @@ def teams(*, strict: bool = False, flows: dict[str, Flow] | None = None) -> Reso
         TEAM,
         shape=1,
         strict=strict,
-        others={"Employees": "Users", "Teams": "Groups"},
+        names={"Employees": "User", "Teams": "Group"},
     )
 
 

@@ -146,14 +146,6 @@ def test_urns() -> None:
     assert teams().endpoint == "Groups"
 
 
-def test_a_type_that_is_neither_user_nor_group_has_a_schema_of_its_own() -> None:
-    rt = employees(name="Device", endpoint="Devices", flows={"displayName": Flow(attribute="Login")}, disable=None)
-    assert rt.extension_urn.endswith(":ECMA2Host:2.0:Device")
-    assert rt.schemas[0].endswith(":Device")
-    assert [a["name"] for a in rt.schema_documents()[0]["attributes"]] == ["displayName", "password"]
-    assert rt.resource_type_document()["endpoint"] == "/Devices"
-
-
 def test_names_that_differ_in_case_only_are_told_apart() -> None:
     two = ObjectType(
         name="Employees", anchor=("a",), attributes=(attribute("a"), attribute("A"), attribute("n", T.INTEGER))

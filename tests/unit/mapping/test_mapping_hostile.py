@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from composite_samples import applied, persons, present
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_samples import CORE, ENTERPRISE, OWN, current, employees, teams
@@ -13,6 +14,7 @@ from mapping_samples import CORE, ENTERPRISE, OWN, current, employees, teams
 from isthmus.scim.errors import ScimError
 from isthmus.scim.filter import parse_filter
 from isthmus.scim.patch import parse_operations
+from isthmus.spi import Complex
 
 TYPES = [employees(), employees(strict=True), teams(), teams(strict=True)]
 NAMES = [
@@ -51,7 +53,7 @@ bodies = st.dictionaries(keys, values, max_size=5)
 
 @pytest.mark.parametrize("rt", TYPES, ids=["tolerant", "strict", "group", "strict group"])
 @given(body=bodies)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_whole_resources(rt: Any, body: dict[str, Any]) -> None:
     for found in (outcome(lambda: rt.plan_create(body)), outcome(lambda: rt.plan_replace(body, current()))):
         assert not isinstance(found, ScimError) or found.status == 400
@@ -64,7 +66,7 @@ operations = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("rt", TYPES, ids=["tolerant", "strict", "group", "strict group"])
 @given(sent=st.lists(operations, min_size=1, max_size=4))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_patches(rt: Any, sent: list[dict[str, Any]]) -> None:
     plan = outcome(lambda: rt.plan_patch(parse_operations({"Operations": sent}), current()))
     if isinstance(plan, ScimError):
@@ -105,7 +107,59 @@ filters = st.recursive(
 
 @pytest.mark.parametrize("rt", [TYPES[0], TYPES[2]], ids=["user", "group"])
 @given(text=filters)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_filters(rt: Any, text: str) -> None:
     found = outcome(lambda: rt.bind(parse_filter(text)))
     assert not isinstance(found, ScimError) or (found.status, found.scim_type) == (400, "invalidFilter")
+
+
+# -- attributes made of parts
+
+PERSONS = [persons(), persons(strict=True)]
+PARTS = [
+    "emails", "emails.value", 'emails[type eq "work"]', 'emails[type eq "work"].value', "emails[primary eq true].type",
+    'emails[not (value co "x")]', "emails.primary", "phoneNumbers", 'phoneNumbers[value eq "+1"].primary', "name",
+    "name.givenName", "roles", 'roles[primary eq "True"].value', f"{OWN}:Facts", f"{OWN}:Facts.share",
+    f"{OWN}:Facts[whole gt 1].seal", f"{OWN}:Telephones.row", f"{OWN}:FullName.Suffix", "addresses.locality", OWN,
+    "value", "type", "primary", "display", "whole", "share", "on", "since", "seal", "userName", "x",
+]  # fmt: skip
+part_keys = st.one_of(st.sampled_from(PARTS), st.text(max_size=3))
+part_values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(part_keys, inner, max_size=4), max_leaves=8
+)
+part_operations = st.fixed_dictionaries(
+    {"op": st.sampled_from(["Add", "replace", "Remove"])},
+    optional={"path": st.sampled_from(PARTS), "value": part_values},
+)
+
+
+@pytest.mark.parametrize("rt", PERSONS, ids=["tolerant", "strict"])
+@given(body=st.dictionaries(part_keys, part_values, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_whole_resources_made_of_parts(rt: Any, body: dict[str, Any]) -> None:
+    created = outcome(lambda: rt.plan_create(body))
+    assert not isinstance(created, ScimError) or created.status == 400
+    if not isinstance(created, ScimError):
+        rt.render(rt.decode(rt.encode(created.attributes)))
+    replaced = outcome(lambda: rt.plan_replace(body, present()))
+    assert not isinstance(replaced, ScimError) or replaced.status == 400
+
+
+@pytest.mark.parametrize("rt", PERSONS, ids=["tolerant", "strict"])
+@given(sent=st.lists(part_operations, min_size=1, max_size=4))
+@settings(max_examples=250, deadline=None)
+def test_patches_of_parts(rt: Any, sent: list[dict[str, Any]]) -> None:
+    plan = outcome(lambda: rt.plan_patch(parse_operations({"Operations": sent}), present()))
+    if isinstance(plan, ScimError):
+        assert plan.status == 400
+        return
+    for change in plan.changes:
+        definition = rt.object_type.attribute(change.name)
+        for value in (*(change.replace or ()), *change.add):
+            if isinstance(value, Complex):
+                assert value.parts
+                allowed = {part.name: part for part in definition.sub_attributes}
+                assert {name for name, _ in value.parts} <= allowed.keys()
+                assert all(value.get(n) is not None for n, part in allowed.items() if part.required)
+    after = applied(plan, present())
+    rt.render(rt.decode(rt.encode(after)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from composite_samples import made_of
 from mapping_samples import EMPLOYEE, TEAM, T, attribute
 
 from isthmus.connectors.memory.schema import OBJECT_TYPES
 from isthmus.mapping.definition import Flow
 from isthmus.mapping.resource_type import compile_resource_type
-from isthmus.mapping.suggesting import looks_secret, suggest_flows, words
+from isthmus.mapping.suggesting import looks_secret, suggest_flows
+from isthmus.mapping.wording import words
 from isthmus.spi import ObjectType
 
 
@@ -134,6 +136,49 @@ def test_every_suggestion_compiles(object_type: ObjectType) -> None:
     suggested = suggest_flows(object_type)
     rt = compile_resource_type(suggested, object_type, shape=1)
     assert set(suggested.attributes) <= set(rt.read_attributes)
+
+
+def test_lists_are_recognised() -> None:
+    object_type = ObjectType(
+        name="person",
+        anchor=("login",),
+        attributes=(
+            attribute("login"),
+            attribute("mail"),
+            made_of("person_emails", attribute("address"), attribute("kind"), attribute("is_default", T.BOOLEAN)),
+            made_of("Telephones", attribute("number"), attribute("type"), multivalued=True),
+            made_of("addresses", attribute("street"), attribute("zip"), attribute("city"), attribute("typ")),
+            made_of("audit_log", attribute("at", T.DATETIME), multivalued=True),
+            made_of("sessions", attribute("token"), multivalued=True),
+            attribute("roles", multivalued=True),
+            attribute("photo", T.BINARY, multivalued=True),
+        ),
+    )
+    suggested = suggest_flows(object_type)
+    assert suggested.flows == {
+        "userName": Flow(attribute="login"),
+        "emails": Flow(
+            attribute="person_emails", sub_attributes={"value": "address", "type": "kind", "primary": "is_default"}
+        ),
+        "phoneNumbers": Flow(attribute="Telephones", sub_attributes={"value": "number"}),
+        "addresses": Flow(
+            attribute="addresses",
+            sub_attributes={"streetAddress": "street", "locality": "city", "postalCode": "zip", "type": "typ"},
+        ),
+        "roles": Flow(attribute="roles"),
+    }
+    assert "sessions" not in suggested.attributes, "a token among its parts"
+    assert "audit_log" in suggested.attributes
+    compile_resource_type(suggested, object_type, shape=1)
+
+
+def test_a_list_that_is_no_address_stays_in_the_extension() -> None:
+    object_type = ObjectType(
+        name="person",
+        anchor=("login",),
+        attributes=(attribute("login"), made_of("emails", attribute("count", T.INTEGER), multivalued=True)),
+    )
+    assert set(suggest_flows(object_type).flows) == {"userName"}
 
 
 def test_words() -> None:

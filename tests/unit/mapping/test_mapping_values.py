@@ -244,4 +244,4 @@ def test_the_digest_changes_with_everything_shown_and_with_nothing_else() -> Non
 
 
 def test_every_attribute_type_has_a_place_in_these_tests() -> None:
-    assert {a.type for a in EMPLOYEE.attributes} == set(T)
+    assert {a.type for a in EMPLOYEE.attributes} == set(T) - {T.COMPLEX}  # test_mapping_composites has those

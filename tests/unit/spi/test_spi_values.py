@@ -15,6 +15,7 @@ from isthmus.spi import (
     Anchor,
     AttributeChange,
     AttributeDefinition,
+    Complex,
     ConnectorError,
     Identity,
     ImportPage,
@@ -155,3 +156,15 @@ def test_a_forgotten_method_fails_when_the_connector_is_made() -> None:
 
     with pytest.raises(TypeError, match="delete"):
         Forgetful()
+
+
+def test_values_made_of_parts_are_equal_whatever_their_order() -> None:
+    one, other = Complex({"type": "work", "value": "a"}), Complex({"value": "a", "type": "work"})
+    assert one == other
+    assert len({one, other}) == 1
+    assert repr(one) == repr(other)
+    assert one != Complex({"value": "a"})
+    assert (one.get("value"), one.get("Value"), one.as_dict()) == ("a", None, {"type": "work", "value": "a"})
+    assert copy.deepcopy(one) == pickle.loads(pickle.dumps(one)) == one
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.parts = ()  # type: ignore[misc]

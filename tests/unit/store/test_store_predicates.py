@@ -23,6 +23,7 @@ from isthmus.store import (
     Predicate,
     Present,
     Pseudo,
+    SomeElement,
     Space,
     State,
     Store,
@@ -94,6 +95,15 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
                 size = (n + i) % 4
                 if size < 3:
                     attributes[name] = [VALUES[(n * 7 + i * 5 + k * 3) % len(VALUES)] for k in range(size)]
+            size = n % 4
+            attributes["parts"] = [
+                {
+                    name: VALUES[(n * 3 + i * 7 + k * 11) % len(VALUES)]
+                    for i, name in enumerate(NAMES)
+                    if (n + i + k) % 3
+                }
+                for k in range(size)
+            ]
             keys = {("mail", f"m{n % 9}"), ("login", f"p{n}")}
             links = {("boss", f'["p{n % 5}"]')} if n % 3 else set()
             write = a_write(
@@ -219,6 +229,13 @@ def holds(predicate: Predicate, row: Row) -> bool:
             return (attribute, value) in row.keys
         case LinkTo(attribute=attribute, key=key):
             return any(name == attribute and key in (None, to) for name, to in row.links)
+        case SomeElement(attribute=attribute, part=part):
+            elements = [
+                Row(row.stored, {name: [value] for name, value in element.items()}, set(), set())
+                for element in _values(row, attribute)
+                if isinstance(element, dict)
+            ]
+            return any(holds(part, element) for element in elements)
         case Present(attribute=attribute):
             return any(value is not None and value != "" for value in _values(row, attribute))
         case Comparison(operator="ne"):
@@ -228,34 +245,47 @@ def holds(predicate: Predicate, row: Row) -> bool:
             return any(_meets(predicate, value) for value in _values(row, predicate.attribute))
 
 
-attributes = st.sampled_from([*NAMES, "absent", *Pseudo])
+members = st.sampled_from([*NAMES, "absent"])
+attributes = members | st.sampled_from([*Pseudo])
 operators = st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"])
 any_text = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=3)
 texts = st.sampled_from(TEXTS) | any_text
+
+
+def comparisons(names: st.SearchStrategy[str]) -> st.SearchStrategy[Comparison]:
+    return st.one_of(
+        st.builds(Comparison, names, operators, texts, st.sampled_from(["text", "binary"]), st.booleans()),
+        st.builds(Comparison, names, operators, st.sampled_from([*NUMBERS, "1", 3.5]), st.just("number")),
+        st.builds(Comparison, names, operators, st.booleans(), st.just("boolean")),
+        st.builds(Comparison, names, operators, st.sampled_from(MOMENTS), st.just("datetime")),
+    )
+
+
 tests = st.one_of(
-    st.builds(Comparison, attributes, operators, texts, st.sampled_from(["text", "binary"]), st.booleans()),
-    st.builds(Comparison, attributes, operators, st.sampled_from([*NUMBERS, "1", 3.5]), st.just("number")),
-    st.builds(Comparison, attributes, operators, st.booleans(), st.just("boolean")),
-    st.builds(Comparison, attributes, operators, st.sampled_from(MOMENTS), st.just("datetime")),
+    comparisons(attributes),
     st.builds(Comparison, st.just(Pseudo.ID), st.just("eq"), st.just("ID OF 3"), st.just("text"), st.booleans()),
 )  # fmt: skip
 values = st.sampled_from(["m1", "m2", "p3", "p11", "Ext6", "none"])
+
+
+def nested(part: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.builds(All, st.lists(part, max_size=4).map(tuple)),
+        st.builds(AnyOf, st.lists(part, max_size=4).map(tuple)),
+        st.builds(Negated, part),
+    )
+
+
+inner = st.recursive(st.one_of(comparisons(members), st.builds(Present, members)), nested, max_leaves=4)
 leaves = st.one_of(
     tests,
+    st.builds(SomeElement, st.sampled_from(["parts", "plain", "absent"]), inner),
     st.builds(Present, attributes),
     st.builds(KeyEquals, st.sampled_from(["mail", "login", "#externalId"]), values),
     st.builds(LinkTo, st.sampled_from(["boss", "peer"]), st.sampled_from([None, '["p1"]', '["p2"]', '["nobody"]'])),
     st.builds(Constant, st.booleans()),
 )  # fmt: skip
-predicates = st.recursive(
-    leaves,
-    lambda part: st.one_of(
-        st.builds(All, st.lists(part, max_size=4).map(tuple)),
-        st.builds(AnyOf, st.lists(part, max_size=4).map(tuple)),
-        st.builds(Negated, part),
-    ),
-    max_leaves=8,
-)
+predicates = st.recursive(leaves, nested, max_leaves=8)
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -301,6 +331,30 @@ def test_long_conditions_run_and_too_deep_ones_are_refused(store: Store, people:
     assert store.space.count(people, deep) == 1
     with pytest.raises(ValueError, match="deep"):
         store.space.count(people, Negated(deep))
+
+
+def test_deep_conditions_on_elements_run(store: Store, people: Space) -> None:
+    add(store, people, [a_write("jo", attributes=b'{"emails":[{"value":"a"},{"value":"b"}]}')])
+    for outside in (0, 10, MAX_DEPTH - 2):
+        part: Predicate = Comparison("value", "eq", "B")
+        for n in range(MAX_DEPTH - 2 - outside):
+            part = [AnyOf((part, Constant(False))), All((part, Present("value")))][n % 2]  # type: ignore[list-item]
+        whole: Predicate = SomeElement("emails", part)
+        for n in range(outside):
+            whole = [AnyOf((whole, Constant(False))), All((whole, Constant(True)))][n % 2]  # type: ignore[list-item]
+        assert store.space.count(people, whole) == 1
+        with pytest.raises(ValueError, match="deep"):
+            store.space.count(people, Negated(whole))
+
+
+def test_members_of_an_element_are_not_what_the_host_keeps(store: Store, people: Space) -> None:
+    [done] = add(store, people, [a_write("jo", attributes=b'{"emails":[{"#id":"x","#version":"7"}]}')])
+    assert store.space.count(people, SomeElement("emails", Comparison(Pseudo.ID, "eq", "x"))) == 1
+    assert store.space.count(people, SomeElement("emails", Comparison(Pseudo.ID, "eq", done.id))) == 0
+    assert store.space.count(people, SomeElement("emails", Comparison(Pseudo.VERSION, "eq", "7"))) == 1
+    for part in (KeyEquals("login", "jo"), LinkTo("boss", None), SomeElement("a", Present("b"))):
+        with pytest.raises(ValueError, match="element"):
+            store.space.count(people, SomeElement("emails", part))
 
 
 def test_equalities_are_answered_by_an_index(store: Store, people: Space) -> None:

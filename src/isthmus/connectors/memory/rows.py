@@ -13,6 +13,7 @@ from isthmus.spi import (
     AttributeDefinition,
     Attributes,
     AttributeType,
+    Complex,
     ObjectType,
     Reference,
     Secret,
@@ -109,6 +110,9 @@ def comparable(definition: AttributeDefinition, value: Value) -> object:
     """Return what equal values share, by the attribute's case rule."""
     if isinstance(value, Reference):
         return value.key
+    if isinstance(value, Complex):
+        parts = {part.name: part for part in definition.sub_attributes}
+        return tuple((name, comparable(parts[name], part)) for name, part in value.parts)
     if isinstance(value, datetime):
         return value.isoformat() if value.tzinfo is None else value.timestamp()
     return value.casefold() if isinstance(value, str) and not definition.case_exact else value
@@ -122,6 +126,7 @@ _CLASSES: dict[AttributeType, type] = {
     AttributeType.DATETIME: datetime,
     AttributeType.BINARY: bytes,
     AttributeType.REFERENCE: Reference,
+    AttributeType.COMPLEX: Complex,
 }
 
 
@@ -142,7 +147,22 @@ def fault(definition: AttributeDefinition, value: object) -> str | None:
             value.encode()
         except UnicodeEncodeError:
             return "is not valid Unicode"
-    return None
+    return _fault_of_parts(definition, value) if isinstance(value, Complex) else None
+
+
+def _fault_of_parts(definition: AttributeDefinition, value: Complex) -> str | None:
+    if not value.parts:
+        return "has no parts"
+    parts = {part.name: part for part in definition.sub_attributes}
+    for name, part in value.parts:
+        if name not in parts:
+            return f"has a part {name!r} that the target does not know"
+        if (wrong := fault(parts[name], part)) is not None:
+            return f"has a part {name} that {wrong}"
+    missing = next(
+        (part.name for part in definition.sub_attributes if part.required and value.get(part.name) is None), None
+    )
+    return None if missing is None else f"has no part {missing}"
 
 
 def checked(definition: AttributeDefinition, values: Iterable[Value]) -> tuple[Value, ...]:

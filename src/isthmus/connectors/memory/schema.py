@@ -8,6 +8,29 @@ _ALL = frozenset(Operation)
 _NO_PASSWORD = _ALL - {Operation.PASSWORD}
 _LONGEST = 256
 
+_EMAIL = (
+    AttributeDefinition(name="value", required=True, case_exact=False, max_length=_LONGEST),
+    AttributeDefinition(name="type", case_exact=False, max_length=32),
+    AttributeDefinition(name="display"),
+    AttributeDefinition(name="primary", type=AttributeType.BOOLEAN),
+)
+_ADDRESS = (
+    AttributeDefinition(name="type", case_exact=False, max_length=32),
+    AttributeDefinition(name="street"),
+    AttributeDefinition(name="locality", case_exact=False),
+    AttributeDefinition(name="postalCode", max_length=16),
+    AttributeDefinition(name="country", case_exact=False, max_length=2),
+    AttributeDefinition(name="primary", type=AttributeType.BOOLEAN),
+)
+_POSITION = (
+    AttributeDefinition(name="title"),
+    AttributeDefinition(name="grade", type=AttributeType.INTEGER),
+    AttributeDefinition(name="share", type=AttributeType.DECIMAL),
+    AttributeDefinition(name="acting", type=AttributeType.BOOLEAN),
+    AttributeDefinition(name="since", type=AttributeType.DATETIME),
+    AttributeDefinition(name="seal", type=AttributeType.BINARY, max_length=1024),
+)
+
 USER = ObjectType(
     name="user",
     anchor=("login",),
@@ -27,6 +50,9 @@ USER = ObjectType(
         AttributeDefinition(name="badge", type=AttributeType.BINARY, max_length=4096),
         AttributeDefinition(name="phones", multivalued=True),
         AttributeDefinition(name="rooms", type=AttributeType.INTEGER, multivalued=True),
+        AttributeDefinition(name="emails", type=AttributeType.COMPLEX, multivalued=True, sub_attributes=_EMAIL),
+        AttributeDefinition(name="addresses", type=AttributeType.COMPLEX, multivalued=True, sub_attributes=_ADDRESS),
+        AttributeDefinition(name="position", type=AttributeType.COMPLEX, sub_attributes=_POSITION),
         AttributeDefinition(name="manager", type=AttributeType.REFERENCE, reference_to="user"),
         AttributeDefinition(name="pin", secret=True, max_length=64, description="written, never read"),
     ),

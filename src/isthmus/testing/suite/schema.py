@@ -44,7 +44,21 @@ def _faults_of_attribute(a: AttributeDefinition, schema: Schema) -> list[str]:
         faults.append("has a max_length below 1")
     if a.required and a.readonly:
         faults.append("is required and read-only: no create could succeed")
+    faults += _faults_of_parts(a)
     return [f"{a.name}: {fault}" for fault in faults]
+
+
+def _faults_of_parts(a: AttributeDefinition) -> list[str]:
+    if a.type is not AttributeType.COMPLEX:
+        return ["has sub_attributes but is not complex"] if a.sub_attributes else []
+    faults = [] if a.sub_attributes else ["is complex but has no sub_attributes"]
+    faults += [
+        f"its part {part.name!r} is complex, a reference, multi-valued or secret"
+        for part in a.sub_attributes
+        if part.type in {AttributeType.COMPLEX, AttributeType.REFERENCE} or part.multivalued or part.secret
+    ]
+    names = Counter(part.name for part in a.sub_attributes)
+    return faults + [f"its part {name!r} occurs {n} times" for name, n in names.items() if n > 1]
 
 
 def _faults_of_type(key: str, t: ObjectType, schema: Schema) -> list[str]:
