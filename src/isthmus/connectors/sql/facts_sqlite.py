@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
-from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
+from isthmus.connectors.sql.facts import ColumnFacts, ForeignKey, KeyFacts
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
 
@@ -164,7 +164,33 @@ def _keys(connection: Connection, prefix: str, table: str, quote: Callable[[str]
         primary=primary,
         unique=((primary,) if primary else ()) + tuple(each for each in whole.values() if each != primary),
         constraints={name.casefold(): each for name, each in whole.items()},
+        foreign=_foreign(connection, prefix, table, quote),
     )
+
+
+def _foreign(connection: Connection, prefix: str, table: str, quote: Callable[[str], str]) -> tuple[ForeignKey, ...]:
+    run = connection.exec_driver_sql
+    by_id: dict[int, list[Any]] = {}
+    for row in sorted(run(f"PRAGMA {prefix}foreign_key_list({table})").all(), key=lambda row: (row[0], row[1])):
+        by_id.setdefault(row[0], []).append(row)
+    found = []
+    for rows in by_id.values():
+        referred = [row[4] for row in rows]
+        if None in referred:  # the primary key is meant
+            keys = sorted((row[5], row[1]) for row in run(f"PRAGMA {prefix}table_info({quote(rows[0][2])})") if row[5])
+            referred = [name for _, name in keys]
+        if len(referred) == len(rows):
+            found.append(
+                ForeignKey(
+                    columns=tuple(row[3] for row in rows),
+                    schema=None,
+                    table=rows[0][2],
+                    referred=tuple(referred),
+                    update_cascades=rows[0][5] == "CASCADE",
+                    delete_cascades=rows[0][6] == "CASCADE",
+                )
+            )
+    return tuple(found)
 
 
 def _collation(connection: Connection, table: str, column: str) -> str:
