@@ -58,7 +58,7 @@ def script(target: Target) -> str:
 CREATE TABLE people (login {ci} NOT NULL PRIMARY KEY, name varchar(40));
 CREATE TABLE emails (
   id {key}, person {ci} NOT NULL, address varchar(60) NOT NULL UNIQUE, kind varchar(10), main char(1),
-  FOREIGN KEY (person) REFERENCES people (login));
+  FOREIGN KEY (person) REFERENCES people (LOGIN));
 CREATE TABLE phones (
   id {key}, person {ci} NOT NULL, number varchar(30) NOT NULL, pos integer NOT NULL,
   FOREIGN KEY (person) REFERENCES people (login) ON DELETE CASCADE ON UPDATE CASCADE);
@@ -557,7 +557,8 @@ def test_settings_that_do_not_fit_are_explained(
 def test_rows_that_cannot_be_made_are_only_read(target: Target, opened: Callable[..., Any]) -> None:
     target.script("""
 CREATE TABLE people (id integer PRIMARY KEY);
-CREATE TABLE cards (code varchar(36) PRIMARY KEY, person integer NOT NULL REFERENCES people (id), color varchar(9));
+CREATE TABLE cards (
+  code varchar(36) NOT NULL PRIMARY KEY, person integer NOT NULL REFERENCES people (id), color varchar(9));
 INSERT INTO people VALUES (1);
 INSERT INTO cards VALUES ('x-1', 1, 'red')
 """)

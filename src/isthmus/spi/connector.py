@@ -140,7 +140,12 @@ class SupportsUpdate(ABC):
     ) -> ConnectorObject:
         """Apply all changes or none, and return the object as the target now has it; its anchor may have changed.
 
-        Attributes that are not named keep their values.
+        Attributes that are not named keep their values. Adding a value that is there, or removing one that is not,
+        succeeds and changes nothing.
+
+        A multi-valued attribute that was changed by `add` or `remove` may be left out of the returned object (absent
+        means: not read), so that adding one member to a group of 100,000 loads none of the others. The host then
+        applies the same additions and removals to what it knows of the object. One that was replaced is returned.
 
         Raises:
             NotFound: the target has no such object.

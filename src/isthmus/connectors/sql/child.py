@@ -176,7 +176,8 @@ class Dependent:
     """Columns somewhere that hold the anchor of an object type, and what happens to their rows along with it.
 
     `moved`: the connector gives them a new anchor. `removed`: it deletes them with the object. `enforced`: a foreign
-    key keeps them right, so that neither can be changed alone.
+    key keeps them right, so that neither can be changed alone. `whole`: every column of their table that takes values,
+    if rows can be taken out and put in again without loss.
     """
 
     schema: str | None
@@ -185,6 +186,7 @@ class Dependent:
     moved: bool
     removed: bool
     enforced: bool
+    whole: tuple[Column, ...] = ()
 
     def bound(self, key: Sequence[Value]) -> list[Any] | None:
         """Return what the columns take for an anchor; None if they cannot hold it, so that no row does."""

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from isthmus.connectors.sql.child import Bound, Child, Part
 from isthmus.connectors.sql.child_statements import ChildStatements
 from isthmus.connectors.sql.database import Result, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.spi import AttributeChange, InvalidValue, MisconfiguredConnector, Value
+
+T = TypeVar("T")
 
 BATCHES = (100, 10, 1)
 """Rows of one statement; few sizes, so that the statements are compiled once."""
@@ -150,18 +152,18 @@ class ChildWriter:
     def _remove(self, values: Sequence[Bound]) -> bool:
         """Delete values; return whether more rows went than there were values."""
         more = False
-        for n, batch in enumerate(_batches(values)):
+        for n, batch in enumerate(batches(values)):
             bound = dict(self._held)
             for number, value in enumerate(batch):
                 bound.update(_named(f"w{number}_", value))
             statement = self._statements.remove([value.parts for value in batch])
-            more |= self._run(statement, bound, _shown(n, len(values))).count > len(batch)
+            more |= self._run(statement, bound, beside_batch(n, len(values))).count > len(batch)
         return more
 
     def _insert(self, values: Sequence[Bound], *, after: int) -> None:
         values = sorted(values, key=lambda value: [part.value for part in value.parts]) if _mixed(values) else values
         number = after
-        for n, batch in enumerate(_batches(values)):
+        for n, batch in enumerate(batches(values)):
             bound = dict(self._given)
             for row, value in enumerate(batch):
                 self._check_fits(value)
@@ -169,7 +171,7 @@ class ChildWriter:
                 bound[f"n{row}"] = number
                 bound.update(_named(f"v{row}_", value))
             statement = self._statements.insert([value.parts for value in batch])
-            self._run(statement, bound, _shown(n, len(values)))
+            self._run(statement, bound, beside_batch(n, len(values)))
 
     def _fits(self, value: Bound) -> bool:
         """Whether columns that belong to both owner and value say the same in both."""
@@ -205,7 +207,8 @@ def _mixed(values: Sequence[Bound]) -> bool:
     return len({value.parts for value in values}) > 1
 
 
-def _batches(values: Sequence[Bound]) -> Iterator[list[Bound]]:
+def batches(values: Sequence[T]) -> Iterator[list[T]]:
+    """Yield values in as many as one statement takes."""
     remaining = iter(values)
     left = len(values)
     for size in BATCHES:
@@ -214,7 +217,7 @@ def _batches(values: Sequence[Bound]) -> Iterator[list[Bound]]:
         left %= size
 
 
-def _shown(batch: int, values: int) -> str | None:
+def beside_batch(batch: int, values: int) -> str | None:
     """Return what the audit shows beside the first statement of several; None for the others."""
     if batch:
         return None

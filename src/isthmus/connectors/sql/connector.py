@@ -65,11 +65,12 @@ class SqlConnector(
     def test(self, *, call: Call) -> None:
         for layout, statements in self._read_layouts(call).values():
             columns = layout.readable(name for name, c in layout.columns.items() if not c.definition.secret)
-            probes = [statements.probe(columns), *(statements.child(name).probe() for name in layout.children)]
-            for each in probes:
-                call.sent(each.text)
-                with reported(layout.where()), self._connections.use(call) as link:
-                    link.execute(each, (), seconds=call.remaining())
+            probes = [(layout.where(), statements.probe(columns))]
+            probes += [(Where(child.target), statements.child(name).probe()) for name, child in layout.children.items()]
+            for where, statement in probes:
+                call.sent(statement.text)
+                with reported(where), self._connections.use(call) as link:
+                    link.execute(statement, (), seconds=call.remaining())
 
     def read_schema(self, *, call: Call) -> Schema:
         return Schema({name: layout.object_type for name, (layout, _) in self._read_layouts(call).items()})

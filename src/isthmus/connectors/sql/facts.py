@@ -60,6 +60,8 @@ class KeyFacts:
     unique: tuple[tuple[str, ...], ...] = ()
     constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     foreign: tuple[ForeignKey, ...] = ()
+    referred: bool = False
+    """Whether another table is known to refer to this one; asked only where rows may have to be taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

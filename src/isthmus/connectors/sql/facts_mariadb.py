@@ -39,6 +39,10 @@ FROM information_schema.key_column_usage k JOIN information_schema.referential_c
 WHERE k.table_schema = :schema AND k.table_name IN :tables AND k.referenced_table_name IS NOT NULL
 ORDER BY k.table_name, k.constraint_name, k.ordinal_position
 """).bindparams(sa.bindparam("tables", expanding=True))
+_REFERRED = sa.text("""
+SELECT DISTINCT referenced_table_name FROM information_schema.key_column_usage
+WHERE referenced_table_schema = :schema AND referenced_table_name IN :tables
+""").bindparams(sa.bindparam("tables", expanding=True))
 _TRIGGERS = sa.text(
     "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = :schema"
 )
@@ -183,6 +187,7 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
     with inspector.engine.connect() as connection:
         unique = _grouped(connection.execute(_UNIQUE, wanted).all())
         pointing = connection.execute(_FOREIGN, wanted).all()
+        referred = set(connection.scalars(_REFERRED, wanted))
     foreign = _grouped(row[:3] for row in pointing)
     return {
         table: KeyFacts(
@@ -193,6 +198,7 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
                 for name, columns in {**foreign.get(table, {}), **unique.get(table, {})}.items()
             },
             foreign=_foreign([row for row in pointing if row[0] == table]),
+            referred=table in referred,
         )
         for table in tables
     }

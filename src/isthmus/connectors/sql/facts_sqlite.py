@@ -173,19 +173,25 @@ def _foreign(connection: Connection, prefix: str, table: str, quote: Callable[[s
     by_id: dict[int, list[Any]] = {}
     for row in sorted(run(f"PRAGMA {prefix}foreign_key_list({table})").all(), key=lambda row: (row[0], row[1])):
         by_id.setdefault(row[0], []).append(row)
+    if not by_id:
+        return ()
+    # Names stand here as the foreign key spells them, whatever the table is called.
+    tables = {row[0].upper(): row[0] for row in run(f"SELECT name FROM {prefix}sqlite_master WHERE type = 'table'")}  # noqa: S608
     found = []
     for rows in by_id.values():
+        name = tables.get(rows[0][2].upper(), rows[0][2])
+        columns = run(f"PRAGMA {prefix}table_info({quote(name)})").all()
+        spelled = {row[1].upper(): row[1] for row in columns}
         referred = [row[4] for row in rows]
         if None in referred:  # the primary key is meant
-            keys = sorted((row[5], row[1]) for row in run(f"PRAGMA {prefix}table_info({quote(rows[0][2])})") if row[5])
-            referred = [name for _, name in keys]
+            referred = [key for _, key in sorted((row[5], row[1]) for row in columns if row[5])]
         if len(referred) == len(rows):
             found.append(
                 ForeignKey(
                     columns=tuple(row[3] for row in rows),
                     schema=None,
-                    table=rows[0][2],
-                    referred=tuple(referred),
+                    table=name,
+                    referred=tuple(spelled.get(each.upper(), each) for each in referred),
                     update_cascades=rows[0][5] == "CASCADE",
                     delete_cascades=rows[0][6] == "CASCADE",
                 )

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from isthmus.connectors.sql.child_writing import Run
+from isthmus.connectors.sql.child_writing import Run, batches, beside_batch
+from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.database import KeyChecks, Link, Result, Statement
 from isthmus.connectors.sql.planning import Plan
 from isthmus.connectors.sql.statements import Statements
-from isthmus.spi import InvalidValue, Value
+from isthmus.connectors.sql.values import Unfit, Unreadable
+from isthmus.spi import InvalidValue, MisconfiguredConnector, TargetRejected, Value
 
 _DEFER = Statement("PRAGMA defer_foreign_keys=ON")
 
@@ -37,6 +39,7 @@ class Mover:
                     raise InvalidValue(f"{each.dependent.table}.{names} refers to this row and cannot hold its new key")
                 self._moves[n] = (held, wanted)
         self._with: list[int] = []
+        self._taken: dict[int, list[list[Any]]] = {}
 
     def update(self, plan: Plan, left: Callable[[], float]) -> Result:
         """Change the object's row."""
@@ -47,19 +50,61 @@ class Mover:
             self._with = enforced
             bound = {**plan.bound, **self._bound(enforced)}
             return self._run(self._statements.rename(plan.changes, enforced), bound, "")
+        if self._link.key_checks is KeyChecks.ROW:
+            for n in enforced:
+                if self._statements.dependents[n].dependent.whole:
+                    self._take_out(n)
         return self._run(self._statements.update(plan.changes, ()), plan.bound, "")
 
     def finish(self) -> None:
         """Move the rows that have not moved with it."""
         for n, (held, wanted) in self._moves.items():
-            if n not in self._with:
+            if n in self._taken:
+                self._put_in(n)
+            elif n not in self._with:
                 self._run(self._statements.dependents[n].move(), _named("", held, wanted), "")
+
+    def _take_out(self, n: int) -> None:
+        statements, (held, _) = self._statements.dependents[n], self._moves[n]
+        bound = _named("", held, ())
+        columns = statements.dependent.whole
+        taken = []
+        for row in self._run(statements.rows(), bound, "").rows:
+            try:
+                taken.append([_unchanged(column, raw) for column, raw in zip(columns, row, strict=True)])
+            except (Unfit, Unreadable, MisconfiguredConnector) as problem:
+                raise TargetRejected(
+                    f"{statements.dependent.table}: a row that refers to this one holds a value that cannot be moved "
+                    f"({problem}); give its foreign key ON UPDATE CASCADE"
+                ) from None
+        self._run(statements.remove(), bound, "")
+        self._taken[n] = taken
+
+    def _put_in(self, n: int) -> None:
+        statements, (_, wanted) = self._statements.dependents[n], self._moves[n]
+        names = [column.name for column in statements.dependent.whole]
+        places = [names.index(column.name) for column in statements.dependent.columns]
+        rows = self._taken[n]
+        for row in rows:
+            for place, value in zip(places, wanted, strict=True):
+                row[place] = value
+        for number, batch in enumerate(batches(rows)):
+            bound = {f"r{r}_{c}": value for r, row in enumerate(batch) for c, value in enumerate(row)}
+            self._run(statements.put(len(batch)), bound, beside_batch(number, len(rows)))
 
     def _bound(self, numbers: Sequence[int]) -> Mapping[str, Any]:
         bound: dict[str, Any] = {}
         for n in numbers:
             bound.update(_named(str(n), *self._moves[n]))
         return bound
+
+
+def _unchanged(column: Column, raw: Any) -> Any:
+    """Return what to bind so that a value is stored again as it was."""
+    value = column.decode(raw)
+    if value is None and raw is not None:
+        raise Unreadable(f"{column.name} is a date that is none")
+    return None if value is None else column.encode(value)
 
 
 def _named(mark: str, held: Sequence[Any], wanted: Sequence[Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from isthmus.connectors.sql.child import Dependent
+from isthmus.connectors.sql.column_schema import column_of
 from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.facts import TableFacts
 from isthmus.connectors.sql.layout import CompositeReference, Layout
@@ -116,10 +117,20 @@ def dependents_of(
             moved=key is None or not key.update_cascades,
             removed=owned and (key is None or not key.delete_cascades),
             enforced=key is not None,
+            whole=_whole(facts[holder]) if owned else (),
         )
         if dependent.moved or dependent.removed:
             found.setdefault((*holder, names), dependent)
     return tuple(found.values())
+
+
+def _whole(facts: TableFacts) -> tuple[Column, ...]:
+    """Return the columns that make up a row; none if another table refers to it, or a column is not fully known."""
+    if facts.keys.referred or any(c.computed and c.codec.type is AttributeType.BINARY for c in facts.columns):
+        return ()
+    return tuple(
+        column_of(column, booleans=(), as_text=False, writable=True) for column in facts.columns if not column.computed
+    )
 
 
 def _holding(
