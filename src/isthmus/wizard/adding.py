@@ -234,14 +234,15 @@ def choose(draft: Draft, object_type: str) -> Draft:
             f"the target has no {object_type!r}; {nearest(object_type, draft.schema.object_types, what='tables')}"
         )
     settings = dict(draft.settings)
-    types = [found]
-    notes: list[str] = []
+    types, notes = [found], list[str]()
+    groups: ResourceTypeDefinition | None = None
     if draft.answers.type == "sql" and "object_types" not in draft.answers.settings:
         chosen: dict[str, Any] = {"name": object_type}
         if draft.answers.anchor:
             chosen["anchor"] = list(draft.answers.anchor)
         settings["object_types"] = [chosen]
         types, settings, notes = _with_belonging(draft, chosen, found, settings)
+        groups = suggest_flows(types[1]) if len(types) > 1 else None
     definition = suggest_flows(types[0])
     if draft.answers.matching:
         for name in draft.answers.matching:
@@ -251,16 +252,13 @@ def choose(draft: Draft, object_type: str) -> Draft:
                     f"{object_type!r} has no attribute {name!r}; {nearest(name, known, what='attributes')}"
                 )
         definition = msgspec.structs.replace(definition, matching=draft.answers.matching)
-    groups = [suggest_flows(each) for each in types[1:]] if definition.endpoint == PEOPLE else []
-    groups = [each for each in groups if each.endpoint == GROUPS]
-    notes += [f"not published: the groups in {each.object_type}; a connector has one kind" for each in groups[1:]]
     return replace(
         draft,
         settings=settings,
         schema=Schema({each.name: each for each in types}),
         object_type=types[0],
         definition=definition,
-        groups=groups[0] if groups else None,
+        groups=groups,
         notes=(*_notes(types[0], definition), *notes),
     )
 
@@ -268,16 +266,29 @@ def choose(draft: Draft, object_type: str) -> Draft:
 def _with_belonging(
     draft: Draft, chosen: dict[str, Any], found: ObjectType, settings: dict[str, Any]
 ) -> tuple[list[ObjectType], dict[str, Any], list[str]]:
-    """Return the chosen object type with its child tables, and the groups that it belongs to."""
+    """Return the chosen object type with its child tables, and the groups that it belongs to, if there are any."""
+    read = draft.read_again
     wanted = belonging(draft.suggested, chosen)
-    if draft.read_again is None or wanted == [chosen]:
+    if read is None or wanted == [chosen]:
         return [found], settings, []
-    richer = {**settings, "object_types": wanted}
     try:
-        schema = draft.read_again(richer)
+        types = _types(read({**settings, "object_types": wanted}), wanted)
+        published = [types[0]]
+        groups = [each for each in types[1:] if suggest_flows(each).endpoint == GROUPS]
+        if suggest_flows(types[0]).endpoint == PEOPLE:
+            published += groups[:1]
+        if len(published) < len(types):
+            names = {each.name for each in published}
+            wanted = belonging([each for each in draft.suggested if each["name"] in names], chosen)
+            published = _types(read({**settings, "object_types": wanted}), wanted)
     except MisconfiguredConnector as exc:
         return [found], settings, [f"references, child tables and groups are left out: {exc.message}"]
-    return [schema.object_types[each["name"]] for each in wanted], richer, []
+    notes = [f"not published: the groups in {each.name}; a connector has one kind" for each in groups[1:]]
+    return published, {**settings, "object_types": wanted}, notes
+
+
+def _types(schema: Schema, wanted: Sequence[Mapping[str, Any]]) -> list[ObjectType]:
+    return [schema.object_types[each["name"]] for each in wanted]
 
 
 def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[str]:
