@@ -152,7 +152,7 @@ class ChildWriter:
     def _remove(self, values: Sequence[Bound]) -> bool:
         """Delete values; return whether more rows went than there were values."""
         more = False
-        for n, batch in enumerate(batches(values)):
+        for n, batch in enumerate(batches(values, one_by_one=any(map(_is_large, values)))):
             bound = dict(self._held)
             for number, value in enumerate(batch):
                 bound.update(_named(f"w{number}_", value))
@@ -161,16 +161,17 @@ class ChildWriter:
         return more
 
     def _insert(self, values: Sequence[Bound], *, after: int) -> None:
-        values = sorted(values, key=lambda value: [part.value for part in value.parts]) if _mixed(values) else values
-        number = after
-        for n, batch in enumerate(batches(values)):
+        for value in values:
+            self._check_fits(value)
+        numbered = list(enumerate(values, start=after + 1))
+        if len({value.parts for value in values}) > 1:
+            numbered.sort(key=lambda each: [part.value for part in each[1].parts])  # fewer different statements
+        for n, batch in enumerate(batches(numbered, one_by_one=any(map(_is_large, values)))):
             bound = dict(self._given)
-            for row, value in enumerate(batch):
-                self._check_fits(value)
-                number += 1
+            for row, (number, value) in enumerate(batch):
                 bound[f"n{row}"] = number
                 bound.update(_named(f"v{row}_", value))
-            statement = self._statements.insert([value.parts for value in batch])
+            statement = self._statements.insert([value.parts for _, value in batch])
             self._run(statement, bound, beside_batch(n, len(values)))
 
     def _fits(self, value: Bound) -> bool:
@@ -203,15 +204,16 @@ def _project(values: Sequence[Any], at: Sequence[int]) -> list[Any]:
     return [values[n] for n in at]
 
 
-def _mixed(values: Sequence[Bound]) -> bool:
-    return len({value.parts for value in values}) > 1
+def _is_large(value: Bound) -> bool:
+    """Whether many such values could be more than a database takes at once (MariaDB's default is 16 MB)."""
+    return any(isinstance(part, str | bytes) and len(part) > 10_000 for part in value.values)
 
 
-def batches(values: Sequence[T]) -> Iterator[list[T]]:
+def batches(values: Sequence[T], *, one_by_one: bool = False) -> Iterator[list[T]]:
     """Yield values in as many as one statement takes."""
     remaining = iter(values)
     left = len(values)
-    for size in BATCHES:
+    for size in (1,) if one_by_one else BATCHES:
         for _ in range(left // size):
             yield list(islice(remaining, size))
         left %= size

@@ -159,7 +159,7 @@ class Database(ABC):
         """Yield the rows of a query in pages, with bounded memory.
 
         `link` is used up if this is the last query, or the rows are not taken to their end. The rows of the others are
-        taken at once, without waiting for anybody else.
+        taken at once, without waiting for anybody else, and need no wire form.
         """
 
     @abstractmethod

@@ -228,7 +228,7 @@ class MariadbDatabase(Database):
         page_size: int,
         link: Link,
         call: Call,
-        last: bool = True,  # noqa: ARG002
+        last: bool = True,
     ) -> Iterator[RowPage]:
         assert isinstance(link, MariadbLink)
         idle = self.settings.import_idle_timeout
@@ -245,7 +245,7 @@ class MariadbDatabase(Database):
                 if not rows:
                     complete = True
                     return
-                yield RowPage(rows, packed(rows))
+                yield RowPage(rows, packed(rows) if last else ())
         except pymysql.err.Error as error:
             call.check()
             raise codes_mariadb.failure(error) from error

@@ -88,7 +88,8 @@ class Mover:
         for row in rows:
             for place, value in zip(places, wanted, strict=True):
                 row[place] = value
-        for number, batch in enumerate(batches(rows)):
+        large = any(isinstance(value, str | bytes) and len(value) > 10_000 for row in rows for value in row)
+        for number, batch in enumerate(batches(rows, one_by_one=large)):
             bound = {f"r{r}_{c}": value for r, row in enumerate(batch) for c, value in enumerate(row)}
             self._run(statements.put(len(batch)), bound, beside_batch(number, len(rows)))
 

@@ -61,7 +61,9 @@ def plan_create(layout: Layout, statements: Statements, attributes: Attributes, 
         raise InvalidValue(f"{layout.target} needs a value for {', '.join(missing)}", attribute=missing[0])
     given.sort()  # the same statement for the same attributes, whatever their order
     key = {f"k{n}": bound.get(statements.parameter(c.name)) for n, c in enumerate(layout.anchor)}
-    shown = _shown(layout, {change.child.name for change in children}, call)
+    # A new object has few values, if any: all that the host would like to see can be read.
+    named = {change.child.name for change in children}
+    shown = tuple(name for name in layout.children if name in named or name in call.wanted)
     return Plan(
         tuple(given),
         (),
@@ -112,7 +114,13 @@ def plan_update(
     named = sorted(kinds.items())
     touched = {change.child.name for change in children}
     replaced = {change.child.name for change in children if change.replace is not None}
-    shown = tuple(name for name in _shown(layout, replaced, call) if name in replaced or name not in touched)
+    # References are many where values are few: those that were not named are left for the host to ask for.
+    shown = tuple(
+        name
+        for name, child in layout.children.items()
+        if name in replaced
+        or (name in call.wanted and name not in touched and child.type is not AttributeType.REFERENCE)
+    )
     returned = _returned(layout, [*kinds, *(c.name for c in changes if c.name in layout.composites)], call)
     return Plan((), tuple(named), bound, returned, key, children, shown, (), renamed)
 
@@ -121,18 +129,6 @@ def _returned(layout: Layout, named: Iterable[str], call: Call) -> tuple[Column,
     """Return the columns to read back: what was given, what the database makes, what the host would like to see."""
     wanted = sorted(name for name in call.wanted if name in layout.columns or name in layout.composites)
     return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
-
-
-def _shown(layout: Layout, named: set[str], call: Call) -> tuple[str, ...]:
-    """Return the child attributes to read back: those that were given, and what the host would like to see.
-
-    References are many where values are few: they are read only if they were given.
-    """
-    return tuple(
-        name
-        for name, child in layout.children.items()
-        if name in named or (name in call.wanted and child.type is not AttributeType.REFERENCE)
-    )
 
 
 def _public(layout: Layout, names: Iterable[str]) -> list[str]:

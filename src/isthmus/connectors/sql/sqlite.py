@@ -162,7 +162,7 @@ class SqliteDatabase(Database):
             cursor = link.raw.execute(text)
             while rows := cursor.fetchmany(page_size):
                 call.check()
-                yield RowPage(rows, packed(rows))
+                yield RowPage(rows, packed(rows) if last else ())
         except sqlite3.Error as error:
             raise codes_sqlite.failure(error) from error
 

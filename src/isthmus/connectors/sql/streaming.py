@@ -4,6 +4,10 @@ Each child table is read once, joined with its owners and in the order of their 
 come in the same order and take their rows. The database alone orders and compares: both sides carry the anchor as it
 stands in the owner's row, so that here only equal bytes are told from different ones. One connection and one
 transaction are enough, no index is needed, and a group of 100,000 members is like any other.
+
+The other way, a query of the owners of each page, takes as long where the owner's columns have an index (50,000 people
+with 150,000 addresses in PostgreSQL: 0.39 s of processor time here, 0.34 s there), and without one the time grows with
+the square of the rows.
 """
 
 from __future__ import annotations
