@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -572,3 +574,81 @@ INSERT INTO cards VALUES ('x-1', 1, 'red')
     assert connector.read("people", one, attributes=("cards",), call=call()).attributes["cards"] == ("red",)
     with pytest.raises(InvalidValue, match="code"):
         connector.update("people", one, [AttributeChange("cards", add=("blue",))], call=call())
+
+
+WAITING = {
+    "postgresql": "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{database}'",
+    "mariadb": "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+}
+
+
+def test_a_row_that_somebody_else_inserts_meanwhile_is_no_error(
+    server_target: Target, request: pytest.FixtureRequest
+) -> None:
+    """Not through this connector, so that no lock keeps it out; the constraint does, and then the row is there."""
+    target, server = server_target, server_target.server
+    assert server is not None
+    if target.dialect == "postgresql":
+        server.run("CREATE EXTENSION IF NOT EXISTS citext", database=target.database)
+    target.script(script(target))
+    connector: Any = connector_type.open(target.settings(object_types=TYPES))
+    request.addfinalizer(connector.close)
+    add(connector, "ann")
+    crew = team(connector, "crew")
+    other = server.connect(target.database, administrator=False)
+    request.addfinalizer(other.close)
+    cursor = other.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute(f"INSERT INTO members (team, person) VALUES ({crew.identity.anchor.values[0]}, 'ann')")
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(change(connector, crew, AttributeChange("members", add=(refers("ann"),))))
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.run(WAITING[target.dialect].format(database=target.database)):
+        assert thread.is_alive()
+        assert time.monotonic() < deadline
+    cursor.execute("COMMIT")
+    thread.join(30)
+    assert isinstance(outcome[0], ConnectorObject), outcome
+    assert len(target.run("SELECT * FROM members")) == 1
+
+
+def test_an_import_shows_one_moment_of_objects_and_their_children(connector: Any, target: Target) -> None:
+    for n in range(30):
+        add(connector, f"p{n}", roles=(f"old {n}",))
+    scope = next(s for s in connector.scopes() if s.key == "person")
+    run = connector.import_full(scope, attributes={"person": ("roles",)}, page_size=5, call=call())
+    seen = list(next(run).objects)
+    target.run("UPDATE roles SET role = 'new'")
+    add(connector, "zoe", roles=("late",))
+    connector.delete("person", Identity(Anchor(("p20",))), call=call())
+    for page in run:
+        seen += page.objects
+    assert {each.attributes["roles"] for each in seen} == {(f"old {n}",) for n in range(30)}
+    assert len(imported(connector, "person", "roles")) == 30
+
+
+def test_random_changes_leave_what_they_say(connector: Any) -> None:
+    """Whatever is added, removed and replaced, in any order: the database has what a set would have."""
+    generator = random.Random(7)
+    pool = [mail(f"{n}@x", **({"kind": "work"} if n % 2 else {})) for n in range(8)]
+    ann = add(connector, "ann")
+    expected: set[Complex] = set()
+    for _ in range(40):
+        some, others = (tuple(generator.sample(pool, generator.randint(0, 5))) for _ in range(2))
+        if generator.random() < 0.3:
+            updated = change(connector, ann, AttributeChange("emails", replace=some))
+            expected = set(some)
+            assert set(updated.attributes["emails"]) == expected
+        else:
+            change(connector, ann, AttributeChange("emails", add=some, remove=others))
+            expected = (expected - set(others)) | set(some)
+        assert read(connector, ann, "emails")["emails"] == expected
+    assert set(imported(connector, "person", "emails")["ann"].attributes["emails"]) == expected

@@ -29,7 +29,7 @@ class ChildStatements(Compiled):
         self._owner = owner
         names = dict.fromkeys(c.name for c in (*child.owner, *child.values, *([child.order] if child.order else ())))
         self._table = table_of(child.schema, child.table, names)
-        self._parent = table_of(owner.schema, owner.table, [c.name for c in owner.anchor]).alias("owner")
+        self._parent = table_of(owner.schema, owner.table, [c.name for c in owner.anchor]).alias("isthmus_owner")
 
     def of_owner(self) -> Statement:
         """Return what reads the values of one object."""
