@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -103,7 +103,6 @@ class _Children(Hooks):
     def new_attributes(self, n: int) -> Mapping[str, tuple[Value, ...]]:
         if self.object_type == "team":
             return {"name": (f"team {n}",), "notes": (f"n{n}",)}
-        moment = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=n)
         return {
             "company": (f"c{n % 3}",),
             "login": (f"login-{n}",),
@@ -112,7 +111,7 @@ class _Children(Hooks):
             "phones": (f"p{n}", f"q{n}"),
             "emails": (
                 Complex({"address": f"a{n}@example.org", "kind": "work", "main": True, "weight": Decimal(n)}),
-                Complex({"address": f"b{n}@example.org", "seen": moment, "picture": b"\x00%d" % n, "n": n}),
+                Complex({"address": f"b{n}@example.org", "picture": b"\x00%d" % n, "n": n}),
             ),
         }
 
