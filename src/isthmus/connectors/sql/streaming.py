@@ -5,9 +5,10 @@ come in the same order and take their rows. The database alone orders and compar
 stands in the owner's row, so that here only equal bytes are told from different ones. One connection and one
 transaction are enough, no index is needed, and a group of 100,000 members is like any other.
 
-The other way, a query of the owners of each page, takes as long where the owner's columns have an index (50,000 people
-with 150,000 addresses in PostgreSQL: 0.39 s of processor time here, 0.34 s there), and without one the time grows with
-the square of the rows.
+The other way is a query of the owners of each page. With 50,000 people and 150,000 addresses, processor time here with
+wire digests against there without: PostgreSQL 0.39 to 0.34 s, MariaDB 1.17 to 0.63 s; no index on the owner's columns
+made little difference at that size. It was not chosen because without an index each page reads the whole child table,
+so that its time must grow with the square of the rows.
 """
 
 from __future__ import annotations
