@@ -96,6 +96,10 @@ def add(
     for flow, attribute in sorted(draft.definition.flows.items()):
         typer.echo(f"  {flow} <-> {printable(attribute.attribute)}")
     typer.echo(f"  found before a create by: {printable(draft.definition.matching) or 'nothing'}")
+    if draft.groups is not None:
+        typer.echo(f"and {printable(draft.groups.object_type)} as groups")
+        for flow, attribute in sorted(draft.groups.flows.items()):
+            typer.echo(f"  {flow} <-> {printable(attribute.attribute)}")
     command = current.command
     typer.echo(f"Next: {command} connector test {name}, {command} token create {name}, {command} serve")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,9 +19,21 @@ from isthmus.engine.answers import connector_edge
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.mapping.suggesting import looks_secret, suggest_flows
-from isthmus.spi import AttributeType, Call, ConnectorError, MisconfiguredConnector, ObjectType, Schema
+from isthmus.spi import (
+    AttributeType,
+    Call,
+    Connector,
+    ConnectorError,
+    MisconfiguredConnector,
+    ObjectType,
+    Schema,
+    SupportsSuggestions,
+)
+from isthmus.wizard.belonging import as_settings, belonging
 
+T = TypeVar("T")
 PEOPLE = "Users"
+GROUPS = "Groups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +51,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the target has, and what is suggested. `object_type` None: one of several must be chosen."""
+    """What the target has, and what is suggested. `object_type` None: one of several must be chosen.
+
+    `suggested`: object types with the tables that belong to them, as settings; `read_again` gives the schema with
+    others. `groups`: how the groups are published whose members the objects are.
+    """
 
     answers: Answers
     settings: Mapping[str, Any]
@@ -47,6 +63,9 @@ class Draft:
     object_type: ObjectType | None
     definition: ResourceTypeDefinition
     notes: tuple[str, ...] = ()
+    suggested: tuple[Mapping[str, Any], ...] = ()
+    read_again: Callable[[dict[str, Any]], Schema] | None = None
+    groups: ResourceTypeDefinition | None = None
 
     @property
     def disables(self) -> bool:
@@ -133,19 +152,52 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         raise ConfigError(f"{exc.message}; {hint}") from exc
     if not schema.object_types:
         raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
+    suggested = () if "object_types" in answers.settings else _suggested(configuration, answers, everything)
     draft = Draft(
         answers=answers,
         settings=settings,
-        schema=schema,
+        schema=_choices(schema, suggested) if answers.table is None else schema,
         object_type=None,
         definition=ResourceTypeDefinition(object_type="", attributes=()),
+        suggested=suggested,
+        read_again=lambda changed: _read(configuration, answers, changed),
     )
-    if len(schema.object_types) == 1:
-        return choose(draft, next(iter(schema.object_types)))
+    if len(draft.schema.object_types) == 1:
+        return choose(draft, next(iter(draft.schema.object_types)))
     return draft
 
 
+def _choices(schema: Schema, suggested: Sequence[Mapping[str, Any]]) -> Schema:
+    """Return the schema without the tables that belong to others, if that leaves any."""
+    names = {each["name"] for each in suggested}
+    kept = {name: found for name, found in schema.object_types.items() if name in names}
+    return Schema(kept) if kept else schema
+
+
+def _suggested(
+    configuration: Configuration, answers: Answers, settings: dict[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    def ask(connector: Connector, call: Call) -> tuple[Mapping[str, Any], ...]:
+        if not isinstance(connector, SupportsSuggestions):
+            return ()
+        offered = connector.suggest(call=call).get("object_types")
+        return () if offered is None else tuple(as_settings(each) for each in offered.values)
+
+    return _asked(configuration, answers, settings, ask)
+
+
 def _read(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> Schema:
+    def read(connector: Connector, call: Call) -> Schema:
+        connector.test(call=call)
+        return connector.read_schema(call=call)
+
+    return _asked(configuration, answers, settings, read)
+
+
+def _asked(
+    configuration: Configuration, answers: Answers, settings: dict[str, Any], ask: Callable[[Connector, Call], T]
+) -> T:
+    """Return what a connector with these settings answers; it is closed again."""
     document = ConnectorDocument(type=answers.type, settings=settings)
     key = answers.name.casefold()
     trial = msgspec.structs.replace(
@@ -159,9 +211,7 @@ def _read(configuration: Configuration, answers: Answers, settings: dict[str, An
         raise ConfigError(": ".join(part for part in (exc.where.key, exc.problem) if part)) from exc
     try:
         with connector_edge(answers.name, "test"):
-            call = Call(timeout=document.timeout)
-            connector.test(call=call)
-            return connector.read_schema(call=call)
+            return ask(connector, Call(timeout=document.timeout))
     finally:
         connector.close()
 
@@ -183,7 +233,17 @@ def choose(draft: Draft, object_type: str) -> Draft:
         raise ConfigError(
             f"the target has no {object_type!r}; {nearest(object_type, draft.schema.object_types, what='tables')}"
         )
-    definition = suggest_flows(found)
+    settings = dict(draft.settings)
+    types, notes = [found], list[str]()
+    groups: ResourceTypeDefinition | None = None
+    if draft.answers.type == "sql" and "object_types" not in draft.answers.settings:
+        chosen: dict[str, Any] = {"name": object_type}
+        if draft.answers.anchor:
+            chosen["anchor"] = list(draft.answers.anchor)
+        settings["object_types"] = [chosen]
+        types, settings, notes = _with_belonging(draft, chosen, found, settings)
+        groups = suggest_flows(types[1]) if len(types) > 1 else None
+    definition = suggest_flows(types[0])
     if draft.answers.matching:
         for name in draft.answers.matching:
             if found.attribute(name) is None:
@@ -192,12 +252,43 @@ def choose(draft: Draft, object_type: str) -> Draft:
                     f"{object_type!r} has no attribute {name!r}; {nearest(name, known, what='attributes')}"
                 )
         definition = msgspec.structs.replace(definition, matching=draft.answers.matching)
-    settings = dict(draft.settings)
-    if "object_types" not in settings and draft.answers.type == "sql":
-        settings["object_types"] = [{"name": object_type}]
     return replace(
-        draft, settings=settings, object_type=found, definition=definition, notes=tuple(_notes(found, definition))
+        draft,
+        settings=settings,
+        schema=Schema({each.name: each for each in types}),
+        object_type=types[0],
+        definition=definition,
+        groups=groups,
+        notes=(*_notes(types[0], definition), *notes),
     )
+
+
+def _with_belonging(
+    draft: Draft, chosen: dict[str, Any], found: ObjectType, settings: dict[str, Any]
+) -> tuple[list[ObjectType], dict[str, Any], list[str]]:
+    """Return the chosen object type with its child tables, and the groups that it belongs to, if there are any."""
+    read = draft.read_again
+    wanted = belonging(draft.suggested, chosen)
+    if read is None or wanted == [chosen]:
+        return [found], settings, []
+    try:
+        types = _types(read({**settings, "object_types": wanted}), wanted)
+        published = [types[0]]
+        groups = [each for each in types[1:] if suggest_flows(each).endpoint == GROUPS]
+        if suggest_flows(types[0]).endpoint == PEOPLE:
+            published += groups[:1]
+        if len(published) < len(types):
+            names = {each.name for each in published}
+            wanted = belonging([each for each in draft.suggested if each["name"] in names], chosen)
+            published = _types(read({**settings, "object_types": wanted}), wanted)
+    except MisconfiguredConnector as exc:
+        return [found], settings, [f"references, child tables and groups are left out: {exc.message}"]
+    notes = [f"not published: the groups in {each.name}; a connector has one kind" for each in groups[1:]]
+    return published, {**settings, "object_types": wanted}, notes
+
+
+def _types(schema: Schema, wanted: Sequence[Mapping[str, Any]]) -> list[ObjectType]:
+    return [schema.object_types[each["name"]] for each in wanted]
 
 
 def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[str]:
@@ -234,8 +325,16 @@ def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any
         disable=None if disable is None else deprovisioning(disable, draft.object_type),
         delete=deprovisioning(delete, draft.object_type),
     )
-    compile_resource_type(definition, draft.object_type, shape=0)
-    document = ConnectorDocument(type=draft.answers.type, settings=dict(draft.settings), resource_types=(definition,))
+    definitions = [definition]
+    if draft.groups is not None:
+        # What is set on people has no counterpart in groups; deleted they are only if people are.
+        same = Deprovisioning(action="delete" if delete == "delete" else "nothing")
+        definitions.append(msgspec.structs.replace(draft.groups, delete=same))
+    for one in definitions:
+        compile_resource_type(one, draft.schema.object_types[one.object_type], shape=0)
+    document = ConnectorDocument(
+        type=draft.answers.type, settings=dict(draft.settings), resource_types=tuple(definitions)
+    )
     plain: dict[str, Any] = msgspec.to_builtins(document)
     defaults = msgspec.to_builtins(ConnectorDocument(type=draft.answers.type))
     kept = {key: value for key, value in plain.items() if key in ("type", "settings") or value != defaults[key]}

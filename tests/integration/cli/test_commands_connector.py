@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 import tomllib
+from contextlib import closing
+from pathlib import Path
 
 from acceptance.shell import Shell
 
@@ -138,3 +141,48 @@ def test_pause_and_resume_keep_the_comments_of_the_file(hr: Shell) -> None:
     assert file.read_text() == before
     names = [operation for operation, actor in hr.audited() if actor.startswith("operator ")]
     assert names == ["add connector", "pause connector", "resume connector"]
+
+
+def test_people_bring_their_groups_and_child_tables(shell: Shell, tmp_path: Path) -> None:
+    database = tmp_path / "crowd.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript("""
+            CREATE TABLE people (
+              id integer PRIMARY KEY, login text NOT NULL UNIQUE, boss integer REFERENCES people (id));
+            CREATE TABLE groups (id integer PRIMARY KEY, name text NOT NULL);
+            CREATE TABLE group_members (
+              group_id integer NOT NULL REFERENCES groups (id), person_id integer NOT NULL REFERENCES people (id),
+              PRIMARY KEY (group_id, person_id));
+            CREATE TABLE emails (
+              person_id integer NOT NULL REFERENCES people (id), address text NOT NULL,
+              PRIMARY KEY (person_id, address));
+            CREATE TABLE tools (id integer PRIMARY KEY, owner integer REFERENCES people (id));
+            CREATE TABLE clubs (id integer PRIMARY KEY, name text NOT NULL);
+            CREATE TABLE club_people (
+              club integer NOT NULL REFERENCES clubs (id), person integer NOT NULL REFERENCES people (id),
+              PRIMARY KEY (club, person));
+        """)
+    add = ("connector", "add", "crowd", "--url", f"sqlite:///{database}", "--disable", "nothing", "--delete", "delete")
+    assert "the target has clubs, groups, people, tools" in shell.misused(*add)
+    ran = shell.good(*add, "--table", "people")
+    assert "not published: the groups in clubs" in ran.err
+    assert "members <-> members" in ran.out
+    document = tomllib.loads((shell.folder / "connectors" / "crowd.toml").read_text())
+    assert document["settings"]["object_types"] == [
+        {
+            "name": "people",
+            "reference_columns": [{"column": "boss", "object_type": "people"}],
+            "child_tables": [{"attribute": "emails", "table": "emails"}],
+        },
+        {
+            "name": "groups",
+            "child_tables": [{"attribute": "members", "table": "group_members", "reference_to": "people"}],
+        },
+    ]
+    users, groups = document["resource_types"]
+    assert (users["endpoint"], groups["endpoint"]) == ("Users", "Groups")
+    assert users["flows"]["manager"] == {"attribute": "boss"}
+    assert set(users["attributes"]) == {"id", "login", "boss", "emails"}
+    assert groups["flows"] == {"displayName": {"attribute": "name"}, "members": {"attribute": "members"}}
+    assert groups["delete"] == {"action": "delete"}
+    assert "FAIL" not in shell.good("connector", "test", "crowd").out

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from isthmus.connectors.sql import suggestions, writing
+from isthmus.connectors.sql import planning, suggestions, writing
 from isthmus.connectors.sql.choosing import open_database
 from isthmus.connectors.sql.connections import Connections
 from isthmus.connectors.sql.database import Database
@@ -16,6 +16,7 @@ from isthmus.connectors.sql.reading import Reader, import_pages
 from isthmus.connectors.sql.reflecting import reflect
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.connectors.sql.statements import Statements
+from isthmus.connectors.sql.streaming import import_with_children
 from isthmus.spi import (
     AttributeChange,
     Attributes,
@@ -64,10 +65,12 @@ class SqlConnector(
     def test(self, *, call: Call) -> None:
         for layout, statements in self._read_layouts(call).values():
             columns = layout.readable(name for name, c in layout.columns.items() if not c.definition.secret)
-            statement = statements.probe(columns)
-            call.sent(statement.text)
-            with reported(layout.where()), self._connections.use(call) as link:
-                link.execute(statement, (), seconds=call.remaining())
+            probes = [(layout.where(), statements.probe(columns))]
+            probes += [(Where(child.target), statements.child(name).probe()) for name, child in layout.children.items()]
+            for where, statement in probes:
+                call.sent(statement.text)
+                with reported(where), self._connections.use(call) as link:
+                    link.execute(statement, (), seconds=call.remaining())
 
     def read_schema(self, *, call: Call) -> Schema:
         return Schema({name: layout.object_type for name, (layout, _) in self._read_layouts(call).items()})
@@ -90,7 +93,21 @@ class SqlConnector(
                 raise self._unknown(name)
             layout, statements = known[name]
             with reported(layout.where()), self._connections.apart(call) as link:
-                columns = layout.readable(attributes.get(name, ()))
+                names = attributes.get(name, ())
+                columns = layout.readable(names)
+                children = [layout.children[each] for each in dict.fromkeys(names) if each in layout.children]
+                if children:
+                    yield from import_with_children(
+                        self._database,
+                        layout,
+                        statements,
+                        columns,
+                        children,
+                        page_size=page_size,
+                        link=link,
+                        call=call,
+                    )
+                    continue
                 yield from import_pages(
                     self._database,
                     layout,
@@ -132,7 +149,7 @@ class SqlConnector(
     ) -> ConnectorObject:
         def run(layout: Layout, sql: Statements) -> ConnectorObject:
             _allowed(layout, Operation.CREATE, dn, password)
-            plan = writing.plan_create(layout, sql, attributes, call)
+            plan = planning.plan_create(layout, sql, attributes, call)
             with self._connections.use(call) as link:
                 return writing.Writer(layout, sql, link, call).create(plan)
 
@@ -150,7 +167,7 @@ class SqlConnector(
     ) -> ConnectorObject:
         def run(layout: Layout, sql: Statements) -> ConnectorObject:
             _allowed(layout, Operation.UPDATE, new_dn, password)
-            plan = writing.plan_update(layout, sql, identity, changes, call)
+            plan = planning.plan_update(layout, sql, identity, changes, call)
             with self._connections.use(call) as link:
                 return writing.Writer(layout, sql, link, call).update(plan)
 
@@ -187,7 +204,7 @@ class SqlConnector(
                         raise
                     if failure.kind is Kind.SCHEMA and not changed:
                         changed = True
-                    elif failure.kind is not Kind.CONFLICT:
+                    elif failure.kind is not Kind.CONFLICT and not (failure.again and attempt == 0):
                         raise
             if changed:
                 self._forget()

@@ -25,7 +25,7 @@ _NULL = r"\N"
 
 
 def copy_rows(pgconn: pq.abc.PGconn, query: str, *, page_size: int, idle: float, call: Call) -> Iterator[RowPage]:
-    """Yield the rows in pages. The connection is in a transaction, and is not fit for anything else afterwards."""
+    """Yield the rows in pages. The connection is in a transaction; once all rows are read it takes another query."""
     poll = select.poll()
     poll.register(pgconn.socket, select.POLLIN)
     get = pgconn.get_copy_data
@@ -62,6 +62,8 @@ def copy_rows(pgconn: pq.abc.PGconn, query: str, *, page_size: int, idle: float,
         while pgconn.is_busy():
             wait()
         _expect(pgconn.get_result(), pq.ExecStatus.COMMAND_OK)  # an error in mid-way arrives here
+        if pgconn.get_result() is not None:  # the end of results, which frees the connection for the next query
+            raise Failure(Kind.BROKEN, "", "the database answers one query with two results")
         if page:
             yield RowPage(page, page)
     except psycopg.Error as error:

@@ -6,6 +6,7 @@ import marshal
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy.engine.interfaces import Dialect
@@ -52,6 +53,16 @@ class Result:
     generated: int | None = None
 
 
+class KeyChecks(Enum):
+    """When a database sees to it that foreign keys point at something."""
+
+    ROW = auto()
+    STATEMENT = auto()
+    """At the end of each statement."""
+    DEFERRED = auto()
+    """At the end of the transaction, if that is asked for."""
+
+
 class Link(ABC):
     """One connection, in autocommit; used by one thread at a time. Every method raises `Failure` and nothing else.
 
@@ -61,11 +72,17 @@ class Link(ABC):
     session: str = ""
     """The session whose lock this connection holds."""
 
+    key_checks: KeyChecks
+
     @abstractmethod
     def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result: ...
 
     @abstractmethod
     def begin(self, *, seconds: float) -> None: ...
+
+    @abstractmethod
+    def begin_reading(self, *, seconds: float) -> None:
+        """Begin a transaction that only reads, and sees one moment however many statements it has."""
 
     @abstractmethod
     def commit(self, *, seconds: float) -> None: ...
@@ -134,8 +151,20 @@ class Database(ABC):
         """Return the tables with triggers, and the views that take inserts and updates."""
 
     @abstractmethod
-    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
-        """Yield the rows of a query in pages, with bounded memory; `link` is used up."""
+    def begin_import(self, *, link: Link, call: Call) -> None:
+        """Prepare a connection for `import_rows`, several times if need be: all see one moment."""
+
+    @abstractmethod
+    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call, last: bool = True) -> Iterator[RowPage]:
+        """Yield the rows of a query in pages, with bounded memory.
+
+        `link` is used up if this is the last query, or the rows are not taken to their end. The rows of the others are
+        taken at once, without waiting for anybody else, and need no wire form.
+        """
+
+    @abstractmethod
+    def cut(self, packed: Any, fields: int) -> tuple[Any, Any]:
+        """Return the first fields of a row, such that equal ones are equal, and the rest, which `unpack` takes."""
 
     @abstractmethod
     def unpack(self, packed: Any) -> Row:

@@ -66,6 +66,8 @@ class Failure(Exception):
     constraint: str | None = None
     columns: tuple[str, ...] = ()
     nothing_sent: bool = False
+    again: bool = False
+    """Whether the same may succeed at once when it is tried again."""
 
     def __str__(self) -> str:
         return f"{self.text or self.kind.name.lower()} ({self.code})" if self.code else self.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from isthmus.connectors.sql.values import Codec, exact
@@ -31,12 +31,37 @@ class ColumnFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """Columns that hold the key of another table, column by column; whether the database changes and deletes along."""
+
+    columns: tuple[str, ...]
+    schema: str | None
+    table: str
+    referred: tuple[str, ...]
+    update_cascades: bool = False
+    delete_cascades: bool = False
+
+    def points_at(self, schema: str | None, table: str, key: Sequence[str]) -> bool:
+        """Whether it refers to exactly this key of this table."""
+        same_schema = self.schema is None or schema is None or self.schema == schema
+        return self.table == table and same_schema and set(self.referred) == set(key)
+
+    def in_order_of(self, key: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns in the order of the key that they refer to."""
+        by_referred = dict(zip(self.referred, self.columns, strict=True))
+        return tuple(by_referred[name] for name in key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFacts:
     """The keys of a table: the unique ones, primary included, and the columns behind each casefolded name."""
 
     primary: tuple[str, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    foreign: tuple[ForeignKey, ...] = ()
+    referred: bool = False
+    """Whether another table is known to refer to this one; asked only where rows may have to be taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

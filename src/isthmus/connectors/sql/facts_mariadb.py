@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
-from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
+from isthmus.connectors.sql.facts import ColumnFacts, ForeignKey, KeyFacts
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
 
@@ -31,9 +31,17 @@ WHERE table_schema = :schema AND table_name IN :tables AND non_unique = 0
 ORDER BY table_name, index_name, seq_in_index
 """).bindparams(sa.bindparam("tables", expanding=True))
 _FOREIGN = sa.text("""
-SELECT table_name AS t, constraint_name AS k, column_name AS c FROM information_schema.key_column_usage
-WHERE table_schema = :schema AND table_name IN :tables AND referenced_table_name IS NOT NULL
-ORDER BY table_name, constraint_name, ordinal_position
+SELECT k.table_name AS t, k.constraint_name AS k, k.column_name AS c, k.referenced_table_schema AS referred_schema,
+       k.referenced_table_name AS referred_table, k.referenced_column_name AS referred_column,
+       r.update_rule AS on_update, r.delete_rule AS on_delete
+FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r
+  ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.table_schema = :schema AND k.table_name IN :tables AND k.referenced_table_name IS NOT NULL
+ORDER BY k.table_name, k.constraint_name, k.ordinal_position
+""").bindparams(sa.bindparam("tables", expanding=True))
+_REFERRED = sa.text("""
+SELECT DISTINCT referenced_table_name FROM information_schema.key_column_usage
+WHERE referenced_table_schema = :schema AND referenced_table_name IN :tables
 """).bindparams(sa.bindparam("tables", expanding=True))
 _TRIGGERS = sa.text(
     "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = :schema"
@@ -178,7 +186,9 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
     wanted = {"tables": list(tables), "schema": schema}
     with inspector.engine.connect() as connection:
         unique = _grouped(connection.execute(_UNIQUE, wanted).all())
-        foreign = _grouped(connection.execute(_FOREIGN, wanted).all())
+        pointing = connection.execute(_FOREIGN, wanted).all()
+        referred = set(connection.scalars(_REFERRED, wanted))
+    foreign = _grouped(row[:3] for row in pointing)
     return {
         table: KeyFacts(
             primary=unique.get(table, {}).get("PRIMARY", ()),
@@ -187,6 +197,8 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
                 name.casefold(): columns
                 for name, columns in {**foreign.get(table, {}), **unique.get(table, {})}.items()
             },
+            foreign=_foreign([row for row in pointing if row[0] == table]),
+            referred=table in referred,
         )
         for table in tables
     }
@@ -199,6 +211,21 @@ def _grouped(rows: Iterable[Any]) -> dict[str, dict[str, tuple[str, ...]]]:
         named = found.setdefault(table, {})
         named[key] = (*named.get(key, ()), column)
     return found
+
+
+def _foreign(rows: Iterable[Any]) -> tuple[ForeignKey, ...]:
+    found: dict[str, ForeignKey] = {}
+    for row in rows:
+        before = found.get(row.k)
+        found[row.k] = ForeignKey(
+            columns=(*(before.columns if before else ()), row.c),
+            schema=row.referred_schema,
+            table=row.referred_table,
+            referred=(*(before.referred if before else ()), row.referred_column),
+            update_cascades=row.on_update == "CASCADE",
+            delete_cascades=row.on_delete == "CASCADE",
+        )
+    return tuple(found.values())
 
 
 def changing(inspector: Inspector, schema: str) -> tuple[set[str], set[str], set[str]]:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
-from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
+from isthmus.connectors.sql.facts import ColumnFacts, ForeignKey, KeyFacts
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
 
@@ -164,7 +164,39 @@ def _keys(connection: Connection, prefix: str, table: str, quote: Callable[[str]
         primary=primary,
         unique=((primary,) if primary else ()) + tuple(each for each in whole.values() if each != primary),
         constraints={name.casefold(): each for name, each in whole.items()},
+        foreign=_foreign(connection, prefix, table, quote),
     )
+
+
+def _foreign(connection: Connection, prefix: str, table: str, quote: Callable[[str], str]) -> tuple[ForeignKey, ...]:
+    run = connection.exec_driver_sql
+    by_id: dict[int, list[Any]] = {}
+    for row in sorted(run(f"PRAGMA {prefix}foreign_key_list({table})").all(), key=lambda row: (row[0], row[1])):
+        by_id.setdefault(row[0], []).append(row)
+    if not by_id:
+        return ()
+    # Names stand here as the foreign key spells them, whatever the table is called.
+    tables = {row[0].upper(): row[0] for row in run(f"SELECT name FROM {prefix}sqlite_master WHERE type = 'table'")}  # noqa: S608
+    found = []
+    for rows in by_id.values():
+        name = tables.get(rows[0][2].upper(), rows[0][2])
+        columns = run(f"PRAGMA {prefix}table_info({quote(name)})").all()
+        spelled = {row[1].upper(): row[1] for row in columns}
+        referred = [row[4] for row in rows]
+        if None in referred:  # the primary key is meant
+            referred = [key for _, key in sorted((row[5], row[1]) for row in columns if row[5])]
+        if len(referred) == len(rows):
+            found.append(
+                ForeignKey(
+                    columns=tuple(row[3] for row in rows),
+                    schema=None,
+                    table=name,
+                    referred=tuple(spelled.get(each.upper(), each) for each in referred),
+                    update_cascades=rows[0][5] == "CASCADE",
+                    delete_cascades=rows[0][6] == "CASCADE",
+                )
+            )
+    return tuple(found)
 
 
 def _collation(connection: Connection, table: str, column: str) -> str:

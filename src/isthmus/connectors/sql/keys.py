@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy.engine.interfaces import ReflectedIndex
+from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint, ReflectedIndex
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
-from isthmus.connectors.sql.facts import KeyFacts
+from isthmus.connectors.sql.facts import ForeignKey, KeyFacts
 
 
 def reflected_keys(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
@@ -29,8 +29,21 @@ def reflected_keys(inspector: Inspector, schema: str | None, tables: Sequence[st
             primary=tuple(key["constrained_columns"]) if key is not None else (),
             unique=tuple(columns for _, columns in named),
             constraints={name.casefold(): columns for name, columns in [*named, *pointing] if name},
+            foreign=tuple(_foreign(each) for each in foreign.get(at, ())),
         )
     return found
+
+
+def _foreign(found: ReflectedForeignKeyConstraint) -> ForeignKey:
+    options = found.get("options", {})
+    return ForeignKey(
+        columns=tuple(found["constrained_columns"]),
+        schema=found["referred_schema"],
+        table=found["referred_table"],
+        referred=tuple(found["referred_columns"]),
+        update_cascades=options.get("onupdate") == "CASCADE",
+        delete_cascades=options.get("ondelete") == "CASCADE",
+    )
 
 
 def _unique_columns(index: ReflectedIndex) -> tuple[str, ...]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from isthmus.connectors.sql.child import Child, Dependent
+from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.errors import Where
-from isthmus.connectors.sql.values import Codec, Unfit, Unreadable, text_of
+from isthmus.connectors.sql.values import Unfit
 from isthmus.spi import (
     Anchor,
     AttributeDefinition,
     AttributeType,
     ConnectorObject,
     Identity,
-    InvalidValue,
     MisconfiguredConnector,
     ObjectType,
     Reference,
@@ -23,77 +24,16 @@ from isthmus.spi import (
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column. `fold` makes the text that values share which the target takes for equal.
-
-    `comparable`: the type has an equality of its own; else values are compared as text. `read_as` is
-    multiplied with the column when it is read, where its own text form loses digits.
-    """
+class CompositeReference:
+    """A reference that several columns of the object's own table hold together; it is none if one of them is NULL."""
 
     definition: AttributeDefinition
-    codec: Codec
-    fold: Callable[[str], str]
-    nullable: bool = True
-    has_default: bool = False
-    comparable: bool = True
-    read_as: str | None = None
+    columns: tuple[Column, ...]
 
-    @property
-    def name(self) -> str:
-        return self.definition.name
-
-    @property
-    def is_reference(self) -> bool:
-        return self.definition.type is AttributeType.REFERENCE
-
-    def key(self, value: Value) -> str:
-        """Return the canonical text of a value."""
-        return self.fold(text_of(value))
-
-    def decode(self, raw: Any) -> Value | None:
-        """Return the value that the driver gave.
-
-        Raises:
-            MisconfiguredConnector: there is no such value of the attribute's type.
-        """
-        if raw is None:
-            return None
-        try:
-            value = self.codec.decode(raw)
-        except (Unreadable, ValueError, ArithmeticError) as problem:
-            reason = str(problem) if isinstance(problem, Unreadable) else f"it is not a {self.codec.type}"
-            raise MisconfiguredConnector(
-                f"column {self.name} ({self.definition.native_type}) holds a value that cannot be read: {reason}; "
-                "correct the row, or name the column in text_columns"
-            ) from None  # the driver's text would show the value
-        if value is not None and self.is_reference:
-            return Reference((self.key(value),), self.definition.reference_to)
-        return value
-
-    def encode(self, value: Value) -> Any:
-        """Return what the driver binds for a value.
-
-        Raises:
-            Unfit: the column cannot hold it.
-        """
-        if isinstance(value, Reference):
-            if len(value.key) != 1:
-                raise Unfit("it refers to an object of several anchor columns")
-            return self.codec.encode(self.codec.parse(value.key[0]))
-        if self.is_reference and isinstance(value, str):
-            return self.codec.encode(self.codec.parse(value))
-        return self.codec.encode(value)
-
-    def for_writing(self, value: Value) -> Any:
-        """Return what the driver binds for a value, or raise `InvalidValue`."""
-        limit = self.definition.max_length
-        if limit is not None and isinstance(value, str | bytes) and len(value) > limit:
-            unit = "bytes" if isinstance(value, bytes) else "characters"
-            raise InvalidValue(f"{self.name} holds at most {limit} {unit}, not {len(value)}", attribute=self.name)
-        try:
-            return self.encode(value)
-        except Unfit as problem:
-            raise InvalidValue(f"{self.name} cannot take the value: {problem}", attribute=self.name) from None
+    def value(self, fields: Mapping[str, Value | None]) -> Value | None:
+        key = [None if (v := fields[c.name]) is None else c.key(v) for c in self.columns]
+        texts = tuple(text for text in key if text is not None)
+        return Reference(texts, self.definition.reference_to) if len(texts) == len(key) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +42,9 @@ class Layout:
 
     `sure`: the database itself keeps the anchor unique. `triggers`: rows may change once more after a statement, so
     that they are read again. `returns_inserted`, `returns_updated`: what RETURNING can do here. `auto_increment`:
-    the column whose number the driver tells after an insert.
+    the column whose number the driver tells after an insert. `composites`: references made of several columns, of which
+    `hidden` are no attributes of their own. `children`: attributes that live in tables of their own; `dependents`: all
+    columns, there and elsewhere, that hold an anchor of this type.
     """
 
     object_type: ObjectType
@@ -116,6 +58,10 @@ class Layout:
     returns_inserted: bool
     returns_updated: bool
     auto_increment: str | None = None
+    composites: Mapping[str, CompositeReference] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    children: Mapping[str, Child] = field(default_factory=dict)
+    dependents: tuple[Dependent, ...] = ()
 
     @property
     def target(self) -> str:
@@ -132,9 +78,14 @@ class Layout:
         return found
 
     def readable(self, names: Iterable[str]) -> tuple[Column, ...]:
-        """Return the anchor's columns and the named ones; a secret one is refused."""
+        """Return the anchor's columns and the named ones, without those of child tables; a secret one is refused."""
         chosen = {column.name: column for column in self.anchor}
         for name in names:
+            if name in self.children:
+                continue
+            if name in self.composites:
+                chosen.update((column.name, self.columns[column.name]) for column in self.composites[name].columns)
+                continue
             column = self.column(name)
             if column.definition.secret:
                 raise MisconfiguredConnector(f"{name} of {self.target} is secret and is never read")
@@ -164,7 +115,9 @@ class Layout:
         names = [c.name for c in columns]
         converts = [_swift(c) for c in columns]
         keys = [(n, _swift_key(c)) for n, c in enumerate(self.anchor)]
-        object_type = self.object_type.name
+        object_type, hidden = self.object_type.name, self.hidden
+        read = {c.name for c in columns}
+        composites = [each for each in self.composites.values() if read.issuperset(c.name for c in each.columns)]
 
         def decode(row: Sequence[Any]) -> ConnectorObject:
             try:
@@ -182,6 +135,13 @@ class Layout:
             attributes: dict[str, tuple[Value, ...]] = {
                 name: () if value is None else (value,) for name, value in zip(names, values, strict=True)
             }
+            if composites:
+                fields = dict(zip(names, values, strict=True))
+                for each in composites:
+                    value = each.value(fields)
+                    attributes[each.definition.name] = () if value is None else (value,)
+            for name in hidden:
+                attributes.pop(name, None)
             anchor = Anchor(tuple([key(values[n]) for n, key in keys]))
             return ConnectorObject(object_type=object_type, identity=Identity(anchor), attributes=attributes)
 

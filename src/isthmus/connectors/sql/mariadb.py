@@ -19,7 +19,7 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.engine.url import make_url
 
 from isthmus.connectors.sql import codes_mariadb, facts_mariadb
-from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement, packed
+from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, Row, RowPage, Statement, packed
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.settings import SqlSettings
@@ -33,6 +33,8 @@ _SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO
 
 
 class MariadbLink(Link):
+    key_checks = KeyChecks.ROW
+
     def __init__(self, raw: pymysql.Connection[Any]) -> None:
         self.raw = raw
         self._lock = ""
@@ -60,6 +62,10 @@ class MariadbLink(Link):
 
     def begin(self, *, seconds: float) -> None:
         self._run("START TRANSACTION", (), seconds)
+
+    def begin_reading(self, *, seconds: float) -> None:
+        self._run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", (), seconds)
+        self._run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", (), seconds)
 
     def commit(self, *, seconds: float) -> None:
         self._run("COMMIT", (), seconds)
@@ -209,12 +215,25 @@ class MariadbDatabase(Database):
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_mariadb.changing(inspector, schema or self.settings.database)
 
-    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
+    def begin_import(self, *, link: Link, call: Call) -> None:
         assert isinstance(link, MariadbLink)
-        idle = self.settings.import_idle_timeout
         limited = "max_statement_time" if self._mariadb else "max_execution_time"
         link._run(f"SET SESSION net_write_timeout = 3600, SESSION {limited} = 0", (), call.remaining())
+        link.begin_reading(seconds=call.remaining())
+
+    def import_rows(
+        self,
+        text: str,
+        *,
+        page_size: int,
+        link: Link,
+        call: Call,
+        last: bool = True,
+    ) -> Iterator[RowPage]:
+        assert isinstance(link, MariadbLink)
+        idle = self.settings.import_idle_timeout
         raw = link.raw
+        complete = False
         cursor: SSCursor = raw.cursor(SSCursor)
         try:
             limit(raw, min(idle, call.remaining()))
@@ -224,15 +243,20 @@ class MariadbDatabase(Database):
                 limit(raw, min(idle, call.remaining()))
                 rows = cursor.fetchmany(page_size)
                 if not rows:
+                    complete = True
                     return
-                yield RowPage(rows, packed(rows))
+                yield RowPage(rows, packed(rows) if last else ())
         except pymysql.err.Error as error:
             call.check()
             raise codes_mariadb.failure(error) from error
         except UnicodeDecodeError:
             raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
         finally:
-            abandon(raw)
+            if not complete:
+                abandon(raw)
+
+    def cut(self, packed: Any, fields: int) -> tuple[Any, Any]:
+        return packed[:fields], packed[fields:]
 
     def unpack(self, packed: Any) -> Row:
         return packed  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import codes_postgresql, facts_postgresql
 from isthmus.connectors.sql.copying import copy_rows, split
-from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement
+from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, Row, RowPage, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts
 from isthmus.connectors.sql.settings import SqlSettings
@@ -53,6 +53,8 @@ class _Connection(psycopg.Connection[Any]):
 
 
 class PostgresLink(Link):
+    key_checks = KeyChecks.STATEMENT
+
     def __init__(self, raw: _Connection, password: Secret | None) -> None:
         self.raw = raw
         self._cursor = psycopg.RawCursor(raw)
@@ -91,7 +93,11 @@ class PostgresLink(Link):
         return failure
 
     def begin(self, *, seconds: float) -> None:
-        self._run("BEGIN", (), seconds)
+        # Read committed: who waited for a lock then sees what the other has written.
+        self._run("BEGIN ISOLATION LEVEL READ COMMITTED", (), seconds)
+
+    def begin_reading(self, *, seconds: float) -> None:
+        self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", (), seconds)
 
     def commit(self, *, seconds: float) -> None:
         self._run("COMMIT", (), seconds)
@@ -206,11 +212,26 @@ class PostgresDatabase(Database):
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_postgresql.changing(inspector, schema)
 
-    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
+    def begin_import(self, *, link: Link, call: Call) -> None:
         assert isinstance(link, PostgresLink)
-        link._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", (), call.remaining())
+        link.begin_reading(seconds=call.remaining())
         link._run("SET LOCAL statement_timeout = 0", (), call.remaining())
+
+    def import_rows(
+        self,
+        text: str,
+        *,
+        page_size: int,
+        link: Link,
+        call: Call,
+        last: bool = True,  # noqa: ARG002
+    ) -> Iterator[RowPage]:
+        assert isinstance(link, PostgresLink)
         return copy_rows(link.raw.pgconn, text, page_size=page_size, idle=self.settings.import_idle_timeout, call=call)
+
+    def cut(self, packed: Any, fields: int) -> tuple[Any, Any]:
+        parts = packed.split(b"\t", fields)
+        return b"\t".join(parts[:fields]).removesuffix(b"\n"), parts[fields] if len(parts) > fields else b""
 
     def unpack(self, packed: Any) -> Row:
         return split(packed)

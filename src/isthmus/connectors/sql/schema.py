@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
-from isthmus.connectors.sql.booleans import boolean_codec
+from isthmus.connectors.sql.child import Child
+from isthmus.connectors.sql.child_schema import child_of
+from isthmus.connectors.sql.column_schema import column_of
 from isthmus.connectors.sql.database import Database
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts, TableFacts
-from isthmus.connectors.sql.layout import Column, Layout
+from isthmus.connectors.sql.layout import Layout
+from isthmus.connectors.sql.pointing import columns_of, dependents_of, referring
 from isthmus.connectors.sql.settings import SqlObjectType, SqlSettings
 from isthmus.spi import (
-    AttributeDefinition,
-    AttributeType,
     MisconfiguredConnector,
     ObjectType,
     Operation,
@@ -31,15 +32,52 @@ def read_layouts(inspector: Inspector, database: Database) -> dict[str, Layout]:
     """
     settings = database.settings
     wanted = settings.object_types or _discovered(inspector, settings)
-    by_schema: dict[str | None, list[SqlObjectType]] = {}
-    for each in wanted:
-        by_schema.setdefault(each.schema or settings.schema, []).append(each)
-    layouts: dict[str, Layout] = {}
-    for schema, types in by_schema.items():
-        facts = _tables(inspector, database, schema, [t.table or t.name for t in types])
-        for each in types:
-            layouts[each.name] = _layout(each, facts[each.table or each.name], database)
-    return {each.name: _referring(each, layouts[each.name], layouts) for each in wanted}
+    places = {each.name: (each.schema or settings.schema, each.table or each.name) for each in wanted}
+    children = {
+        each.name: [(child.schema or places[each.name][0], child.table) for child in each.child_tables]
+        for each in wanted
+    }
+    by_schema: dict[str | None, dict[str, None]] = {}
+    for schema, table in [*places.values(), *(place for each in children.values() for place in each)]:
+        by_schema.setdefault(schema, {})[table] = None
+    facts = {
+        (schema, name): found
+        for schema, names in by_schema.items()
+        for name, found in _tables(inspector, database, schema, list(names)).items()
+    }
+    layouts = {each.name: _layout(each, facts[places[each.name]], database) for each in wanted}
+    layouts = {each.name: referring(each, layouts[each.name], layouts) for each in wanted}
+    layouts = {
+        each.name: _with_children(
+            layouts[each.name],
+            [
+                child_of(child, layouts[each.name], facts[place], layouts)
+                for child, place in zip(each.child_tables, children[each.name], strict=True)
+            ],
+        )
+        for each in wanted
+    }
+    return {
+        name: replace(layout, dependents=dependents_of(layout, wanted, layouts, facts))
+        for name, layout in layouts.items()
+    }
+
+
+def _with_children(layout: Layout, children: Sequence[Child]) -> Layout:
+    taken = {a.name for a in layout.object_type.attributes}
+    for child in children:
+        if child.name in taken:
+            raise MisconfiguredConnector(
+                f"object type {layout.object_type.name} has two attributes {child.name}; call the one of the child "
+                f"table {child.table} something else"
+            )
+        taken.add(child.name)
+    attributes = (*layout.object_type.attributes, *(child.definition for child in children))
+    return replace(
+        layout,
+        object_type=replace(layout.object_type, attributes=attributes),
+        children={child.name: child for child in children},
+    )
 
 
 def _discovered(inspector: Inspector, settings: SqlSettings) -> tuple[SqlObjectType, ...]:
@@ -87,7 +125,15 @@ def _layout(declared: SqlObjectType, facts: TableFacts, database: Database) -> L
         )
     _check_names(declared, known, anchor)
     columns = {
-        name: _column(column, declared, facts, unique=(name,) in facts.keys.unique, in_anchor=name in anchor)
+        name: column_of(
+            column,
+            booleans=declared.boolean_columns,
+            as_text=name in declared.text_columns,
+            writable=facts.insertable or facts.updatable,
+            secret=name in declared.secret_columns,
+            unique=(name,) in facts.keys.unique,
+            in_anchor=name in anchor,
+        )
         for name, column in known.items()
     }
     operations = set(_ALL)
@@ -124,7 +170,7 @@ def _check_names(declared: SqlObjectType, known: Mapping[str, ColumnFacts], anch
     named = {
         "anchor": tuple(anchor),
         "boolean_columns": tuple(c.column for c in declared.boolean_columns),
-        "reference_columns": tuple(c.column for c in declared.reference_columns),
+        "reference_columns": tuple(name for c in declared.reference_columns for name in columns_of(c)),
         "secret_columns": declared.secret_columns,
         "text_columns": declared.text_columns,
         "correlation_attribute": (declared.correlation_attribute,) if declared.correlation_attribute else (),
@@ -138,62 +184,3 @@ def _check_names(declared: SqlObjectType, known: Mapping[str, ColumnFacts], anch
                 )
     if secret := set(anchor) & set(declared.secret_columns):
         raise MisconfiguredConnector(f"object type {declared.name}: the anchor {', '.join(secret)} cannot be secret")
-
-
-def _column(facts: ColumnFacts, declared: SqlObjectType, table: TableFacts, *, unique: bool, in_anchor: bool) -> Column:
-    codec, length = facts.codec, facts.max_length
-    form = next((c for c in declared.boolean_columns if c.column == facts.name), None)
-    if facts.name in declared.text_columns:
-        codec = facts.text_codec
-    elif form is not None:
-        codec, length = boolean_codec(codec, form), None
-    generated = (facts.generated and not facts.computed) or (facts.computed and in_anchor)
-    readonly = facts.computed or not (table.insertable or table.updatable)
-    definition = AttributeDefinition(
-        name=facts.name,
-        type=codec.type,
-        required=not readonly and not generated and (not facts.nullable or in_anchor),
-        readonly=readonly,
-        generated=generated,
-        unique=unique,
-        case_exact=facts.case_exact,
-        secret=facts.name in declared.secret_columns,
-        max_length=length if codec.type in {AttributeType.STRING, AttributeType.BINARY} else None,
-        native_type=facts.native,
-    )
-    return Column(
-        definition=definition,
-        codec=codec,
-        fold=facts.fold,
-        nullable=facts.nullable,
-        has_default=facts.generated,
-        comparable=facts.comparable,
-        read_as=None if facts.name in declared.text_columns else facts.read_as,
-    )
-
-
-def _referring(declared: SqlObjectType, layout: Layout, layouts: Mapping[str, Layout]) -> Layout:
-    """Return the layout with its references; their text follows the case rule of the anchor they point at."""
-    if not declared.reference_columns:
-        return layout
-    columns = dict(layout.columns)
-    for reference in declared.reference_columns:
-        target = layouts.get(reference.object_type)
-        if target is None or len(target.anchor) != 1:
-            problem = "is not an object type" if target is None else "has an anchor of several columns"
-            raise MisconfiguredConnector(
-                f"object type {declared.name}: {reference.column} refers to {reference.object_type}, which {problem}"
-            )
-        column = columns[reference.column]
-        definition = replace(
-            column.definition,
-            type=AttributeType.REFERENCE,
-            reference_to=reference.object_type,
-            case_exact=target.anchor[0].definition.case_exact,
-            max_length=None,
-        )
-        columns[reference.column] = replace(column, definition=definition, fold=target.anchor[0].fold)
-    object_type = replace(layout.object_type, attributes=tuple(c.definition for c in columns.values()))
-    return replace(
-        layout, columns=columns, object_type=object_type, anchor=tuple(columns[c.name] for c in layout.anchor)
-    )

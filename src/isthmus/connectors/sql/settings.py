@@ -22,10 +22,65 @@ class BooleanColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceColumn:
-    """A column that holds the anchor of another object."""
+    """A column, or several, that hold the anchor of another object."""
 
-    column: str = setting(label="Column", page=_TABLES, example="ManagerId")
+    column: str = setting("", label="Column", page=_TABLES, example="ManagerId")
     object_type: str = setting(label="Object type it points at", page=_TABLES, example="Employee")
+    columns: tuple[str, ...] = setting(
+        (),
+        label="Columns, for an anchor of several",
+        help="In the order of that anchor. They are one attribute then, and no attributes of their own, unless they "
+        "belong to the anchor of this object type as well.",
+        page=_TABLES,
+    )
+    attribute: str = setting(
+        "", label="Attribute made of several columns", help="Left out: their names, joined by _.", page=_TABLES
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildTable:
+    """A table with several rows for one object: the values of one multi-valued attribute."""
+
+    attribute: str = setting(label="Attribute", page=_TABLES, example="members")
+    table: str = setting(label="Table or view", page=_TABLES, example="group_members")
+    schema: str | None = setting(None, label="Schema", help="Left out: that of the object type.", page=_TABLES)
+    owner_columns: tuple[str, ...] = setting(
+        (),
+        label="Columns with the anchor of the object",
+        help="In the order of the anchor; left out: the foreign key that points at the object's table.",
+        page=_TABLES,
+    )
+    columns: tuple[str, ...] = setting(
+        (),
+        label="Columns with the value",
+        help="One: a simple value. Several: a value made of parts. Left out: the foreign key that points at another "
+        "object type, else every other column but generated keys.",
+        page=_TABLES,
+    )
+    names: tuple[str, ...] = setting(
+        (), label="Names of the parts", help="In the order of the columns; left out: the columns' names.", page=_TABLES
+    )
+    reference_to: str | None = setting(
+        None,
+        label="Object type it refers to",
+        help='The columns hold its anchor; left out: what their foreign key says; "" for none.',
+        page=_TABLES,
+    )
+    order_column: str | None = setting(
+        None,
+        label="Column that orders the values",
+        help="A whole number is counted on from the highest for a new value.",
+        page=_TABLES,
+    )
+    boolean_columns: tuple[BooleanColumn, ...] = setting((), label="Booleans in another form", page=_TABLES)
+    text_columns: tuple[str, ...] = setting((), label="Columns taken as text", page=_TABLES)
+    read_only: bool = setting(
+        False,
+        label="Only read",
+        help="For the other side of a membership table: what groups write as members, people show as groups.",
+        page=_TABLES,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +104,9 @@ class SqlObjectType:
     )
     boolean_columns: tuple[BooleanColumn, ...] = setting((), label="Booleans in another form", page=_TABLES)
     reference_columns: tuple[ReferenceColumn, ...] = setting((), label="References", page=_TABLES)
+    child_tables: tuple[ChildTable, ...] = setting(
+        (), label="Child tables", help="Memberships, e-mail addresses, phones: several rows for one.", page=_TABLES
+    )
     secret_columns: tuple[str, ...] = setting(
         (), label="Secret columns", help="Written, but never read, returned or logged.", page=_TABLES
     )

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import codes_sqlite, facts_sqlite
-from isthmus.connectors.sql.database import Database, Link, Result, Row, RowPage, Statement, packed
+from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, Row, RowPage, Statement, packed
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.settings import SqlSettings
@@ -27,6 +27,8 @@ _PRAGMA = re.compile(r"[a-z_]+\s*=\s*[\w.+-]+", re.IGNORECASE)
 
 
 class SqliteLink(Link):
+    key_checks = KeyChecks.DEFERRED
+
     def __init__(self, raw: sqlite3.Connection, lock_timeout: float) -> None:
         self.raw = raw
         self._until = float("inf")
@@ -55,6 +57,9 @@ class SqliteLink(Link):
 
     def begin(self, *, seconds: float) -> None:
         self.run("BEGIN IMMEDIATE", (), seconds)
+
+    def begin_reading(self, *, seconds: float) -> None:
+        self.run("BEGIN", (), seconds)
 
     def commit(self, *, seconds: float) -> None:
         self.run("COMMIT", (), seconds)
@@ -141,21 +146,28 @@ class SqliteDatabase(Database):
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_sqlite.changing(inspector, schema)
 
-    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call) -> Iterator[RowPage]:
+    def begin_import(self, *, link: Link, call: Call) -> None:
         assert isinstance(link, SqliteLink)
-        mode = link.run("PRAGMA journal_mode", (), call.remaining()).rows[0][0]
-        if mode != "wal":
+        link.run("PRAGMA temp_store=FILE", (), call.remaining())
+        link.begin_reading(seconds=call.remaining())
+
+    def import_rows(self, text: str, *, page_size: int, link: Link, call: Call, last: bool = True) -> Iterator[RowPage]:
+        assert isinstance(link, SqliteLink)
+        if last and link.run("PRAGMA journal_mode", (), call.remaining()).rows[0][0] != "wal":
             # A reader would keep every writer out until the import is done; a copy takes a second for a million rows.
-            link.run("PRAGMA temp_store=FILE", (), call.remaining())
             link.run(f"CREATE TEMP TABLE isthmus_import AS {text}", (), call.remaining())
-            text = "SELECT * FROM temp.isthmus_import"
+            link.commit(seconds=call.remaining())
+            text = "SELECT * FROM temp.isthmus_import ORDER BY rowid"
         try:
             cursor = link.raw.execute(text)
             while rows := cursor.fetchmany(page_size):
                 call.check()
-                yield RowPage(rows, packed(rows))
+                yield RowPage(rows, packed(rows) if last else ())
         except sqlite3.Error as error:
             raise codes_sqlite.failure(error) from error
+
+    def cut(self, packed: Any, fields: int) -> tuple[Any, Any]:
+        return packed[:fields], packed[fields:]
 
     def unpack(self, packed: Any) -> Row:
         return packed  # type: ignore[no-any-return]

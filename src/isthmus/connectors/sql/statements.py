@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import ClauseElement, quoted_name
+from sqlalchemy.sql import ClauseElement
 
+from isthmus.connectors.sql.child import Part
+from isthmus.connectors.sql.child_statements import ChildStatements
+from isthmus.connectors.sql.columns import Column
+from isthmus.connectors.sql.compiling import Compiled, at_most, bound, read_as, table_of
 from isthmus.connectors.sql.database import Database, Statement
-from isthmus.connectors.sql.layout import Column, Layout
+from isthmus.connectors.sql.dependent_statements import DependentStatements
+from isthmus.connectors.sql.layout import Layout
 
 FIND_LIMIT = 100
-_KEPT = 1000
 
 
 class Change(Enum):
@@ -24,21 +29,31 @@ class Change(Enum):
     CLEAR_IF = auto()
 
 
-class Statements:
+@dataclass(frozen=True, slots=True)
+class ClearIfAll:
+    """Set a column to nothing if several columns, one of which it is, have certain values."""
+
+    columns: tuple[str, ...]
+
+
+class Statements(Compiled):
     """The statements of one layout.
 
     Values are bound under these names: `parameter(column)` to set one, `k0`, `k1`... for the anchor, `value` to search.
     """
 
     def __init__(self, layout: Layout, database: Database) -> None:
+        super().__init__(database, layout.table)
         self._layout = layout
-        self._database = database
-        self._cache: dict[object, Statement] = {}
         self._names = {name: f"v{n}" for n, name in enumerate(layout.columns)}
-        columns: dict[str, sa.ColumnClause[Any]] = {name: sa.column(quoted_name(name, True)) for name in layout.columns}
-        self._columns = columns
-        schema = quoted_name(layout.schema, True) if layout.schema else None
-        self._table = sa.table(quoted_name(layout.table, True), *columns.values(), schema=schema)
+        self._table = table_of(layout.schema, layout.table, layout.columns)
+        self._columns: Mapping[str, sa.ColumnElement[Any]] = dict(self._table.c)
+        self._children = {name: ChildStatements(child, layout, database) for name, child in layout.children.items()}
+        self.dependents = tuple(DependentStatements(each, database) for each in layout.dependents)
+
+    def child(self, name: str) -> ChildStatements:
+        """Return the statements of a child table, by its attribute."""
+        return self._children[name]
 
     def parameter(self, column: str) -> str:
         """Return the name under which a column's value is bound."""
@@ -47,27 +62,56 @@ class Statements:
     def read(self, columns: Sequence[Column]) -> Statement:
         names = tuple(c.name for c in columns)
         # two rows are enough to see that the anchor is not unique
-        return self._once(("read", names), lambda: _at_most(2, self._select(columns).where(*self._at_anchor())))
+        return self.once(("read", names), lambda: at_most(2, self._select(columns).where(*self._at_anchor())))
+
+    def lock(self, columns: Sequence[Column]) -> Statement:
+        """Return a statement that reads a row and keeps other writers of it out until the transaction ends.
+
+        In PostgreSQL rows that refer to it may still be added: only its key is not to be changed.
+        """
+        names = tuple(c.name for c in columns)
+        return self.once(
+            ("lock", names), lambda: self._select(columns).where(*self._at_anchor()).with_for_update(key_share=True)
+        )
 
     def find(self, columns: Sequence[Column], by: Column) -> Statement:
         names = tuple(c.name for c in columns)
 
         def build() -> ClauseElement:
-            column: sa.ColumnElement[Any] = self._columns[by.name]
-            if not by.comparable:
-                column = sa.cast(column, sa.CHAR if self._database.dialect.name == "mariadb" else sa.Text)
-            condition = column == sa.bindparam("value", type_=sa.types.NullType())
-            return _at_most(FIND_LIMIT, self._select(columns).where(condition, *self._has_anchor()))
+            condition = self.same(by, self._columns[by.name], "value")
+            return at_most(FIND_LIMIT, self._select(columns).where(condition, *self._has_anchor()))
 
-        return self._once(("find", names, by.name), build)
+        return self.once(("find", names, by.name), build)
+
+    def find_composite(self, columns: Sequence[Column], by: Sequence[Column]) -> Statement:
+        """Return a search by a reference of several columns; they are bound as `value0`, `value1`..."""
+        names, searched = tuple(c.name for c in columns), tuple(c.name for c in by)
+
+        def build() -> ClauseElement:
+            conditions = [self.same(c, self._columns[c.name], f"value{n}") for n, c in enumerate(by)]
+            return at_most(FIND_LIMIT, self._select(columns).where(*conditions, *self._has_anchor()))
+
+        return self.once(("find", names, searched), build)
+
+    def find_by_child(self, columns: Sequence[Column], child: str, parts: Sequence[Part | None]) -> Statement:
+        """Return a search for the owners of a value; its parts are bound as `w0`, `w1`..."""
+        names, given = tuple(c.name for c in columns), tuple(parts)
+
+        def build() -> ClauseElement:
+            has_it = self._children[child].exists(self._table, given)
+            return at_most(FIND_LIMIT, self._select(columns).where(has_it, *self._has_anchor()))
+
+        return self.once(("find", names, child, given), build)
 
     def probe(self, columns: Sequence[Column]) -> Statement:
         """Return a statement that reads nothing but fails if the columns cannot be read."""
-        return self._once("probe", lambda: _at_most(0, self._select(columns)))
+        return self.once("probe", lambda: at_most(0, self._select(columns)))
 
-    def everything(self, columns: Sequence[Column]) -> str:
+    def everything(self, columns: Sequence[Column], *, in_order: bool = False) -> str:
         statement = self._select(columns).where(*self._has_anchor())
-        return str(statement.compile(dialect=self._database.plain))
+        if in_order:
+            statement = statement.order_by(*(self._columns[c.name] for c in self._layout.anchor))
+        return self.plain(statement)
 
     def insert(self, given: Sequence[str], returned: Sequence[Column]) -> Statement:
         def build() -> ClauseElement:
@@ -75,60 +119,58 @@ class Statements:
             statement = sa.insert(self._table).values(values)
             return statement.returning(*self._read_as(returned)) if returned else statement
 
-        return self._once(("insert", tuple(given), tuple(c.name for c in returned)), build)
+        return self.once(("insert", tuple(given), tuple(c.name for c in returned)), build)
 
-    def update(self, changes: Sequence[tuple[str, Change]], returned: Sequence[Column]) -> Statement:
+    def update(self, changes: Sequence[tuple[str, Change | ClearIfAll]], returned: Sequence[Column]) -> Statement:
         def build() -> ClauseElement:
-            values = {self._columns[name]: self._changed(name, change) for name, change in changes}
-            statement = sa.update(self._table).values(values).where(*self._at_anchor())
+            statement = self._update(changes)
             return statement.returning(*self._read_as(returned)) if returned else statement
 
-        return self._once(("update", tuple(changes), tuple(c.name for c in returned)), build)
+        return self.once(("update", tuple(changes), tuple(c.name for c in returned)), build)
+
+    def rename(self, changes: Sequence[tuple[str, Change | ClearIfAll]], moved: Sequence[int]) -> Statement:
+        """Return one statement that changes a row and moves what refers to it, for keys that are checked at its end.
+
+        Dependents take their values under `to{n}_{i}` and `from{n}_{i}`, n being the dependent's number.
+        """
+
+        def build() -> ClauseElement:
+            statement = self._update(changes)
+            for n in moved:
+                statement = statement.add_cte(self.dependents[n].moving(str(n)).cte(f"moved{n}"))
+            return statement
+
+        return self.once(("rename", tuple(changes), tuple(moved)), build)
 
     def delete(self) -> Statement:
-        return self._once("delete", lambda: sa.delete(self._table).where(*self._at_anchor()))
+        return self.once("delete", lambda: sa.delete(self._table).where(*self._at_anchor()))
 
-    def _once(self, key: object, build: Callable[[], ClauseElement]) -> Statement:
-        statement = self._cache.get(key)
-        if statement is None:
-            if len(self._cache) >= _KEPT:
-                self._cache.clear()  # clients name ever other sets of attributes
-            compiled = build().compile(dialect=self._database.dialect)
-            order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-            statement = self._cache[key] = Statement(str(compiled), order, self._layout.table)
-        return statement
+    def _update(self, changes: Sequence[tuple[str, Change | ClearIfAll]]) -> sa.Update:
+        values: dict[Any, Any] = {self._columns[name]: self._changed(name, change) for name, change in changes}
+        return sa.update(self._table).values(values).where(*self._at_anchor())
 
     def _select(self, columns: Sequence[Column]) -> sa.Select[Any]:
         return sa.select(*self._read_as(columns)).select_from(self._table)
 
     def _read_as(self, columns: Sequence[Column]) -> list[sa.ColumnElement[Any]]:
-        return [
-            sa.literal_column(c.read_as).op("*")(self._columns[c.name]) if c.read_as else self._columns[c.name]
-            for c in columns
-        ]
+        return [read_as(c, self._columns[c.name]) for c in columns]
 
     def _at_anchor(self) -> list[sa.ColumnElement[bool]]:
-        return [
-            self._columns[column.name] == sa.bindparam(f"k{n}", type_=sa.types.NullType())
-            for n, column in enumerate(self._layout.anchor)
-        ]
+        return [self._columns[column.name] == bound(f"k{n}") for n, column in enumerate(self._layout.anchor)]
 
     def _has_anchor(self) -> list[sa.ColumnElement[bool]]:
         """A row without an anchor is no object."""
         return [self._columns[c.name].is_not(None) for c in self._layout.anchor if c.nullable]
 
-    def _changed(self, name: str, change: Change) -> Any:
+    def _changed(self, name: str, change: Change | ClearIfAll) -> Any:
+        column = self._columns[name]
         match change:
             case Change.SET:
                 return sa.bindparam(self._names[name])
             case Change.CLEAR:
                 return sa.null()
             case Change.CLEAR_IF:
-                column = self._columns[name]
-                same = column == sa.bindparam(self._names[name], type_=sa.types.NullType())
-                return sa.case((same, sa.null()), else_=column)
-
-
-def _at_most(rows: int, statement: sa.Select[Any]) -> sa.Select[Any]:
-    # Literals: numbers of ours need not be bound. SQLite's compiler binds an offset when none is given.
-    return statement.limit(sa.literal_column(str(rows))).offset(sa.literal_column("0"))
+                return sa.case((column == bound(self._names[name]), sa.null()), else_=column)
+            case ClearIfAll(names):
+                same = [self._columns[each] == bound(self._names[each]) for each in names]
+                return sa.case((sa.and_(*same), sa.null()), else_=column)

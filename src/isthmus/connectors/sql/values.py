@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from isthmus.spi import AttributeType, Reference, Value
+from isthmus.spi import AttributeType, Complex, Reference, Value
 
 
 class Unfit(ValueError):
@@ -53,6 +53,8 @@ def text_of(value: Value) -> str:
             return value.hex()
         case Reference():
             return value.key[0]
+        case Complex():
+            raise Unfit("it is made of parts")
 
 
 def _plain(number: Decimal) -> str:

@@ -1,111 +1,29 @@
-"""Writing: first a plan, which needs no database, then its statements."""
+"""Writing: the statements of a plan, over one connection."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from isthmus.connectors.sql.database import Link, Result, Statement
+from isthmus.connectors.sql.child_writing import ChildWriter
+from isthmus.connectors.sql.database import Link, Result, Row, Statement
+from isthmus.connectors.sql.dependent_statements import DependentStatements
 from isthmus.connectors.sql.errors import Failure, Kind
-from isthmus.connectors.sql.layout import Column, Layout
+from isthmus.connectors.sql.layout import Layout
+from isthmus.connectors.sql.moving import Mover
+from isthmus.connectors.sql.planning import Plan
 from isthmus.connectors.sql.reading import not_unique, one
-from isthmus.connectors.sql.statements import Change, Statements
+from isthmus.connectors.sql.statements import Statements
 from isthmus.spi import (
-    AttributeChange,
-    Attributes,
     Call,
     ConnectorError,
     ConnectorObject,
-    Identity,
-    InvalidValue,
     MisconfiguredConnector,
     NotFound,
     Value,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A write, ready to be sent. `changes` is empty for an insert; `returned` begins with the anchor."""
-
-    given: tuple[str, ...]
-    changes: tuple[tuple[str, Change], ...]
-    bound: Mapping[str, Any]
-    returned: tuple[Column, ...]
-    key: Mapping[str, Any]
-
-
-def plan_create(layout: Layout, statements: Statements, attributes: Attributes, call: Call) -> Plan:
-    correlation = layout.object_type.correlation_attribute
-    if correlation is not None and call.entry is not None and correlation not in attributes:
-        attributes = {**attributes, correlation: (call.entry,)}
-    bound: dict[str, Any] = {}
-    given = []
-    for name, values in attributes.items():
-        column = _writable(layout, name, values)
-        if not values and column.definition.generated:
-            continue  # no value given: the database makes one
-        given.append(name)
-        bound[statements.parameter(name)] = column.for_writing(values[0]) if values else None
-    missing = [c.name for c in layout.columns.values() if c.definition.required and not attributes.get(c.name)]
-    if missing:
-        raise InvalidValue(f"{layout.target} needs a value for {', '.join(missing)}", attribute=missing[0])
-    given.sort()  # the same statement for the same attributes, whatever their order
-    key = {f"k{n}": bound.get(statements.parameter(c.name)) for n, c in enumerate(layout.anchor)}
-    returned = _returned(layout, given, call)
-    return Plan(tuple(given), (), bound, returned, key)
-
-
-def plan_update(
-    layout: Layout, statements: Statements, identity: Identity, changes: Sequence[AttributeChange], call: Call
-) -> Plan:
-    located = layout.located(identity)
-    if located is None:
-        raise NotFound(f"{layout.target} has no such row")
-    kinds: dict[str, Change] = {}
-    bound: dict[str, Any] = {f"k{n}": value for n, value in enumerate(located)}
-    key = dict(bound)
-    positions = {column.name: n for n, column in enumerate(layout.anchor)}
-    for change in changes:
-        values = change.add if change.replace is None else change.replace
-        column = _writable(layout, change.name, values)
-        if values:
-            kinds[change.name] = Change.SET
-            bound[statements.parameter(change.name)] = column.for_writing(values[0])
-            if change.name in positions:
-                key[f"k{positions[change.name]}"] = bound[statements.parameter(change.name)]
-            continue
-        if column.definition.required:
-            raise InvalidValue(f"{change.name} of {layout.target} needs a value", attribute=change.name)
-        if change.replace is not None:
-            kinds[change.name] = Change.CLEAR
-        elif change.remove:
-            kinds[change.name] = Change.CLEAR_IF
-            bound[statements.parameter(change.name)] = column.for_writing(change.remove[0])
-    named = sorted(kinds.items())
-    returned = _returned(layout, kinds, call)
-    return Plan((), tuple(named), bound, returned, key)
-
-
-def _returned(layout: Layout, named: Iterable[str], call: Call) -> tuple[Column, ...]:
-    """Return the columns to read back: what was given, what the database makes, what the host would like to see."""
-    wanted = sorted(name for name in call.wanted if name in layout.columns)
-    return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
-
-
-def _public(layout: Layout, names: Iterable[str]) -> list[str]:
-    return [name for name in names if not layout.column(name).definition.secret]
-
-
-def _writable(layout: Layout, name: str, values: Sequence[Value]) -> Column:
-    column = layout.column(name)
-    if column.definition.readonly:
-        raise InvalidValue(f"{name} of {layout.target} is computed by the database", attribute=name)
-    if len(values) > 1:
-        raise InvalidValue(f"{name} of {layout.target} takes one value, not {len(values)}", attribute=name)
-    return column
 
 
 @contextmanager
@@ -131,10 +49,10 @@ class Writer:
 
     def create(self, plan: Plan) -> ConnectorObject:
         layout = self.layout
-        if layout.returns_inserted and not layout.triggers:
+        if layout.returns_inserted and not layout.triggers and plan.single:
             result = self._run(self.statements.insert(plan.given, plan.returned), plan.bound)
             with _done():
-                return self._written(one(layout, plan.returned, result.rows))
+                return self._with_empty(self._written(one(layout, plan.returned, result.rows)), plan)
         anchor = layout.anchor if layout.returns_inserted else ()
         self.link.begin(seconds=self._left())
         result = self._run(self.statements.insert(plan.given, anchor), plan.bound)
@@ -144,9 +62,35 @@ class Writer:
             key = {f"k{n}": value for n, value in enumerate(located)}
         else:
             key = self._generated(plan, result)
-        return self._finish(plan, key)
+        if plan.children:
+            row = result.rows[0] if anchor else self._locked_row(key, plan)
+            self._write_children(plan, self._anchor_values(row), new=True)
+        return self._with_empty(self._finish(plan, key), plan)
 
     def update(self, plan: Plan) -> ConnectorObject:
+        layout = self.layout
+        moves = bool(plan.renamed) and bool(self.statements.dependents)
+        if plan.single and not moves:
+            return self._update_row(plan)
+        self.link.begin(seconds=self._left())
+        # Where the row itself is not to change, it is read while it is locked, and never again.
+        locked_only = not plan.changes and not layout.triggers
+        row = self._locked_row(plan.bound, plan, everything=locked_only)
+        before = self._anchor_values(row)
+        after = [(plan.renamed or {}).get(n, value) for n, value in enumerate(before)]
+        if plan.changes:
+            mover = Mover(self.statements, self.link, self._run_shown, before, after) if moves else None
+            self._only_one(mover.update(plan, self._left) if mover else self._update_alone(plan))
+            if mover:
+                mover.finish()
+        self._write_children(plan, after, new=False)
+        if not locked_only:
+            return self._finish(plan, plan.key)
+        written = self._with_children(plan, layout.object(plan.returned, row), plan.key)
+        self.link.commit(seconds=self._left())
+        return written
+
+    def _update_row(self, plan: Plan) -> ConnectorObject:
         layout = self.layout
         if not plan.changes:
             result = self._run(self.statements.read(plan.returned), plan.key)
@@ -156,13 +100,19 @@ class Writer:
             with _done():
                 return self._existing(one(layout, plan.returned, result.rows))
         self.link.begin(seconds=self._left())
-        result = self._run(self.statements.update(plan.changes, ()), plan.bound)
-        self._only_one(result)
+        self._only_one(self._update_alone(plan))
         return self._finish(plan, plan.key)
+
+    def _update_alone(self, plan: Plan) -> Result:
+        return self._run(self.statements.update(plan.changes, ()), plan.bound)
 
     def delete(self, key: Sequence[Any]) -> None:
         bound = {f"k{n}": value for n, value in enumerate(key)}
         statement = self.statements.delete()
+        removed = [each for each in self.statements.dependents if each.dependent.removed]
+        if removed:
+            self._delete_with(bound, statement, removed)
+            return
         if self.layout.sure:
             try:
                 count = self._run(statement, bound).count
@@ -171,14 +121,60 @@ class Writer:
                     raise
                 count = 0  # no row can have such an anchor
             if count == 0:
-                raise NotFound(f"{self.layout.target} has no such row")
+                raise self._not_found()
             return
         self.link.begin(seconds=self._left())
         self._only_one(self._run(statement, bound))
         self.link.commit(seconds=self._left())
 
+    def _delete_with(
+        self, bound: Mapping[str, Any], statement: Statement, removed: Sequence[DependentStatements]
+    ) -> None:
+        """Delete an object with the rows of its own and those that refer to it, and let nobody add one meanwhile."""
+        self.link.begin(seconds=self._left())
+        key = self._anchor_values(self._locked_row(bound, None))
+        for each in removed:
+            held = each.dependent.bound(key)
+            if held is not None:
+                self._run(each.remove(), {f"from_{n}": value for n, value in enumerate(held)})
+        self._only_one(self._run(statement, bound))
+        self.link.commit(seconds=self._left())
+
+    def _locked_row(self, bound: Mapping[str, Any], plan: Plan | None, *, everything: bool = False) -> Row:
+        """Return the object's row, or only its anchor, which nobody else may change before this transaction ends."""
+        columns = plan.returned if plan is not None and everything else self.layout.anchor
+        try:
+            rows = self._run(self.statements.lock(columns), bound).rows
+        except Failure as failure:
+            if failure.kind is not Kind.BAD_VALUE:
+                raise
+            rows = ()  # no row can have such an anchor
+        if len(rows) != 1:
+            self.link.rollback(seconds=self._left())
+            raise not_unique(self.layout) if rows else self._not_found()
+        return rows[0]
+
+    def _anchor_values(self, row: Row) -> list[Value]:
+        """Return the anchor as it is spelled in its row, which is how other rows are to spell it."""
+        values = [column.decode(raw) for column, raw in zip(self.layout.anchor, row, strict=False)]
+        return [value for value in values if value is not None]
+
+    def _write_children(self, plan: Plan, key: Sequence[Value], *, new: bool) -> None:
+        for change in plan.children:
+            statements = self.statements.child(change.child.name)
+            writer = ChildWriter(statements, change.child, key, self._run_shown)
+            if new:
+                writer.insert(change)
+            else:
+                writer.apply(change)
+
     def _run(self, statement: Statement, bound: Mapping[str, Any]) -> Result:
-        self.call.sent(statement.text)
+        return self._run_shown(statement, bound, "")
+
+    def _run_shown(self, statement: Statement, bound: Mapping[str, Any], beside: str | None = "") -> Result:
+        """Send a statement; the audit shows it with `beside` after it, or not at all if that is None."""
+        if beside is not None:
+            self.call.sent(statement.text + beside)
         return self.link.execute(statement, [bound[name] for name in statement.order], seconds=self._left())
 
     def _left(self) -> float:
@@ -188,17 +184,34 @@ class Writer:
     def _finish(self, plan: Plan, key: Mapping[str, Any]) -> ConnectorObject:
         """Read what is there now, in the same transaction, and commit."""
         rows = self._run(self.statements.read(plan.returned), key).rows
-        written = self._written(one(self.layout, plan.returned, rows))
+        written = self._with_children(plan, self._written(one(self.layout, plan.returned, rows)), key)
         self.link.commit(seconds=self._left())
         return written
+
+    def _with_children(self, plan: Plan, written: ConnectorObject, key: Mapping[str, Any]) -> ConnectorObject:
+        if not plan.shown:
+            return written
+        values = {
+            name: self.layout.children[name].decoded(self._run(self.statements.child(name).of_owner(), key).rows)
+            for name in plan.shown
+        }
+        return replace(written, attributes={**written.attributes, **values})
+
+    def _with_empty(self, written: ConnectorObject, plan: Plan) -> ConnectorObject:
+        if not plan.empty:
+            return written
+        return replace(written, attributes={**dict.fromkeys(plan.empty, ()), **written.attributes})
 
     def _only_one(self, result: Result) -> None:
         if result.count == 1:
             return
         self.link.rollback(seconds=self._left())
         if result.count == 0:
-            raise NotFound(f"{self.layout.target} has no such row")
+            raise self._not_found()
         raise not_unique(self.layout)
+
+    def _not_found(self) -> NotFound:
+        return NotFound(f"{self.layout.target} has no such row")
 
     def _generated(self, plan: Plan, result: Result) -> dict[str, Any]:
         """Return the anchor where the database does not: MySQL tells the number of AUTO_INCREMENT, and nothing else."""
@@ -221,5 +234,5 @@ class Writer:
 
     def _existing(self, updated: ConnectorObject | None) -> ConnectorObject:
         if updated is None:
-            raise NotFound(f"{self.layout.target} has no such row")
+            raise self._not_found()
         return updated

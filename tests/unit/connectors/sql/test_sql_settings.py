@@ -11,12 +11,12 @@ import pytest
 
 from isthmus.connectors.sql import connector_type
 from isthmus.connectors.sql.choosing import open_database, resolved
-from isthmus.connectors.sql.settings import BooleanColumn, ReferenceColumn, SqlObjectType, SqlSettings
+from isthmus.connectors.sql.settings import BooleanColumn, ChildTable, ReferenceColumn, SqlObjectType, SqlSettings
 from isthmus.spi import MisconfiguredConnector, Secret, SupportsSettling, settings_of
 
 
 def test_every_setting_has_a_label() -> None:
-    for kind in (SqlSettings, SqlObjectType):
+    for kind in (SqlSettings, SqlObjectType, ChildTable):
         assert all(each.label for each in settings_of(kind))
     assert [each.name for each in settings_of(SqlSettings) if each.secret] == ["password"]
 
@@ -100,7 +100,7 @@ def test_tls_and_limits_reach_the_driver() -> None:
 def test_every_setting_stands_in_the_reference() -> None:
     """With its name and its default."""
     page = (Path(__file__).resolve().parents[4] / "docs" / "reference" / "sql-connector.md").read_text()
-    for kind in (SqlSettings, SqlObjectType):
+    for kind in (SqlSettings, SqlObjectType, ChildTable):
         for each in settings_of(kind):
             row = re.search(rf"^\| `{each.name}` \| *(.*?) *\|", page, re.MULTILINE)
             assert row is not None, each.name

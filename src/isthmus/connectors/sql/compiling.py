@@ -1,0 +1,64 @@
+"""SQL compiled once and kept, with names quoted and values bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ClauseElement, quoted_name
+
+from isthmus.connectors.sql.columns import Column
+from isthmus.connectors.sql.database import Database, Statement
+
+_KEPT = 1000
+
+
+class Compiled:
+    """Statements about one table, by what they are for."""
+
+    def __init__(self, database: Database, table: str) -> None:
+        self._database = database
+        self._about = table
+        self._cache: dict[object, Statement] = {}
+
+    def once(self, key: object, build: Callable[[], ClauseElement]) -> Statement:
+        statement = self._cache.get(key)
+        if statement is None:
+            if len(self._cache) >= _KEPT:
+                self._cache.clear()  # clients name ever other sets of attributes
+            compiled = build().compile(dialect=self._database.dialect)
+            order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+            statement = self._cache[key] = Statement(str(compiled), order, self._about)
+        return statement
+
+    def plain(self, statement: ClauseElement) -> str:
+        """Return the text of a statement without values."""
+        return str(statement.compile(dialect=self._database.plain))
+
+    def same(self, column: Column, expression: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+        """Return the condition that a column equals what is bound under a name, as the database compares."""
+        if not column.comparable:
+            expression = sa.cast(expression, sa.CHAR if self._database.dialect.name == "mariadb" else sa.Text)
+        return expression == bound(name)
+
+
+def table_of(schema: str | None, name: str, columns: Iterable[str]) -> sa.TableClause:
+    """Return a table of which only names are known; they are quoted always."""
+    quoted: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(each, True)) for each in columns]
+    return sa.table(quoted_name(name, True), *quoted, schema=quoted_name(schema, True) if schema else None)
+
+
+def bound(name: str) -> sa.BindParameter[Any]:
+    """Return a place for a value that the driver gets as it is."""
+    return sa.bindparam(name, type_=sa.types.NullType())
+
+
+def read_as(column: Column, expression: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return what is read of a column: itself, unless its own text form loses digits."""
+    return sa.literal_column(column.read_as).op("*")(expression) if column.read_as else expression
+
+
+def at_most(rows: int, statement: sa.Select[Any]) -> sa.Select[Any]:
+    # Literals: numbers of ours need not be bound. SQLite's compiler binds an offset when none is given.
+    return statement.limit(sa.literal_column(str(rows))).offset(sa.literal_column("0"))

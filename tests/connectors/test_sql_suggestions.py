@@ -1,0 +1,83 @@
+"""What the wizard is offered for a database with people, groups, memberships and child tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.servers.targets import Target
+from isthmus.connectors.sql import connector_type
+from isthmus.connectors.sql.settings import ChildTable, ReferenceColumn, SqlObjectType
+from isthmus.spi import AttributeType, Call
+
+SCRIPT = """
+CREATE TABLE departments (code varchar(10) NOT NULL PRIMARY KEY, title varchar(40));
+CREATE TABLE people (
+  id integer NOT NULL PRIMARY KEY, login varchar(40) NOT NULL UNIQUE, manager integer REFERENCES people (id),
+  department varchar(10) REFERENCES departments (code));
+CREATE TABLE devices (id integer NOT NULL PRIMARY KEY, owner integer REFERENCES people (id), serial varchar(40));
+CREATE TABLE person_emails (
+  person integer NOT NULL REFERENCES people (id) ON DELETE CASCADE, address varchar(60) NOT NULL, kind varchar(10),
+  PRIMARY KEY (person, address));
+CREATE TABLE phones ({key}, person integer NOT NULL REFERENCES people (id), number varchar(30) NOT NULL, pos integer);
+CREATE TABLE teams (id integer NOT NULL PRIMARY KEY, name varchar(40) NOT NULL);
+CREATE TABLE team_people (
+  person integer NOT NULL REFERENCES people (id), team integer NOT NULL REFERENCES teams (id),
+  added timestamp DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (team, person));
+CREATE TABLE friends (
+  mine integer NOT NULL REFERENCES people (id), other integer NOT NULL REFERENCES people (id),
+  PRIMARY KEY (mine, other));
+CREATE TABLE loans (
+  id integer NOT NULL PRIMARY KEY, person integer REFERENCES people (id), device integer REFERENCES devices (id),
+  amount integer)
+"""
+KEY = {
+    "sqlite": "id INTEGER PRIMARY KEY",
+    "postgresql": "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    "mariadb": "id bigint AUTO_INCREMENT PRIMARY KEY",
+}
+
+
+def call() -> Call:
+    return Call(timeout=20, session="test")
+
+
+@pytest.fixture
+def suggested(target: Target) -> dict[str, SqlObjectType]:
+    target.script(SCRIPT.format(key=KEY[target.dialect]))
+    connector: Any = connector_type.open(target.settings())
+    offered = connector.suggest(call=call())["object_types"].values
+    connector.close()
+    assert [each.name for each in offered] == ["people", "departments", "teams", "devices", "loans"]
+    return {each.name: each for each in offered}
+
+
+def test_tables_that_belong_to_others_are_no_types_of_their_own(suggested: dict[str, SqlObjectType]) -> None:
+    people = {each.attribute: each for each in suggested["people"].child_tables}
+    assert people["emails"] == ChildTable(attribute="emails", table="person_emails")
+    assert people["phoneNumbers"] == ChildTable(attribute="phoneNumbers", table="phones", order_column="pos")
+    friends = people["friends"]
+    assert {friends.owner_columns, friends.columns} == {("mine",), ("other",)}
+    assert suggested["teams"].child_tables == (
+        ChildTable(attribute="members", table="team_people", reference_to="people"),
+    )
+    assert ReferenceColumn(column="manager", object_type="people") in suggested["people"].reference_columns
+    assert suggested["devices"].reference_columns == (ReferenceColumn(column="owner", object_type="people"),)
+
+
+def test_what_is_suggested_works_as_it_is(suggested: dict[str, SqlObjectType], target: Target) -> None:
+    connector: Any = connector_type.open(target.settings(object_types=tuple(suggested.values())))
+    try:
+        connector.test(call=call())
+        types = connector.read_schema(call=call()).object_types
+        for login in (1, 2):
+            connector.create("people", {"id": (login,), "login": (f"p{login}",)}, call=call())
+        team = connector.create("teams", {"id": (1,), "name": ("crew",)}, call=call())
+    finally:
+        connector.close()
+    assert types["people"].attribute("emails").type is AttributeType.COMPLEX
+    assert types["people"].attribute("phoneNumbers").type is AttributeType.STRING
+    assert types["people"].attribute("friends").reference_to == "people"
+    assert types["teams"].attribute("members").type is AttributeType.REFERENCE
+    assert team.identity.anchor.values == ("1",)
