@@ -18,10 +18,51 @@ Target = tuple[str, str | None, str]
 _TYPES = {"Users": "User", "Groups": "Group"}
 
 
+Row = tuple[str, int, str, str, str | None, int, bytes]
+"""id, number, created, modified, externalId, shape, ready-made text: what the store shows of an object."""
+
+
+class Whole:
+    """Joins full answers of a type without references: the text of `Finisher.finish`, several times as fast."""
+
+    __slots__ = ("_keeps", "_kind", "_length", "_opening", "_schemas")
+
+    def __init__(self, kind: str, schemas: bytes, *, keeps_external_id: bool) -> None:
+        self._kind = orjson.dumps(kind).decode()
+        self._schemas = schemas
+        self._opening = schemas + b","
+        self._length = len(schemas)
+        self._keeps = keeps_external_id
+
+    def join(self, rows: Sequence[Row], *, shape: int, place: str) -> bytes | None:
+        """Return the resources with commas between; None if a text is of another shape and has to be made anew.
+
+        `place` is the URL an id is put behind, as JSON text. Ids need no escaping, for they are safe in a URL.
+        """
+        parts: list[bytes] = []
+        add = parts.append
+        length, opening = self._length, self._opening
+        for own, number, created, modified, external_id, made_for, scim in rows:
+            if made_for != shape or not scim.startswith(opening):
+                return None
+            more = ""
+            if external_id is not None and self._keeps:
+                more = f',"externalId":{orjson.dumps(external_id).decode()}'
+            add(self._schemas)
+            add(f',"id":"{own}"{more}'.encode())
+            add(scim[length:-1])
+            add(
+                f',"meta":{{"resourceType":{self._kind},"created":"{created}","lastModified":"{modified}",'
+                f'"version":"W/\\"{number}\\"","location":"{place}{own}"}}}}'.encode()
+            )
+            add(b",")
+        return b"".join(parts[:-1])
+
+
 class Finisher:
     """Compiled once for each resource type."""
 
-    def __init__(self, layout: Layout, schemas: Sequence[str]) -> None:
+    def __init__(self, layout: Layout, kind: str, schemas: Sequence[str]) -> None:
         self._schemas = b'{"schemas":%s' % orjson.dumps(list(schemas))
         flowing = {
             node.slot.attribute
@@ -42,6 +83,10 @@ class Finisher:
                     # a reference with a flow is shown there only, or excludedAttributes=members would not leave it out
                     self._nested.append((section.urn, name, node))
         self._keeps_external_id = not _has_flow(layout.main, "externalId")
+        self.whole: Whole | None = None
+        """The short way to full answers; None where references have to be joined in."""
+        if not self._top and not self._nested:
+            self.whole = Whole(kind, self._schemas, keeps_external_id=self._keeps_external_id)
         self._exact = any(_has_exact_numbers(section) for section in layout.sections)
 
     def finish(
