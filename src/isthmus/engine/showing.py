@@ -20,6 +20,10 @@ from isthmus.store import KeyEquals
 
 _MOST_PLANS = 256
 """Spellings of attributes whose plans are remembered; clients choose the spelling."""
+_LIST = (
+    b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"startIndex":%d,'
+    b'"itemsPerPage":%d,"Resources":['
+)
 
 
 class Showing:
@@ -57,8 +61,8 @@ class Showing:
         if total == 0 and condition is not None:
             return None
         place = _in_json(f"{caller.base_url}/{rt.endpoint}/")
-        resources = rt.whole.join(rows, shape=rt.shape, place=place)
-        return None if resources is None else list_response(total, start, len(rows), resources)
+        before = _LIST % (total, start, len(rows))
+        return rt.whole.join(rows, shape=rt.shape, place=place, before=before, after=b"]}")
 
     def _condition(self, rt: ResourceType, filter: str) -> KeyEquals | None:
         asked = equality(filter)
@@ -86,10 +90,7 @@ class Showing:
 
 def list_response(total: int, start: int, count: int, resources: bytes) -> bytes:
     """Return a ListResponse (RFC 7644 3.4.2) around resources with commas between."""
-    return (
-        b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"startIndex":%d,'
-        b'"itemsPerPage":%d,"Resources":[%b]}' % (total, start, count, resources)
-    )
+    return b"%b%b]}" % (_LIST % (total, start, count), resources)
 
 
 @lru_cache(256)

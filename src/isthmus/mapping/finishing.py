@@ -34,12 +34,14 @@ class Whole:
         self._length = len(schemas)
         self._keeps = keeps_external_id
 
-    def join(self, rows: Sequence[Row], *, shape: int, place: str) -> bytes | None:
+    def join(
+        self, rows: Sequence[Row], *, shape: int, place: str, before: bytes = b"", after: bytes = b""
+    ) -> bytes | None:
         """Return the resources with commas between; None if a text is of another shape and has to be made anew.
 
-        `place` is the URL an id is put behind, as JSON text. Ids need no escaping, for they are safe in a URL.
+        `before` and `after` stand around them: a page of 100 has 100 kB, which are not to be copied again. `place` is the URL an id is put behind, as JSON text. Ids need no escaping, for they are safe in a URL.
         """
-        parts: list[bytes] = []
+        parts: list[bytes] = [before]
         add = parts.append
         length, opening = self._length, self._opening
         for own, number, created, modified, external_id, made_for, scim in rows:
@@ -56,7 +58,10 @@ class Whole:
                 f'"version":"W/\\"{number}\\"","location":"{place}{own}"}}}}'.encode()
             )
             add(b",")
-        return b"".join(parts[:-1])
+        if rows:
+            parts.pop()
+        add(after)
+        return b"".join(parts)
 
 
 class Finisher:
