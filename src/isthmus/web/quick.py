@@ -42,7 +42,11 @@ def _one(environ: dict[str, Any], asked: Admitted, rt: ResourceType, id: str) ->
     if environ["QUERY_STRING"] or "HTTP_IF_NONE_MATCH" in environ or id[0] == "." or not id.isascii():
         return None
     found = asked.endpoint.get(rt, id, projection=None, caller=asked.caller)
-    return "200 OK", [("ETag", found.etag), ("Content-Location", found.location)], found.body
+    return (
+        "200 OK",
+        [("etag", found.etag), ("content-location", found.location)],
+        found.body,
+    )  # as the framework has them
 
 
 def _page(environ: dict[str, Any], asked: Admitted, rt: ResourceType) -> Answer | None:
