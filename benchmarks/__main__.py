@@ -10,10 +10,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import figures, imports, reads, writes
+from benchmarks import figures, imports, peers, reads, writes
 from benchmarks.figures import Figure
 
-BENCHMARKS = {"reads": reads.run, "writes": writes.run, "imports": imports.run}
+BENCHMARKS = {"reads": reads.run, "peers": peers.run, "writes": writes.run, "imports": imports.run}
 
 
 def main() -> None:

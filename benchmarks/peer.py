@@ -6,9 +6,12 @@ Run as `python -m benchmarks.peer PORT CERTIFICATE KEY TOKEN THREADS`; ends with
 from __future__ import annotations
 
 import ctypes
+import io
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -20,7 +23,13 @@ def main(port: str, certificate: str, key: str, token: str, threads: str) -> Non
     from scim2_server.utils import load_default_provider
 
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-    made = BearerTokenApplication(InMemoryStorage(), load_default_provider(), bearer_tokens=[token])
+    served = BearerTokenApplication(InMemoryStorage(), load_default_provider(), bearer_tokens=[token])
+
+    def made(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "CONTENT_LENGTH" not in environ:
+            environ["wsgi.input"] = io.BytesIO()  # it reads without being sent a body, which granian's stream refuses
+        return served(environ, start_response)
+
     server = Granian(
         "peer",
         address="127.0.0.1",

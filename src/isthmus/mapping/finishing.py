@@ -39,7 +39,8 @@ class Whole:
     ) -> bytes | None:
         """Return the resources with commas between; None if a text is of another shape and has to be made anew.
 
-        `before` and `after` stand around them: a page of 100 has 100 kB, which are not to be copied again. `place` is the URL an id is put behind, as JSON text. Ids need no escaping, for they are safe in a URL.
+        `before` and `after` stand around them: a page of 100 has 100 kB, which are not to be copied again. `place` is
+        the URL an id is put behind, as JSON text. Ids need no escaping, for they are safe in a URL.
         """
         parts: list[bytes] = [before]
         add = parts.append

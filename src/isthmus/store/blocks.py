@@ -33,10 +33,9 @@ def total(connection: sqlite3.Connection, space: Space) -> int:
 def place(connection: sqlite3.Connection, space: Space, skip: int) -> tuple[int, int, int]:
     """Return the total, the row to begin at and how many live rows to pass over from there (below 1,024).
 
-    The row is -1 where `skip` is not below the total. As no block holds more than 1,024, the one looked for does not lie
-    before the one it would be if all were full, and mostly is that one; if not, it is found by halving, with sums made
-    inside SQLite: at a million objects a third of the time of fetching a thousand counts. A full block needs no passing
-    over: its rows are numbered without a gap.
+    The row is -1 where `skip` is not below the total. The block does not lie before where it would be if all were
+    full, and mostly is there; if not, it is found by halving, with sums made inside SQLite: at a million objects a
+    third of the time of fetching a thousand counts. A full block needs no passing over: its rows have no gap.
     """
     low, high, all_live = connection.execute(_EXTENT, block_range(space)).fetchone()
     if skip >= all_live:
