@@ -10,10 +10,16 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import figures, groups, imports, reads, writes
+from benchmarks import figures, groups, imports, peers, reads, writes
 from benchmarks.figures import Figure
 
-BENCHMARKS = {"reads": reads.run, "writes": writes.run, "imports": imports.run, "groups": groups.run}
+BENCHMARKS = {
+    "reads": reads.run,
+    "peers": peers.run,
+    "writes": writes.run,
+    "imports": imports.run,
+    "groups": groups.run,
+}
 
 
 def main() -> None:

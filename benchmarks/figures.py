@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -16,7 +17,10 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 @dataclass(frozen=True)
 class Figure:
-    """A ratio with its goal. `at_most`: the goal is an upper bound. `detail`: the two sides, as measured."""
+    """A ratio with its goal; not a number (nan) where it was not measured, and `detail` tells why.
+
+    `at_most`: the goal is an upper bound. `detail`: the two sides, as measured.
+    """
 
     name: str
     against: str
@@ -32,7 +36,7 @@ class Figure:
 
     def __str__(self) -> str:
         bound = "at most" if self.at_most else "at least"
-        verdict = "met" if self.met else "SHORT"
+        verdict = "none" if math.isnan(self.ratio) else "met" if self.met else "SHORT"
         ratio = f"{verdict:5}  {self.ratio:7.2f}{self.unit}  ({bound} {self.goal:g}{self.unit})"
         return f"{ratio}  {self.name} / {self.against}: {self.detail}"
 
@@ -55,4 +59,7 @@ def write(figures: Sequence[Figure]) -> None:
 def _row(figure: Figure) -> str:
     goal = f"{'at most' if figure.at_most else 'at least'} {figure.goal:g}{figure.unit}"
     met = "yes" if figure.met else "**no**"
-    return f"| {figure.name} | {figure.against} | {figure.ratio:.2f}{figure.unit} | {goal} | {met} | {figure.detail} |"
+    ratio = f"{figure.ratio:.2f}{figure.unit}"
+    if math.isnan(figure.ratio):
+        met, ratio = "not measured", ""
+    return f"| {figure.name} | {figure.against} | {ratio} | {goal} | {met} | {figure.detail} |"

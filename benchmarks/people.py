@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 COLUMNS = ("login", "first", "last", "email", "title", "department", "employee", "disabled")
 Row = tuple[str, str, str, str, str, str, int, bool]
@@ -33,6 +35,15 @@ def row(number: int) -> Row:
 def rows(count: int) -> Iterator[Row]:
     """Yield so many people."""
     return map(row, range(count))
+
+
+def make_sqlite(path: Path, count: int) -> None:
+    """Make a database with a table of so many people."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(CREATE_SQLITE)
+        marks = ",".join("?" * len(COLUMNS))
+        connection.executemany(f"INSERT INTO people VALUES ({marks})", rows(count))
+    connection.close()
 
 
 def document(settings: str, *, autosync: int = 0) -> str:

@@ -1,90 +1,122 @@
-"""GET by id and `userName eq` over TLS, with every feature, against a bare function on the same server."""
+"""GET by id, `userName eq` and lists over TLS, with every feature, against a bare function on the same server."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from benchmarks import people
+from benchmarks.beside import Beside
 from benchmarks.figures import Figure
-from benchmarks.load import Measured
+from benchmarks.load import Measured, Request
 from benchmarks.load import run as load
-from benchmarks.testing import Served, descendants, free_port
+from benchmarks.testing import Served
 
 CONNECTIONS = 64
-ROUNDS = 3
+ROUNDS = 5
+LISTS = 100
+"""Different pages that are asked for."""
+PAGE = 100
 
 
 def run(folder: Path, *, quick: bool) -> Iterator[Figure]:
     """Measure both sides alternately and compare CPU time for one request."""
     count = 10_000 if quick else 100_000
-    requests = 4_000 if quick else 20_000
+    requests = 3_000 if quick else 12_000
     database = folder / "people.db"
-    with sqlite3.connect(database) as connection:
-        connection.execute(people.CREATE_SQLITE)
-        marks = ",".join("?" * len(people.COLUMNS))
-        connection.executemany(f"INSERT INTO people VALUES ({marks})", people.rows(count))
-    connection.close()
+    people.make_sqlite(database, count)
     served = Served(folder, connectors={"hr": people.document(f'url = "sqlite:///{database}"')})
-    served.start()
+    second = Served(folder / "second", workers=2, connectors={"hr": people.document(f'url = "sqlite:///{database}"')})
     bare = None
+    sides: dict[str, list[Measured]] = {"bare": [], "id": [], "name": [], "bare list": [], "list": [], "two": []}
     try:
-        served.run("run", "start", "hr")
+        for host in (served, second):
+            host.start()
+            host.run("run", "start", "hr")
         ids = _ids(served)
-        bare, port = _start_bare(folder, served, count)
+        bodies = folder / "bare.db"
+        _keep_bodies(bodies, served, count)
+        bare = Beside(served, "benchmarks.bare", str(bodies), "64")
 
         def by_id(number: int) -> bytes:
-            return _request(served, f"/Users/{ids[number % len(ids)]}")
+            return request(served, f"/Users/{ids[number % len(ids)]}")
+
+        def by_id_of_two(number: int) -> bytes:
+            return request(second, f"/Users/{ids[number % len(ids)]}")
 
         def by_name(number: int) -> bytes:
-            name = people.row((number * 7919) % count)[0]
-            condition = f'userName eq "{name}"'
-            return _request(served, f"/Users?filter={quote(condition)}")
+            condition = f'userName eq "{people.row((number * 7919) % count)[0]}"'
+            return request(served, f"/Users?filter={quote(condition)}")
+
+        def page(number: int) -> bytes:
+            return request(served, _page(number, count))
 
         def plain(number: int) -> bytes:
             return f"GET /x/{ids[number % len(ids)]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
-        sides: dict[str, list[Measured]] = {"bare": [], "id": [], "name": []}
+        def plain_page(number: int) -> bytes:
+            return f"GET /x/page-{number % LISTS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+        def measure(side: str, port: int, make: Request, pids: list[int], share: int = 1) -> None:
+            ca = second.ca if port == second.port else served.ca
+            measured = load(port, ca, make, connections=CONNECTIONS, requests=requests // share, pids=lambda: pids)
+            assert measured.failures == 0, f"{measured.failures} answers were not 200"
+            sides[side].append(measured)
+
         for _ in range(ROUNDS):
-            bare_pids = [bare.pid, *descendants(bare.pid)]
-            sides["bare"].append(_load(port, served, plain, requests, bare_pids))
-            sides["id"].append(_load(served.port, served, by_id, requests, served.tree()))
-            sides["name"].append(_load(served.port, served, by_name, requests, served.tree()))
+            measure("bare", bare.port, plain, bare.pids())
+            measure("id", served.port, by_id, served.tree())
+            measure("two", second.port, by_id_of_two, second.tree())
+            measure("name", served.port, by_name, served.tree())
+            measure("bare list", bare.port, plain_page, bare.pids(), 6)
+            measure("list", served.port, page, served.tree(), 6)
     finally:
         served.close()
+        second.close()
         if bare is not None:
-            bare.terminate()  # a kill would leave its worker behind
-            bare.wait(20)
-    floor = min(one.cpu_per_request for one in sides["bare"])
-    for key, title in (("id", "GET by id"), ("name", "userName eq")):
-        cost = min(one.cpu_per_request for one in sides[key])
+            bare.close()
+    cost = {side: min(one.cpu_per_request for one in found) for side, found in sides.items()}
+    rounds = f"best of {ROUNDS} rounds of {requests:,}"
+    with_tls = f"{count:,} people, TLS, {CONNECTIONS} connections, CPU time"
+    for side, title in (("id", "GET by id"), ("name", "userName eq")):
         yield Figure(
-            f"{title}, {count:,} people, TLS, {CONNECTIONS} connections, CPU time",
+            f"{title}, {with_tls}",
             "bare WSGI function with one SQLite look-up",
-            floor / cost,
-            0.5,
-            f"{cost * 1e6:.0f} us against {floor * 1e6:.0f} us a request, best of {ROUNDS} rounds of {requests:,}",
+            cost["bare"] / cost[side],
+            0.65,
+            f"{cost[side] * 1e6:.0f} us against {cost['bare'] * 1e6:.0f} us a request, {rounds}",
         )
+    yield Figure(
+        f"list of {PAGE} users, {with_tls}",
+        "the same bare function returning the same bytes ready-made",
+        cost["bare list"] / cost["list"],
+        0.4,
+        f"{cost['list'] * 1e6:.0f} us against {cost['bare list'] * 1e6:.0f} us a request, "
+        f"best of {ROUNDS} rounds of {requests // 6:,}",
+    )
+    yield Figure(
+        f"GET by id with two workers, {with_tls}",
+        "one worker",
+        cost["two"] / cost["id"],
+        1.15,
+        f"{cost['two'] * 1e6:.0f} us against {cost['id'] * 1e6:.0f} us a request, {rounds}",
+        at_most=True,
+    )
 
 
-def _load(port: int, served: Served, make, requests: int, pids: list[int]) -> Measured:  # type: ignore[no-untyped-def]
-    measured = load(port, served.ca, make, connections=CONNECTIONS, requests=requests, pids=lambda: pids)
-    assert measured.failures == 0, f"{measured.failures} answers were not 200"
-    return measured
-
-
-def _request(served: Served, path: str) -> bytes:
+def request(served: Served, path: str) -> bytes:
+    """Return a GET as clients send it."""
     return (
         f"GET /ecma2host_hr/scim{path} HTTP/1.1\r\nHost: localhost:{served.port}\r\n"
         f"Authorization: Bearer {served.tokens['hr']}\r\nAccept: application/scim+json\r\n\r\n"
     ).encode()
+
+
+def _page(number: int, count: int) -> str:
+    return f"/Users?startIndex={1 + (number % LISTS) * (count // LISTS)}&count={PAGE}"
 
 
 def _ids(served: Served) -> list[str]:
@@ -97,48 +129,18 @@ def _ids(served: Served) -> list[str]:
     return found
 
 
-def _start_bare(folder: Path, served: Served, count: int) -> tuple[subprocess.Popen[bytes], int]:
-    """Give the bare function the same bodies under the same ids, and start it with the same certificate and threads."""
-    database = folder / "bare.db"
+def _keep_bodies(database: Path, served: Served, count: int) -> None:
+    """Give the bare function the same bodies under the same ids, and the same lists."""
     client = served.client()
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("CREATE TABLE bodies (id TEXT PRIMARY KEY, body BLOB)")
+        insert = "INSERT INTO bodies VALUES (?, ?)"
         for start in range(1, count + 1, 1000):
             page = client.request("GET", f"/Users?startIndex={start}&count=1000").json
-            connection.executemany(
-                "INSERT INTO bodies VALUES (?, ?)", [(one["id"], json.dumps(one).encode()) for one in page["Resources"]]
-            )
+            connection.executemany(insert, [(one["id"], json.dumps(one).encode()) for one in page["Resources"]])
+        for number in range(LISTS):
+            text = client.request("GET", _page(number, count)).text
+            connection.execute(insert, (f"page-{number}", text))
     connection.close()
     client.close()
-    port = free_port()
-    tls = served.configuration / "tls"
-    started = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.bare",
-            str(port),
-            str(tls / "server.crt"),
-            str(tls / "server.key"),
-            str(database),
-            "64",
-        ],
-        env={**os.environ},
-    )
-    deadline = time.monotonic() + 20
-    while not _listens(port):
-        assert started.poll() is None, "the bare server ended"
-        assert time.monotonic() < deadline, "the bare server did not start"
-        time.sleep(0.05)
-    return started, port
-
-
-def _listens(port: int) -> bool:
-    import socket
-
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True

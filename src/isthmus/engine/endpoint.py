@@ -90,7 +90,7 @@ class Endpoint:
             id,
             lambda current: rt.plan_patch(operations, current),
             operation="patch",
-            fresh=any(map(rt.depends_on_values, operations)),
+            fresh=any(map(rt.depends_on_values, operations)) or rt.judged_on_values(operations),
             if_match=if_match,
             caller=caller,
             with_body=not self._answers_without_body(rt),

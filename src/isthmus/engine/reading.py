@@ -15,6 +15,7 @@ from isthmus.engine.filtering import attributes_of, lookups, predicate_of
 from isthmus.engine.linking import key_of, members_of, shown_references
 from isthmus.engine.lookup import LiveLookup
 from isthmus.engine.resource import Resource
+from isthmus.engine.showing import Showing, list_response
 from isthmus.engine.target import Target
 from isthmus.mapping.bound import BoundComparison, BoundFilter
 from isthmus.mapping.resource_type import ResourceType
@@ -33,6 +34,7 @@ class Reader:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._showing = Showing(target)
         self.live = LiveLookup(target)
 
     def stored(self, rt: ResourceType, id: str) -> StoredObject:
@@ -48,8 +50,11 @@ class Reader:
 
     def get(self, rt: ResourceType, id: str, *, projection: Projection | None, caller: Caller) -> Resource:
         """Return one resource; read from the target first where `live_read = "all"`."""
+        live = self._target.document.live_read == "all"
+        if projection is None and not live and (shown := self._showing.one(rt, id, caller)) is not None:
+            return shown
         found = self.stored(rt, id)
-        if self._target.document.live_read == "all" and self.live.possible(rt):
+        if live and self.live.possible(rt):
             refreshed = self.live.refresh(rt, found, caller)
             if refreshed is None or refreshed.state is not State.LIVE:
                 raise not_found(rt, id)
@@ -68,11 +73,13 @@ class Reader:
     ) -> bytes:
         """Return a ListResponse. An equality that nobody in the space matches is put to the target first."""
         target = self._target
-        space = target.space(rt)
         if count is None:
             count = target.default_count
         count = max(0, min(count, target.max_count))
         start = max(1, start)
+        if projection is None and (shown := self._showing.page(rt, filter, start, count, caller)) is not None:
+            return shown
+        space = target.space(rt)
         if filter is None:
             page = self._page(space, None, start, count, caller)
         else:
@@ -85,15 +92,7 @@ class Reader:
             if page.total == 0 and isinstance(bound, BoundComparison) and self._learn(rt, space, bound, caller):
                 page = self._page(space, condition, start, count, caller)
         resources = self.resources(rt, page.objects, caller, projection)
-        head = orjson.dumps(
-            {
-                "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-                "totalResults": page.total,
-                "startIndex": start,
-                "itemsPerPage": len(resources),
-            }
-        )
-        return b'%s,"Resources":[%s]}' % (head[:-1], b",".join(resources))
+        return list_response(page.total, start, len(resources), b",".join(resources))
 
     def _require_readable(self, rt: ResourceType, bound: BoundFilter) -> None:
         """Refuse a filter on what the target no longer has: the space shows what was, and "nobody" would be a guess."""

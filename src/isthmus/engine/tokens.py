@@ -23,6 +23,7 @@ Scope = Literal["read", "write"]
 MINIMUM_LENGTH = 12
 ADVISED_LENGTH = 20
 FRESH_SECONDS = 1.0
+_MOST_RECENT = 64
 USE_SECONDS = 60.0  # a use is noted at most so often, for reads are not to write
 
 
@@ -40,6 +41,7 @@ class Tokens:
         self._cached: dict[str, Sequence[Token]] = {}
         self._read_at: dict[str, float] = {}
         self._verified: dict[tuple[str, str], str] = {}
+        self._recent: dict[tuple[str, str], tuple[Token, float]] = {}  # for as long as its connector's list is fresh
         self._used_at: dict[str, float] = {}
 
     def create(
@@ -77,7 +79,7 @@ class Tokens:
             last_used=None,
         )
         self._store.tokens.add(token)
-        self._read_at.pop(token.connector, None)
+        self._forget()
         return token, text
 
     def list(self, connector: str | None = None) -> Sequence[Token]:
@@ -89,7 +91,7 @@ class Tokens:
         if self._store.tokens.get(token_id) is None:
             return False
         self._store.tokens.revoke(token_id, time.time() if at is None else at)
-        self._read_at.clear()
+        self._forget()
         return True
 
     def rotate(self, token_id: str, *, overlap: float) -> tuple[Token, Secret] | None:
@@ -105,10 +107,29 @@ class Tokens:
 
     def check(self, connector: str, bearer: str) -> Token | None:
         """Return the valid token of this connector with this text, or None; microseconds once a token is known."""
-        found = self._find(connector.casefold(), bearer)
+        recent = self._recent.get((connector, bearer))
+        if recent is not None and time.monotonic() < recent[1]:
+            return recent[0]
+        key = connector.casefold()
+        found = self._find(key, bearer)
         if found is not None:
             self._note_use(found)
+            self._remember(connector, bearer, found, self._read_at.get(key, float("-inf")) + FRESH_SECONDS)
         return found
+
+    def _remember(self, connector: str, bearer: str, token: Token, until: float) -> None:
+        """Spare the next requests the digest and the comparison, but no longer than the list of tokens is fresh."""
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        ends = min((at for at in (token.expires, token.revoked) if at is not None), default=None)
+        if ends is not None:
+            until = min(until, time.monotonic() + ends - time.time())
+        self._recent[connector, bearer] = (token, until)
+
+    def _forget(self) -> None:
+        """Look at the store before the next answer: something was changed here."""
+        self._read_at.clear()
+        self._recent.clear()
 
     def _find(self, connector: str, bearer: str) -> Token | None:
         digest = _sha256(bearer)
@@ -154,6 +175,7 @@ class Tokens:
     def _tokens(self, connector: str) -> Sequence[Token]:
         now = time.monotonic()
         if now - self._read_at.get(connector, float("-inf")) > FRESH_SECONDS:
+            self._recent.clear()  # also lest the text of a token stays in memory longer than it is used
             self._cached[connector] = self._store.tokens.list(connector)
             self._read_at[connector] = now
         return self._cached[connector]

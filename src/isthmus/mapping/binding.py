@@ -49,6 +49,7 @@ from isthmus.mapping.problems import nearest_hint
 from isthmus.mapping.values import Unfit, accept_datetime
 from isthmus.scim.errors import InvalidFilter
 from isthmus.scim.syntax import And, AttributePath, Comparison, Filter, Not, Or, Presence, ValueFilter
+from isthmus.spi import AttributeType
 
 _PROBE = "placeholder"
 """What Entra's default mapping asks for until an administrator replaces it; nobody has it."""
@@ -86,6 +87,17 @@ class Binder:
                 return negated(self.bind(part))
             case ValueFilter(path=path, filter=inner):
                 return self._value_filter(path, inner)
+
+    def indexed_text(self, path: AttributePath) -> str | None:
+        """Return the attribute if the path leads to a readable text that is indexed, and to nothing else."""
+        place = self._layout.locate(path)
+        if not isinstance(place.node, Simple) or place.sub is not None:
+            return None
+        slot = place.node.slot
+        plain = slot.readable and not slot.invert and slot.scim_type != "boolean"
+        if not plain or slot.definition.type is not AttributeType.STRING or slot.attribute not in self._indexed:
+            return None
+        return slot.attribute
 
     def _test(self, test: Comparison | Presence) -> BoundFilter:
         path = test.path

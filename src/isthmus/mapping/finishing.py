@@ -19,10 +19,57 @@ GROUPS = "#groups"
 """The pseudo attribute under which the groups of a user are given."""
 
 
+Row = tuple[str, int, str, str, str | None, int, bytes]
+"""id, number, created, modified, externalId, shape, ready-made text: what the store shows of an object."""
+
+
+class Whole:
+    """Joins full answers of a type without references: the text of `Finisher.finish`, several times as fast."""
+
+    __slots__ = ("_keeps", "_kind", "_length", "_opening", "_schemas")
+
+    def __init__(self, kind: str, schemas: bytes, *, keeps_external_id: bool) -> None:
+        self._kind = orjson.dumps(kind).decode()
+        self._schemas = schemas
+        self._opening = schemas + b","
+        self._length = len(schemas)
+        self._keeps = keeps_external_id
+
+    def join(
+        self, rows: Sequence[Row], *, shape: int, place: str, before: bytes = b"", after: bytes = b""
+    ) -> bytes | None:
+        """Return the resources with commas between; None if a text is of another shape and has to be made anew.
+
+        `before` and `after` stand around them: a page of 100 has 100 kB, which are not to be copied again. `place` is
+        the URL an id is put behind, as JSON text. Ids need no escaping, for they are safe in a URL.
+        """
+        parts: list[bytes] = [before]
+        add = parts.append
+        length, opening = self._length, self._opening
+        for own, number, created, modified, external_id, made_for, scim in rows:
+            if made_for != shape or not scim.startswith(opening):
+                return None
+            more = ""
+            if external_id is not None and self._keeps:
+                more = f',"externalId":{orjson.dumps(external_id).decode()}'
+            add(self._schemas)
+            add(f',"id":"{own}"{more}'.encode())
+            add(scim[length:-1])
+            add(
+                f',"meta":{{"resourceType":{self._kind},"created":"{created}","lastModified":"{modified}",'
+                f'"version":"W/\\"{number}\\"","location":"{place}{own}"}}}}'.encode()
+            )
+            add(b",")
+        if rows:
+            parts.pop()
+        add(after)
+        return b"".join(parts)
+
+
 class Finisher:
     """Compiled once for each resource type."""
 
-    def __init__(self, layout: Layout, schemas: Sequence[str]) -> None:
+    def __init__(self, layout: Layout, kind: str, schemas: Sequence[str]) -> None:
         self._schemas = b'{"schemas":%s' % orjson.dumps(list(schemas))
         flowing = {
             node.slot.attribute
@@ -48,6 +95,10 @@ class Finisher:
             dict.fromkeys([*(link.slot.attribute for link in links), *([GROUPS] if self._groups else [])])
         )
         self._keeps_external_id = not _has_flow(layout.main, "externalId")
+        self.whole: Whole | None = None
+        """The short way to full answers; None where references or groups have to be joined in."""
+        if not self._top and not self._nested and not self._groups:
+            self.whole = Whole(kind, self._schemas, keeps_external_id=self._keeps_external_id)
         self._exact = any(_has_exact_numbers(section) for section in layout.sections)
 
     def shown(self, projection: Projection | None) -> tuple[str, ...]:

@@ -107,6 +107,10 @@ class Index:
         """Return the text under which a value of this attribute is indexed; pseudo attributes are exact."""
         return self._normalise.get(attribute, _exact)(value)
 
+    def normaliser(self, attribute: str) -> Normalise:
+        """Return the function behind `normalise` of one attribute."""
+        return self._normalise.get(attribute, _exact)
+
     def keys(self, obj: ConnectorObject) -> list[tuple[str, str]]:
         """Return (attribute, normalised value) for every value of every indexed attribute; "" is no value."""
         attributes = obj.attributes

@@ -14,7 +14,7 @@ from isthmus.mapping.compiling import LayoutCompiler
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.digests import Digest
 from isthmus.mapping.finishing import Finisher, Target
-from isthmus.mapping.index import Index
+from isthmus.mapping.index import Index, Normalise
 from isthmus.mapping.layout import Activation, Layout, Link, Simple
 from isthmus.mapping.naming import check_names, published_attributes
 from isthmus.mapping.planning import Planner
@@ -26,7 +26,7 @@ from isthmus.mapping.settling import Settler
 from isthmus.mapping.values import plain_text
 from isthmus.scim.patch import PatchOperation
 from isthmus.scim.projection import Projection
-from isthmus.scim.syntax import Filter
+from isthmus.scim.syntax import AttributePath, Filter
 from isthmus.spi import Attributes, AttributeType, Complex, ConnectorObject, ObjectType, Value
 
 
@@ -109,7 +109,8 @@ class ResourceType:
         self._digest = Digest(object_type, self._codec, self._index)
         shows_active = isinstance(active, Activation)
         self._renderer = Renderer(layout, list(self.schemas), activity.is_active if shows_active else None)
-        self._finisher = Finisher(layout, self.schemas)
+        self._finisher = Finisher(layout, self.name, self.schemas)
+        self.whole = self._finisher.whole
         self._planner = Planner(
             layout, Settler(object_type, layout, activity), strict=strict, anchor=object_type.anchor
         )
@@ -264,6 +265,15 @@ class ResourceType:
     def judged_on_values(self, operations: Iterable[PatchOperation]) -> bool:
         """Tell whether a PATCH depends on values that the target has at this moment, besides those with a filter."""
         return self._planner.judged_on_values(operations)
+
+    def equality(self, path: AttributePath) -> tuple[str, Normalise] | None:
+        """Return the indexed text attribute that `path eq "..."` asks for, and how the value is found in the index.
+
+        None where the comparison is anything else, or an error: `bind` tells. A value that is not empty means the same
+        to both.
+        """
+        attribute = self._binder.indexed_text(path)
+        return None if attribute is None else (attribute, self._index.normaliser(attribute))
 
     def bind(self, condition: Filter) -> BoundFilter:
         """Return the filter over the target's attributes.

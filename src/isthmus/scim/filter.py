@@ -8,7 +8,7 @@ from functools import lru_cache
 from isthmus.scim.errors import InvalidFilter, InvalidPath
 from isthmus.scim.grammar import OPERATORS, Malformed, Parser, is_unicode
 from isthmus.scim.notation import parse_attribute_path, takes_any_name
-from isthmus.scim.syntax import Comparison, Filter, PatchPath
+from isthmus.scim.syntax import AttributePath, Comparison, Filter, PatchPath
 
 MAX_FILTER = 16_384
 """Characters in a filter; a request line is usually cut at 8,192 or 16,384."""
@@ -18,6 +18,7 @@ _CACHED = 512
 
 # `attr op "value"` without an escape: nine in ten filters and path filters that clients send.
 _SIMPLE = re.compile(rf'\s*([A-Za-z][\w.:$;-]*)\s+({"|".join(OPERATORS)})\s+"([^"\\]*)"\s*', re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z][\w.:$;-]*")
 _NOT_NAMES = frozenset({*OPERATORS, "pr", "and", "or", "not"})
 
 
@@ -40,6 +41,28 @@ def parse_filter(text: str) -> Filter:
         else:
             return Comparison(attribute, OPERATORS[simple[2].lower()], simple[3])
     return _filter_cached(text) if len(text) <= _CACHED else _filter(text)
+
+
+def equality(text: str) -> tuple[str, str] | None:
+    """Return both sides of `attribute eq "value"` if the text is written just so: ASCII, one blank, no escape.
+
+    The attribute is as the client spelt it and may be none: `parse_attribute` tells. The value is not empty.
+    """
+    name, found, rest = text.partition(' eq "')
+    value = rest[:-1]
+    if not found or not value or rest[-1] != '"' or '"' in value or "\\" in value or not text.isascii():
+        return None
+    return (name, value) if len(text) <= _CACHED else None
+
+
+def parse_attribute(text: str) -> AttributePath | None:
+    """Return the path before an operator, or None: it is none, or a word of the grammar."""
+    if _NAME.fullmatch(text) is None or text.lower() in _NOT_NAMES:
+        return None
+    try:
+        return parse_attribute_path(text)
+    except ValueError:
+        return None
 
 
 def _filter(text: str) -> Filter:

@@ -62,8 +62,6 @@ def page(
         ValueError: the condition is nested too deeply.
     """
     start, count = max(1, start), max(0, count)
-    if isinstance(predicate, KeyEquals) and (found := few(connection, space, predicate, start=start, count=count)):
-        return found
     with _one_view(connection, deadline):
         if predicate is None:
             return _numbered(connection, space, start, count)

@@ -11,12 +11,13 @@ from typing import Any
 
 import orjson
 
-from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, spaces
+from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, shown, spaces
 from isthmus.store.connections import Readers
 from isthmus.store.errors import SpaceDropped, translate, translated
 from isthmus.store.predicate import KeyEquals, Predicate
 from isthmus.store.ranges import Ranges
 from isthmus.store.records import Applied, Known, ObjectWrite, Page, Space, State, StoredObject
+from isthmus.store.shown import Shown
 from isthmus.store.statements import statement
 from isthmus.store.writing import Writer
 
@@ -92,6 +93,29 @@ class SpaceTable:
         try:
             with self._readers.turn() as connection:
                 return objects.by_id(connection, space.number, id, hidden=hidden)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def show(self, space: Space, id: str) -> Shown | None:
+        """Return what answers show of a live object."""
+        try:
+            with self._readers.turn() as connection:
+                return shown.by_id(connection, space.number, id)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def show_page(
+        self, space: Space, predicate: KeyEquals | None, *, start: int, count: int
+    ) -> tuple[int, Sequence[Shown]] | None:
+        """Return the total and what answers show of the same objects as `page`; None for a key of many objects.
+
+        `start` from 1 on, `count` from 0 on.
+        """
+        try:
+            with self._readers.turn() as connection:
+                if predicate is None:
+                    return shown.numbered(connection, space, start=start, count=count)
+                return shown.by_key(connection, space.number, predicate, start=start, count=count)
         except sqlite3.Error as error:
             raise translate(error) from error
 

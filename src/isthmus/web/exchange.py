@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.engine.caller import Caller
 
 if TYPE_CHECKING:
-    from isthmus.engine.endpoint import Endpoint
+    from isthmus.engine.endpoint import Endpoint  # not imported: a NamedTuple needs no more of it than its name
 
 KEY = "isthmus.exchange"
 """Where an Exchange stands in the WSGI environ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A caller with a valid token, and the connector it is for."""
 
     endpoint: Endpoint

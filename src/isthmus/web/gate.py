@@ -18,7 +18,7 @@ import structlog
 from isthmus.config.documents import Configuration
 from isthmus.engine.caller import Caller
 from isthmus.scim.errors import Failed, Forbidden, NotFound, ScimError
-from isthmus.web import paths
+from isthmus.web import paths, quick
 from isthmus.web.answers import FIXED_HEADERS, correlation_of, error_headers, reason
 from isthmus.web.authentication import Attempts, Authentication
 from isthmus.web.exchange import KEY, Admitted, Exchange
@@ -89,7 +89,10 @@ class Gate:
             return _no_write
 
         try:
-            self._admit(environ, exchange)
+            asked = self._admit(environ, exchange)
+            if environ["REQUEST_METHOD"] == "GET" and (quickly := quick.answer(environ, asked, exchange.rest)):
+                return quickly
+            environ["PATH_INFO"] = "/" + "/".join(exchange.rest)
             body = b"".join(self._application(environ, remember))
         except ScimError as error:
             return reason(error.status), error_headers(error), error.body()
@@ -100,7 +103,7 @@ class Gate:
         status, headers = answer
         return status, headers, body
 
-    def _admit(self, environ: WSGIEnvironment, exchange: Exchange) -> None:
+    def _admit(self, environ: WSGIEnvironment, exchange: Exchange) -> Admitted:
         method = environ["REQUEST_METHOD"]
         if self._allowed and not self._allowed.contains(exchange.address):
             raise Forbidden("this address may not connect (scim.allow_from)", {"Connection": "close"})
@@ -134,7 +137,7 @@ class Gate:
             base_url=self._origin.root(environ) + path.base,
         )
         exchange.admitted = Admitted(endpoint, caller)
-        environ["PATH_INFO"] = "/" + "/".join(path.rest)
+        return exchange.admitted
 
     def _headers(self, own: list[tuple[str, str]], body: bytes, exchange: Exchange) -> list[tuple[str, str]]:
         closing = self.closing()

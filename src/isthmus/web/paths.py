@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 _MICROSOFT = "ecma2host_"
 FORMS = "/ecma2host_NAME/scim/... or /scim/NAME/..."
 
 
-@dataclass(frozen=True, slots=True)
-class SplitPath:
+class SplitPath(NamedTuple):
     """The connector's name as the client spelt it, the path of the base URL, and the segments below it."""
 
     name: str
@@ -22,15 +22,19 @@ def parse(path: str) -> SplitPath | None:
 
     Empty segments are dropped: clients write `/Users/` and some join URLs with two slashes.
     """
-    segments = [segment for segment in path.split("/") if segment]
+    segments = path.split("/")[1:]
+    if "" in segments or path[:1] != "/":
+        segments = [segment for segment in path.split("/") if segment]
     if len(segments) < 2:
         return None
-    first, second = segments[0], segments[1]
+    name = _name(segments[0], segments[1])
+    return SplitPath(name, f"/{segments[0]}/{segments[1]}", tuple(segments[2:])) if name else None
+
+
+@lru_cache(256)
+def _name(first: str, second: str) -> str:
+    """Return the connector's name in a base URL; empty if it is none."""
     lower = first.lower()
     if lower.startswith(_MICROSOFT) and second.lower() == "scim":
-        name = first[len(_MICROSOFT) :]
-    elif lower == "scim":
-        name = second
-    else:
-        return None
-    return SplitPath(name, f"/{first}/{second}", tuple(segments[2:])) if name else None
+        return first[len(_MICROSOFT) :]
+    return second if lower == "scim" else ""

@@ -24,11 +24,18 @@ def parameters(environ: dict[str, Any]) -> dict[str, str]:
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
         if equals:
-            try:
-                found.setdefault(name.lower(), unquote_plus(value, errors="strict"))
-            except UnicodeDecodeError:
-                raise InvalidSyntax("the query is not percent-encoded UTF-8") from None
+            found.setdefault(name.lower(), _decoded(value))
     return found
+
+
+def _decoded(value: str) -> str:
+    plain = value.replace("+", " ").replace("%20", " ").replace("%22", '"').replace("%40", "@")
+    if "%" not in plain:  # nearly every filter; the standard library takes 6 us, a third of a read
+        return plain
+    try:
+        return unquote_plus(value, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidSyntax("the query is not percent-encoded UTF-8") from None
 
 
 def projection(query: dict[str, str]) -> Projection | None:

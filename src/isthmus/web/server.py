@@ -106,7 +106,9 @@ def worker_loader(
         host = Host.open(configuration, threads=scim.threads)
         host.start_background()
         recorder = Recorder(configuration.state_dir / "metrics")
-        application = scim_application(host, recorder=recorder)
+        access_log = logs.AccessLog(configuration.host.log)
+        access_log.gather()
+        application = scim_application(host, recorder=recorder, access_log=access_log)
         watch = Watch(
             life=life,
             listener=listener,

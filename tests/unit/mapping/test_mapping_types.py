@@ -103,7 +103,10 @@ def test_a_device() -> None:
     }
     shown = orjson.loads(
         RT.finish(
-            RT.render(values), meta={}, id="the-id", references={"owner": [("u1", "Ann", "https://h/scim/Users/u1")]}
+            RT.render(values),
+            meta={},
+            id="the-id",
+            references={"owner": [("u1", "Ann", "https://h/scim/Users/u1", "User")]},
         )
     )
     assert shown == {
@@ -196,7 +199,7 @@ def test_a_flow_may_rename_an_attribute_and_its_parts() -> None:
     rt = devices(flows=flows)
     values: Any = {"ports": (Complex({"number": 1, "kind": "usb"}),), "lost": (False,), "tags": ("a", "b")}
     shown = orjson.loads(
-        rt.finish(rt.render(values), meta={}, references={"owner": [("u", None, "https://h/scim/Users/u")]})
+        rt.finish(rt.render(values), meta={}, references={"owner": [("u", None, "https://h/scim/Users/u", "User")]})
     )
     assert shown["sockets"] == [{"position": 1, "kind": "usb"}]
     assert (shown["stolen"], shown["labels"], shown["holder"]["value"]) == (True, ["a", "b"], "u")

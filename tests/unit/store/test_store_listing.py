@@ -34,6 +34,9 @@ def _compare(store: Store, space: Space, model: Model, chance: random.Random) ->
         page = store.space.page(space, None, start=start, count=count)
         assert page.total == len(live)
         assert [one.id for one in page.objects] == live[start - 1 : start - 1 + count]
+        shown = store.space.show_page(space, None, start=start, count=count)
+        assert shown is not None
+        assert (shown[0], [one[0] for one in shown[1]]) == (page.total, [one.id for one in page.objects])
     everything = store.space.page(space, Present("login"), start=1, count=10_000)
     assert (everything.total, [one.id for one in everything.objects]) == (len(live), live)
     assert sum(len(rows) for rows in store.space.rows(space)) == len(model.objects)

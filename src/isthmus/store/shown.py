@@ -1,0 +1,54 @@
+"""What answers show of live objects, and no more: rows as SQLite gives them, to be joined into JSON text.
+
+A `StoredObject` costs 3 us to make and half as much again to read; a read of one object takes 20 us in all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from isthmus.store.blocks import place
+from isthmus.store.objects import row_range
+from isthmus.store.predicate import KeyEquals
+from isthmus.store.records import Space
+from isthmus.store.statements import statement
+
+Shown = tuple[str, int, str, str, str | None, int, bytes]
+"""id, number, created, modified, external_id, shape, scim: as in `records.StoredObject`."""
+
+_COLUMNS = "o.id, o.number, o.created, o.modified, o.external_id, o.shape, o.scim"
+_BY_ID = statement("object_by_id").format(columns=_COLUMNS)
+_BY_KEY = statement("objects_by_key").format(columns=_COLUMNS)
+_FROM = statement("page_from").format(columns=_COLUMNS)
+
+FEW = 100
+"""Live objects with one key up to which all of them are read to get a page of them."""
+
+
+def by_id(connection: sqlite3.Connection, space: int, id: str) -> Shown | None:
+    """Return the live object with this id."""
+    found: Shown | None = connection.execute(_BY_ID, (space, id)).fetchone()
+    return found
+
+
+def by_key(
+    connection: sqlite3.Connection, space: int, predicate: KeyEquals, *, start: int, count: int
+) -> tuple[int, Sequence[Shown]] | None:
+    """Return the total and the page of a key that few live objects have, which is nearly every key; None for many."""
+    found = connection.execute(_BY_KEY, (space, predicate.attribute, predicate.value, FEW + 1)).fetchall()
+    if len(found) > FEW:
+        return None
+    return len(found), found[start - 1 : start - 1 + count]
+
+
+def numbered(connection: sqlite3.Connection, space: Space, *, start: int, count: int) -> tuple[int, Sequence[Shown]]:
+    """Return the total of live objects and the page of them in row order, both of one moment."""
+    connection.execute("BEGIN")
+    try:
+        total, begin, passed = place(connection, space, start - 1)
+        if begin < 0 or count == 0:
+            return total, ()
+        return total, connection.execute(_FROM, (begin, row_range(space)[1], count, passed)).fetchall()
+    finally:
+        connection.execute("ROLLBACK")

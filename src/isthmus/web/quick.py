@@ -1,0 +1,65 @@
+"""The short way through the endpoints for what clients ask all day: one resource, a page, a filter; whole resources.
+
+Framework, routing and request objects take 12 us of a read of 30. Anything else, also a parameter or a header that
+changes the answer, goes the long way, through `scim.Item` and `scim.Collection`, which give the same answers to these
+requests too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from isthmus.web.exchange import Admitted
+from isthmus.web.query import parameters, whole_number
+
+if TYPE_CHECKING:
+    from isthmus.mapping.resource_type import ResourceType
+
+Answer = tuple[str, list[tuple[str, str]], bytes]
+"""Status line, headers, body."""
+
+_PAGING = frozenset({"filter", "startindex", "count"})
+_ROUTED = frozenset({"ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me"})
+"""First segments that the framework's routes take before any resource type of that name."""
+
+
+def answer(environ: dict[str, Any], asked: Admitted, rest: tuple[str, ...]) -> Answer | None:
+    """Return the answer to a GET of the path `rest` below the base URL; None: go the long way.
+
+    Raises:
+        ScimError: as the long way does.
+    """
+    depth = len(rest)
+    if not 1 <= depth <= 2 or rest[0] in _ROUTED:
+        return None
+    rt = asked.endpoint.resource_types().get(rest[0].casefold())
+    if rt is None:
+        return None
+    return _page(environ, asked, rt) if depth == 1 else _one(environ, asked, rt, rest[1])
+
+
+def _one(environ: dict[str, Any], asked: Admitted, rt: ResourceType, id: str) -> Answer | None:
+    if environ["QUERY_STRING"] or "HTTP_IF_NONE_MATCH" in environ or id[0] == "." or not id.isascii():
+        return None
+    found = asked.endpoint.get(rt, id, projection=None, caller=asked.caller)
+    return (
+        "200 OK",
+        [("etag", found.etag), ("content-location", found.location)],
+        found.body,
+    )  # as the framework has them
+
+
+def _page(environ: dict[str, Any], asked: Admitted, rt: ResourceType) -> Answer | None:
+    query = parameters(environ) if environ["QUERY_STRING"] else {}
+    if not _PAGING.issuperset(query):
+        return None
+    start = whole_number(query, "startindex")
+    body = asked.endpoint.list(
+        rt,
+        filter=query.get("filter"),
+        start=1 if start is None else start,
+        count=whole_number(query, "count"),
+        projection=None,
+        caller=asked.caller,
+    )
+    return "200 OK", [], body
