@@ -115,6 +115,10 @@ class Reader:
                 asked = True
         return asked
 
+    def ask_for_missing(self, rt: ResourceType, bound: BoundFilter, caller: Caller) -> None:
+        """Put equalities that nobody in the space meets to the target, before a list is made."""
+        self._learn(rt, self._target.space(rt), bound, caller)
+
     def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
         try:
             self.live.find(rt, attribute, value, caller)

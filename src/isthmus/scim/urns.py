@@ -15,6 +15,8 @@ ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+BULK_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+BULK_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 ECMA2HOST_PREFIX: Final = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:"
 """Before the resource type's name: the extensions whose attribute names are the target's own, whatever they contain."""

@@ -61,6 +61,22 @@ class Condition:
         self.parameters[name] = value
         return f":{name}"
 
+    def holds(self, predicate: Predicate) -> str:
+        """Return another condition as an expression that is 1 or 0; its parameters join this one's."""
+        return self._sql(predicate, 0)
+
+    def first(self, attribute: str, form: str) -> str:
+        """Return the form over the first value of the attribute that is not empty; NULL if there is none.
+
+        The form's {value} and {type} become the value and its JSON type, as in `_any`.
+        """
+        if attribute in _COLUMNS:
+            column = _COLUMNS[Pseudo(attribute)]
+            return f"CASE WHEN {column} <> '' THEN {form.format(value=column, type=f'typeof({column})')} END"
+        source = self._values(attribute)
+        shown = form.format(value="v.value", type="v.type")
+        return f"(SELECT {shown} FROM {source} v.type <> 'null' AND v.value <> '' ORDER BY v.id LIMIT 1)"
+
     def _sql(self, predicate: Predicate, depth: int) -> str:
         if depth > MAX_DEPTH:
             raise ValueError(f"the condition is nested more than {MAX_DEPTH} levels deep")
@@ -95,16 +111,18 @@ class Condition:
         if attribute in _COLUMNS:
             column = _COLUMNS[Pseudo(attribute)]
             return f"coalesce(({form.format(value=column, type=f'typeof({column})')}), 0)"
+        return f"EXISTS (SELECT 1 FROM {self._values(attribute)} {form.format(value='v.value', type='v.type')})"
+
+    def _values(self, attribute: str) -> str:
+        """Return the values `v` of an attribute as the beginning of a condition."""
         if attribute.isascii() and attribute.isprintable() and not {'"', "\\"} & set(attribute):
             path = f'$."{attribute}"'
-            source = f"json_each(CAST(o.attributes AS TEXT), {self._bind(path)}) AS v WHERE"
-        else:
-            # A JSON path cannot quote every name: look through all of them.
-            source = (
-                "json_each(CAST(o.attributes AS TEXT)) AS n, json_each(n.value) AS v "
-                f"WHERE n.key = {self._bind(attribute)} AND"
-            )
-        return f"EXISTS (SELECT 1 FROM {source} {form.format(value='v.value', type='v.type')})"
+            return f"json_each(CAST(o.attributes AS TEXT), {self._bind(path)}) AS v WHERE"
+        # A JSON path cannot quote every name: look through all of them.
+        return (
+            "json_each(CAST(o.attributes AS TEXT)) AS n, json_each(n.value) AS v "
+            f"WHERE n.key = {self._bind(attribute)} AND"
+        )
 
     def _test(self, test: Test) -> str:
         if test.operator == "ne":

@@ -114,7 +114,7 @@ class Gate:
                 connector=path.name if endpoint is None else endpoint.name,
                 known=endpoint is not None,
                 address=exchange.address,
-                method=method,
+                method="GET" if method == "POST" and path.rest[-1:] == (".search",) else method,  # it only reads
             )
         except ScimError as error:
             error.headers.setdefault("Connection", "close")  # a body that nobody reads must not hold the connection

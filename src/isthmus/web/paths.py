@@ -20,7 +20,8 @@ class SplitPath:
 def parse(path: str) -> SplitPath | None:
     """Return the parts of a path, or None if it has neither form. Letter case of the fixed parts does not matter.
 
-    Empty segments are dropped: clients write `/Users/` and some join URLs with two slashes.
+    Empty segments are dropped: clients write `/Users/` and some join URLs with two slashes. `v2` below the base URL
+    belongs to it (RFC 7644 3.13).
     """
     segments = [segment for segment in path.split("/") if segment]
     if len(segments) < 2:
@@ -33,4 +34,8 @@ def parse(path: str) -> SplitPath | None:
         name = second
     else:
         return None
-    return SplitPath(name, f"/{first}/{second}", tuple(segments[2:])) if name else None
+    if not name:
+        return None
+    if len(segments) > 2 and segments[2].lower() == "v2":
+        return SplitPath(name, f"/{first}/{second}/{segments[2]}", tuple(segments[3:]))
+    return SplitPath(name, f"/{first}/{second}", tuple(segments[2:]))
