@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("isthmus.web")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_WITHOUT_CONTENT = frozenset({"204", "304"})  # nor with its length: RFC 9110 8.6
 _REPLACED = frozenset({"content-length", *(name.lower() for name, _ in FIXED_HEADERS)})
 _CLOSING = _REPLACED | {"connection"}
 
@@ -75,7 +76,7 @@ class Gate:
             )
             environ[KEY] = exchange
             status, headers, body = self._answer(environ, exchange)
-            start_response(status, self._headers(headers, body, exchange))
+            start_response(status, self._headers(status, headers, body, exchange))
             self._after(environ, exchange, int(status[:3]), len(body), time.perf_counter() - began)
             return [body]
         finally:
@@ -136,10 +137,16 @@ class Gate:
         exchange.admitted = Admitted(endpoint, caller)
         environ["PATH_INFO"] = "/" + "/".join(path.rest)
 
-    def _headers(self, own: list[tuple[str, str]], body: bytes, exchange: Exchange) -> list[tuple[str, str]]:
+    def _headers(
+        self, status: str, own: list[tuple[str, str]], body: bytes, exchange: Exchange
+    ) -> list[tuple[str, str]]:
         closing = self.closing()
         replaced = _CLOSING if closing else _REPLACED
-        headers = [*FIXED_HEADERS, ("X-Correlation-Id", exchange.correlation), ("Content-Length", str(len(body)))]
+        headers = [*FIXED_HEADERS, ("X-Correlation-Id", exchange.correlation)]
+        if body or status[:3] not in _WITHOUT_CONTENT:
+            # The answer to HEAD has the length of what GET would bring (RFC 9110 8.6); the framework has counted it.
+            length = len(body) or next((value for name, value in own if name.lower() == "content-length"), 0)
+            headers.append(("Content-Length", str(length)))
         headers += [header for header in own if header[0].lower() not in replaced]
         if closing:
             headers.append(("Connection", "close"))
