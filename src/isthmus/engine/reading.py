@@ -78,7 +78,7 @@ class Reader:
             bound = rt.bind(parse_filter(filter))
             if not isinstance(bound, BoundComparison):
                 self._learn(rt, space, bound, caller)
-            condition = predicate_of(bound, rt, self.key_of)
+            condition = self.predicate(rt, bound)
             page = self._page(space, condition, start, count, caller)
             if page.total == 0 and isinstance(bound, BoundComparison) and self._learn(rt, space, bound, caller):
                 page = self._page(space, condition, start, count, caller)
@@ -114,6 +114,10 @@ class Reader:
                 self._ask(rt, lookup.attribute, lookup.value, caller)
                 asked = True
         return asked
+
+    def predicate(self, rt: ResourceType, bound: BoundFilter) -> Predicate:
+        """Return the store's condition for a bound filter."""
+        return predicate_of(bound, rt, self.key_of)
 
     def ask_for_missing(self, rt: ResourceType, bound: BoundFilter, caller: Caller) -> None:
         """Put equalities that nobody in the space meets to the target, before a list is made."""

@@ -12,7 +12,6 @@ import orjson
 from isthmus.engine.answers import unavailable
 from isthmus.engine.caller import Caller
 from isthmus.engine.cursors import Cursors, Position
-from isthmus.engine.filtering import predicate_of
 from isthmus.engine.reading import Reader
 from isthmus.engine.target import Target
 from isthmus.mapping.bound import FALSE, TRUE, BoundConstant, BoundFilter, every, negated, some
@@ -124,7 +123,7 @@ class Searcher:
             predicate = None
             if condition is not None:
                 self._reader.ask_for_missing(rt, condition, caller)
-                predicate = predicate_of(condition, rt, self._reader.key_of)
+                predicate = self._reader.predicate(rt, condition)
             result.append(_Listed(rt, space, predicate, self._sort(rt, sort) if request.sort_by else None))
         return result
 
@@ -132,7 +131,7 @@ class Searcher:
         if sort is None:
             return SortBy()
         if sort.truths is not None:
-            true, false = (predicate_of(each, rt, self._reader.key_of) for each in sort.truths)
+            true, false = (self._reader.predicate(rt, each) for each in sort.truths)
             return SortBy(truths=(true, false))
         assert sort.kind != "boolean"
         return SortBy(sort.attributes, sort.kind, sort.case_exact)

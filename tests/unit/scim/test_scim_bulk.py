@@ -6,6 +6,8 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isthmus.scim.bulk import BulkOperation, BulkResult, bulk_response, parse_bulk
 from isthmus.scim.bulk_references import cut, ordered, references, resolved, resolved_text
@@ -127,3 +129,44 @@ def test_a_chain_longer_than_pythons_stack() -> None:
     order = ordered(sent)
     assert [each.number for each in order.operations] == list(range(5000, 0, -1))
     assert order.deferred == {}
+
+
+TEXTS = st.sampled_from(
+    ["", "bulkId:", "bulkId:a", "bulkId:b", 'x[y eq "bulkId:a"]', "/Users", "/Users/bulkId:a", "POST", "a"]
+)
+NAMES = TEXTS | st.just("$ref") | st.just("path")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+OPERATION = JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        "method": st.sampled_from(["POST", "put", "PATCH", "DELETE", "GET", 1]),
+        "path": TEXTS | JSON,
+        "bulkId": st.sampled_from(["a", "b", "", 1]),
+        "version": TEXTS | JSON,
+        "data": JSON,
+    },
+)
+
+
+@given(
+    body=st.fixed_dictionaries(
+        {}, optional={"Operations": st.lists(OPERATION, max_size=5) | JSON, "failOnErrors": JSON}
+    )
+)
+def test_whatever_is_sent_is_read_or_refused(body: dict[str, Any]) -> None:
+    try:
+        request = parse_bulk(body, max_operations=4)
+    except (InvalidSyntax, TooLarge):
+        return
+    order = ordered(request.operations)
+    assert sorted(each.number for each in order.operations) == [each.number for each in request.operations]
+    for each in order.operations:
+        names = references(each)
+        kept, added = cut(each.data, names) if isinstance(each.data, dict) else ({}, [])
+        assert not references(BulkOperation(0, "POST", data=list(kept.values())))
+        assert len(added) <= len(each.data or ()) * 4
+        assert not references(BulkOperation(0, "POST", data=resolved(each.data, dict.fromkeys(names, "id"))))
