@@ -12,7 +12,6 @@ import binascii
 import secrets
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,13 +43,21 @@ class Cursors:
     def __init__(self, store: Store, *, timeout: float) -> None:
         self._store = store
         self._timeout = timeout
+        self._made: AESGCM | None = None
 
-    @cached_property
+    @property
     def _cipher(self) -> AESGCM:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        """Return the cipher, made when first asked for.
 
-        kept = self._store.settings.get(_SETTING) or self._store.settings.settle(_SETTING, secrets.token_hex(32))
-        return AESGCM(bytes.fromhex(kept))
+        Without a lock: whoever keeps the key in the store lends its turn meanwhile (docs/decisions/0003), and who has
+        it then must not wait for that one. Two that make it at once get the same key.
+        """
+        if self._made is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+            kept = self._store.settings.get(_SETTING) or self._store.settings.settle(_SETTING, secrets.token_hex(32))
+            self._made = AESGCM(bytes.fromhex(kept))
+        return self._made
 
     def seal(self, query: bytes, position: Position) -> str:
         """Return the cursor of a position within a query; it has only letters, digits, `-` and `_`."""

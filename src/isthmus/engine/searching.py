@@ -133,8 +133,7 @@ class Searcher:
         if sort.truths is not None:
             true, false = (self._reader.predicate(rt, each) for each in sort.truths)
             return SortBy(truths=(true, false))
-        assert sort.kind != "boolean"
-        return SortBy(sort.attributes, sort.kind, sort.case_exact)
+        return SortBy(sort.attributes, sort.kind, sort.case_exact, part=sort.part, primary=sort.primary)
 
     def _query(self, listed: Sequence[_Listed], request: ListRequest) -> bytes:
         """Return what a cursor is bound to: another list must not go on where this one stopped."""

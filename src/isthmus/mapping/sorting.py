@@ -35,13 +35,16 @@ _META = {"created": CREATED, "lastmodified": MODIFIED}
 class BoundSort:
     """What resources are sorted by: the first value that the attributes, in this order, have.
 
-    Pseudo attributes as in `bound`. `truths`: instead, when the value is true and when it is false.
+    Pseudo attributes as in `bound`. `truths`: instead, when the value is true and when it is false. `part`: that part
+    of values which are made of parts, those first whose part `primary` is true.
     """
 
     attributes: tuple[str, ...] = ()
     kind: Kind = "text"
     case_exact: bool = False
     truths: tuple[BoundFilter, BoundFilter] | None = None
+    part: str | None = None
+    primary: str | None = None
 
 
 class SortBinder:

@@ -23,6 +23,7 @@ _SORTED = statement("walk_sorted")
 _FORMS = {
     "number": "CASE {type} WHEN 'integer' THEN {value} WHEN 'real' THEN {value} WHEN 'text' THEN number({value}) END",
     "datetime": "CASE {type} WHEN 'text' THEN instant({value}) END",
+    "boolean": "CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
     "folded": f"CASE {{type}} WHEN 'text' THEN substr(fold({{value}}), 1, {KEY_LENGTH}) END",
     "exact": f"CASE {{type}} WHEN 'text' THEN substr({{value}}, 1, {KEY_LENGTH}) END",
 }
@@ -35,15 +36,18 @@ Key = str | int | float | None
 class SortBy:
     """What the objects of one space are sorted by.
 
-    The first value, in the order of `attributes`, that is not empty. Texts are compared by the code points of Unicode,
+    The first value, in the order of `attributes`, that is not empty; of values made of parts that `part` of them, those
+    whose part `primary` is true first. Texts are compared by the code points of Unicode,
     folded unless `case_exact`. With `truths` instead: true where the first condition holds, false where the second
     does. Neither attributes nor truths: every object counts as without a value.
     """
 
     attributes: tuple[str, ...] = ()
-    kind: Literal["text", "number", "datetime", "binary"] = "text"
+    kind: Literal["text", "number", "datetime", "binary", "boolean"] = "text"
     case_exact: bool = False
     truths: tuple[Predicate, Predicate] | None = None
+    part: str | None = None
+    primary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +206,11 @@ def _key(condition: Condition, sort: SortBy) -> str:
     if sort.truths is not None:
         true, false = (condition.holds(each) for each in sort.truths)
         return f"CASE WHEN {true} THEN 1 WHEN {false} THEN 0 END"
-    if sort.kind in {"number", "datetime"}:
+    if sort.kind in {"number", "datetime", "boolean"}:
         form = _FORMS[sort.kind]
     else:
         form = _FORMS["exact" if sort.case_exact or sort.kind == "binary" else "folded"]
-    firsts = [condition.first(attribute, form) for attribute in sort.attributes]
+    firsts = [condition.first(each, form, part=sort.part, primary=sort.primary) for each in sort.attributes]
     if not firsts:
         return "NULL"
     return firsts[0] if len(firsts) == 1 else f"coalesce({', '.join(firsts)})"

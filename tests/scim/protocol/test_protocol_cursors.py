@@ -6,11 +6,12 @@ import base64
 import random
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import Bench, Client, quoted
+from harness import Bench, Client, at_once, bench, memory_document, memory_target, quoted
 from isthmus.engine import cursors
 
 
@@ -204,6 +205,19 @@ def test_cursors_outlive_a_restart(served: Bench, app: Client, name: str) -> Non
     cursor = page(app, filter=mine(name), count=1).json["nextCursor"]
     served.reopen()
     assert page(app, cursor, filter=mine(name)).json["itemsPerPage"] == 2
+
+
+def test_the_first_cursors_of_a_store_are_made_at_once(tmp_path: Path) -> None:
+    """Whoever keeps the key in the store gives its turn away meanwhile, and must get it back."""
+    with memory_target() as (key, target), bench(tmp_path, {"app": memory_document(key)}) as fresh:
+        for n in range(3):
+            target.put("user", {"login": (f"{n}",)})
+        fresh.imported("app")
+        client = fresh.client("app")
+        fresh.token("app")
+        answers = at_once(*[lambda: page(client, count=1)] * 24)
+        for answer in answers:
+            assert page(client, answer.json["nextCursor"], count=5).json["itemsPerPage"] == 2
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "ten", "1.5"])

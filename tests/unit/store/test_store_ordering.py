@@ -166,6 +166,29 @@ def test_several_spaces_in_one_order(store: Store, people: Space, direction: Dir
         assert order == sorted(order, reverse=direction.backwards)
 
 
+def test_values_made_of_parts(store: Store, people: Space) -> None:
+    mails: dict[str, list[dict[str, Any]]] = {
+        "a": [{"value": "z@x", "no": 5}, {"value": "b@x", "primary": True, "no": 1}],
+        "b": [{"value": "", "no": 2}, {"value": "c@x"}],
+        "c": [],
+        "d": [{"no": 3}],
+        "e": [{"value": "A@x", 'odd"name': True}, {"value": "0@x", "primary": False}],
+    }
+    add(store, people, [a_write(n, attributes=json.dumps({"mails": v}).encode()) for n, v in mails.items()])
+
+    def order(**sort: Any) -> list[str]:
+        parts = [Part(people, None, SortBy(("mails",), **sort))]
+        return [one.object.anchor[0] for one in store.space.walk(parts, Direction(), count=10)]
+
+    assert order(part="value", primary="primary") == ["e", "a", "b", "c", "d"]
+    assert order(part="value") == ["e", "b", "a", "c", "d"]
+    assert order(part="no", kind="number") == ["b", "d", "a", "c", "e"]
+    assert order(part="no", kind="number", primary="primary") == ["a", "b", "d", "c", "e"]
+    assert order(part="primary", kind="boolean") == ["e", "a", "b", "c", "d"]
+    assert order(part='odd"name', kind="boolean") == ["e", "a", "b", "c", "d"]
+    assert order() == ["a", "b", "c", "d", "e"], "an object has no order of its own"
+
+
 def test_only_live_objects_that_meet_the_condition(store: Store, people: Space) -> None:
     applied = add(store, people, [a_write(name) for name in ("a", "b", "c", "d")])
     store.space.set_state(people, applied[1].row, State.HIDDEN)
