@@ -35,7 +35,7 @@ def list_connectors(context: typer.Context, json: Json = False) -> None:
             objects = sum(
                 host.store.space.count(space) for space in host.store.space.all() if space.connector == target.key
             )
-            state = "paused" if target.document.paused else target.attention or "ready"
+            state = "paused" if target.document.paused else target.attention.reason or "ready"
             kind = target.document.type
             rows.append(
                 {
@@ -289,4 +289,5 @@ def remove(
             host.tokens.revoke(token.id)
         host.store.schedules.remove(written.casefold())
         host.store.space.drop(written.casefold())
+        host.target(written).forget()
     typer.echo(f"removed {written}")

@@ -161,6 +161,4 @@ def connector_problems(document: ConnectorDocument, host: HostDocument) -> Itera
             f"must be less than scim.request_timeout ({limit:g} s), so that a hung target is answered with 503 in time"
         )
         yield Problem(("timeout",), text)
-    if document.publish_new:  # nothing acts on it so far; taking it in silence would promise what does not happen
-        yield Problem(("publish_new",), "cannot be true yet: name new attributes in resource_types[].attributes")
     yield from resource_type_problems(document.resource_types)

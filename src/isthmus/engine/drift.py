@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.mapping.definition import ResourceTypeDefinition
+from isthmus.mapping.suggesting import looks_secret
 from isthmus.spi import Schema
 
 
@@ -39,3 +40,40 @@ def drift(before: Schema | None, now: Schema, definitions: Sequence[ResourceType
                     "'isthmus connector rebuild' takes it over"
                 )
     return problems
+
+
+def unreadable(
+    before: Schema | None, now: Schema, definitions: Sequence[ResourceTypeDefinition]
+) -> dict[str, list[str]]:
+    """Return, by object type, the selected attributes that vanished or changed type."""
+    found: dict[str, list[str]] = {}
+    for definition in definitions:
+        old_type = None if before is None else before.object_types.get(definition.object_type)
+        new_type = now.object_types.get(definition.object_type)
+        for name in definition.attributes:
+            old = None if old_type is None else old_type.attribute(name)
+            new = None if new_type is None else new_type.attribute(name)
+            if old is not None and (new is None or (old.type, old.multivalued) != (new.type, new.multivalued)):
+                found.setdefault(definition.object_type, []).append(name)
+    return found
+
+
+def appeared(before: Schema | None, now: Schema, definitions: Sequence[ResourceTypeDefinition]) -> dict[str, list[str]]:
+    """Return, by object type, the attributes that came to the target since and do not look like a secret."""
+    found: dict[str, list[str]] = {}
+    for definition in definitions:
+        old_type = None if before is None else before.object_types.get(definition.object_type)
+        new_type = now.object_types.get(definition.object_type)
+        if old_type is None or new_type is None:
+            continue
+        new = [
+            attribute.name
+            for attribute in new_type.attributes
+            if old_type.attribute(attribute.name) is None
+            and attribute.name not in definition.attributes
+            and attribute.name != new_type.correlation_attribute
+            and not looks_secret(attribute)
+        ]
+        if new:
+            found[definition.object_type] = new
+    return found

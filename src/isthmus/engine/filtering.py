@@ -66,6 +66,20 @@ def _comparison(bound: BoundComparison, rt: ResourceType) -> p.Predicate:
     return p.Test(bound.attribute, bound.operator, bound.value, bound.kind, bound.case_exact)
 
 
+def attributes_of(bound: BoundFilter) -> Iterator[str]:
+    """Yield every attribute that a filter looks at."""
+    match bound:
+        case BoundAnd(parts=parts) | BoundOr(parts=parts):
+            for part in parts:
+                yield from attributes_of(part)
+        case BoundNot(part=part):
+            yield from attributes_of(part)
+        case BoundConstant():
+            return
+        case _:
+            yield bound.attribute
+
+
 def lookups(bound: BoundFilter, rt: ResourceType) -> Iterator[Lookup]:
     """Yield every equality over an indexed attribute that can make the filter true (so none below a `not`)."""
     match bound:

@@ -10,7 +10,7 @@ import orjson
 from isthmus.engine.answers import unavailable
 from isthmus.engine.applying import anchor_text
 from isthmus.engine.caller import Caller
-from isthmus.engine.filtering import lookups, predicate_of
+from isthmus.engine.filtering import attributes_of, lookups, predicate_of
 from isthmus.engine.lookup import LiveLookup
 from isthmus.engine.resource import Resource
 from isthmus.engine.target import Target
@@ -76,6 +76,7 @@ class Reader:
             page = self._page(space, None, start, count, caller)
         else:
             bound = rt.bind(parse_filter(filter))
+            self._require_readable(rt, bound)
             if not isinstance(bound, BoundComparison):
                 self._learn(rt, space, bound, caller)
             condition = self.predicate(rt, bound)
@@ -92,6 +93,15 @@ class Reader:
             }
         )
         return b'%s,"Resources":[%s]}' % (head[:-1], b",".join(resources))
+
+    def _require_readable(self, rt: ResourceType, bound: BoundFilter) -> None:
+        """Refuse a filter on what the target no longer has: the space shows what was, and "nobody" would be a guess."""
+        if (lost := self._target.attention.unreadable(rt.definition.object_type)) and (
+            asked := sorted({name for name in attributes_of(bound) if name in lost})
+        ):
+            raise unavailable(
+                f"{', '.join(asked)} cannot be read from the target now: {self._target.attention.blocking}"
+            )
 
     def _page(self, space: Space, condition: Predicate | None, start: int, count: int, caller: Caller) -> Page:
         space_table, deadline = self._target.store.space, caller.deadline
@@ -119,9 +129,15 @@ class Reader:
         """Return the store's condition for a bound filter."""
         return predicate_of(bound, rt, self.key_of)
 
-    def ask_for_missing(self, rt: ResourceType, bound: BoundFilter, caller: Caller) -> None:
-        """Put equalities that nobody in the space meets to the target, before a list is made."""
+    def prepared(self, rt: ResourceType, bound: BoundFilter, caller: Caller) -> Predicate:
+        """Return the same for a list that is made otherwise than by `search`, after all that `search` does before.
+
+        Raises:
+            ScimError: an attribute cannot be read now, or the target cannot be asked for somebody the space has not.
+        """
+        self._require_readable(rt, bound)
         self._learn(rt, self._target.space(rt), bound, caller)
+        return self.predicate(rt, bound)
 
     def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
         try:

@@ -55,7 +55,7 @@ def _request(host: Host, name: str, requested_by: str) -> None:
     try:
         request_import(host, name, requested_by=requested_by)
     except ConnectorError as exc:
-        host.target(name).note_attention(exc.message)
+        host.target(name).attention.failed(exc.message)
 
 
 def execute_next(host: Host, report: Report | None = None) -> Run | None:

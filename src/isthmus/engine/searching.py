@@ -120,10 +120,7 @@ class Searcher:
         sorts = _bound_sorts(types, request.sort_by)
         result = []
         for (space, rt), condition, sort in zip(spaces.items(), bound, sorts, strict=True):
-            predicate = None
-            if condition is not None:
-                self._reader.ask_for_missing(rt, condition, caller)
-                predicate = self._reader.predicate(rt, condition)
+            predicate = None if condition is None else self._reader.prepared(rt, condition, caller)
             result.append(_Listed(rt, space, predicate, self._sort(rt, sort) if request.sort_by else None))
         return result
 

@@ -20,8 +20,9 @@ from isthmus.config.registry import connector_type
 from isthmus.config.settings import open_connector
 from isthmus.engine.admission import Admission
 from isthmus.engine.answers import answer_for, connector_edge, unavailable
+from isthmus.engine.attention import Attention
 from isthmus.engine.caller import Caller
-from isthmus.engine.drift import drift
+from isthmus.engine.drift import appeared, drift, unreadable
 from isthmus.engine.glance import Glance
 from isthmus.engine.sessions import Sessions
 from isthmus.engine.turns import Turns
@@ -72,9 +73,9 @@ class Target:
         self._compiled: tuple[str, dict[str, ResourceType]] | None = None
         self._asked_at = float("-inf")
         self._schema_key = f"schema:{self.key}"
-        self._attention_key = f"attention:{self.key}"
+        self._added_key = f"added:{self.key}"
         self._schema_text = Glance(store, self._schema_key)
-        self._attention_text = Glance(store, self._attention_key)
+        self.attention = Attention(name, store)
 
     # -- the connector itself
 
@@ -124,16 +125,21 @@ class Target:
     def using_unbounded(self, operation: str) -> Iterator[Connector]:
         """Lend the connector outside requests: imports, repair, commands."""
         with self.turns.lent(), connector_edge(self.name, operation):
-            connector = self.connector
-            if self.type.concurrency == "serial":
-                if not self._serial.acquire(timeout=self.document.timeout):
-                    raise unavailable(f"connector {self.name!r} is busy with another call")
-                try:
+            try:
+                connector = self.connector
+                if self.type.concurrency == "serial":
+                    if not self._serial.acquire(timeout=self.document.timeout):
+                        raise unavailable(f"connector {self.name!r} is busy with another call")
+                    try:
+                        yield connector
+                    finally:
+                        self._serial.release()
+                else:
                     yield connector
-                finally:
-                    self._serial.release()
-            else:
-                yield connector
+            except MisconfiguredConnector as exc:
+                self.attention.failed(exc.message)
+                raise
+            self.attention.succeeded()
 
     def call(
         self,
@@ -224,26 +230,64 @@ class Target:
         """
         with self.using_unbounded("read_schema") as connector:
             schema = connector.read_schema(call=self.call())
-        problems = drift(self.schema(), schema, self.document.resource_types)
+        before = self.schema()
+        definitions = self.definitions()
+        problems = drift(before, schema, definitions)
         if problems:
-            self.note_attention("; ".join(problems))
+            self.attention.block("; ".join(problems), unreadable(before, schema, definitions))
             raise MisconfiguredConnector("; ".join(problems))
         encoded = encode_schema(schema)
+        self._meet_new(before, schema)
         if self.store.settings.get(self._schema_key) != encoded:
             self._compile(schema)
             self._schema_text.set(encoded)
             log.info("schema_discovered", connector=self.name, object_types=sorted(schema.object_types))
-        self.note_attention("")
+        self.attention.unblock()
         return schema
+
+    def _meet_new(self, before: Schema | None, now: Schema) -> None:
+        """Report attributes that are new in the target and, with `publish_new`, select them from now on."""
+        new = appeared(before, now, self.definitions())
+        if not new:
+            return
+        log.warning("new_attributes", connector=self.name, attributes=new, published=self.document.publish_new)
+        if self.document.publish_new:
+            added = self._added()
+            merged = {name: [*added.get(name, ()), *new.get(name, ())] for name in {**added, **new}}
+            self.store.settings.set(self._added_key, msgspec.json.encode(merged).decode())
+
+    def _added(self) -> dict[str, list[str]]:
+        raw = self.store.settings.get(self._added_key)
+        return {} if not raw else msgspec.json.decode(raw, type=dict[str, list[str]])
+
+    def definitions(self) -> Sequence[ResourceTypeDefinition]:
+        """Return what is published: what the document selects and, with `publish_new`, what came since."""
+        definitions = self.document.resource_types
+        if not self.document.publish_new or not (added := self._added()):
+            return definitions
+        return [
+            msgspec.structs.replace(
+                definition,
+                attributes=tuple(dict.fromkeys([*definition.attributes, *added.get(definition.object_type, ())])),
+            )
+            for definition in definitions
+        ]
 
     def forget_schema(self) -> None:
         """Let the next discovery take the target's schema as it is (`connector rebuild`, or a changed definition)."""
         self._schema_text.set("")
 
+    def forget(self) -> None:
+        """Forget everything that is kept of this connector by its name: another one may be given the same name."""
+        self.forget_schema()
+        self.store.settings.remove(self._added_key)
+        self.attention.unblock()
+        self.attention.succeeded()
+
     def _compile(self, schema: Schema) -> dict[str, ResourceType]:
         endpoints = {d.object_type: d.endpoint for d in self.document.resource_types}
         result: dict[str, ResourceType] = {}
-        for definition in self.document.resource_types:
+        for definition in self.definitions():
             object_type = schema.object_types.get(definition.object_type)
             if object_type is None:
                 raise MisconfiguredConnector(
@@ -266,26 +310,14 @@ class Target:
 
     # -- attention
 
-    @property
-    def attention(self) -> str:
-        """Return why an operator is needed, or an empty string."""
-        return self._attention_text.get()
-
-    def note_attention(self, message: str) -> None:
-        """Remember, for every process, why an operator is needed; an empty message clears it."""
-        if message != self.attention:
-            self._attention_text.set(message)
-            if message:
-                log.error("connector_needs_attention", connector=self.name, reason=message)
-
     def require_writable(self) -> None:
         """Raise the SCIM error for a write while an operator is needed or the connector is paused."""
         if self.document.paused:
             raise unavailable(
                 f"connector {self.name!r} is paused; 'isthmus connector resume {self.name}' ends that", 300
             )
-        if attention := self.attention:
-            raise unavailable(f"connector {self.name!r} needs an operator: {attention}", 300)
+        if reason := self.attention.blocking:
+            raise unavailable(f"connector {self.name!r} needs an operator: {reason}", 300)
 
 
 def encode_schema(schema: Schema) -> str:

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
             try:
                 request_import(host, name, requested_by="start")
             except ConnectorError as exc:
-                host.target(name).note_attention(exc.message)
+                host.target(name).attention.failed(exc.message)
         tick(host)
         execute_next(host)
     return 0

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from configurations import Write
 from isthmus.config.documents import Configuration
-from isthmus.config.errors import ConfigError
 from isthmus.config.key import create_key
 from isthmus.config.loading import load
-
-Write = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +42,3 @@ def configuration(write: Write, tmp_path: Path) -> Configuration:
     """An empty configuration whose key exists."""
     create_key(tmp_path / "outside" / "key")
     return load(write())
-
-
-def refused(path: Path) -> ConfigError:
-    """Return the error with which loading ends."""
-    with pytest.raises(ConfigError) as caught:
-        load(path)
-    return caught.value

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Write
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configurations import Write
 from isthmus.config.documents import Configuration
 from isthmus.config.editing import add_connector, connector_path, parse_key, remove_connector, set_value, set_values
 from isthmus.config.emitting import toml_text

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Write, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_config_lines import documents
 
+from configurations import Write, refused
 from isthmus.config.documents import ConnectorDocument, HostDocument
 from isthmus.config.emitting import toml_text
 from isthmus.config.errors import ConfigError

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Write, refused
 
+from configurations import Write, refused
 from isthmus.config.errors import ConfigError, Where, dotted
 from isthmus.config.loading import find_configuration, load, load_connector, problems
 
@@ -86,7 +86,6 @@ def test_errors_of_the_host_tell_file_line_and_key(write: Write, text: str, line
         ('action = "set"', 'action = "drop"', 15, "resource_types[0].disable.action", "one of: nothing, set, delete"),
         ("disabled = true", "disabled = [1]", 16, "resource_types[0].disable.values.disabled", "not a list"),
         ("timeout = 20", "timeout = 30", 2, "timeout", "must be less than scim.request_timeout (30 s)"),
-        ("timeout = 20", "publish_new = true", 2, "publish_new", "cannot be true yet"),
         ("timeout = 20", "timeout = nan", 2, "timeout", "must be between"),
         ('["id", "mail"]', "[]", 9, "resource_types[0].attributes", "is empty"),
         ('["id", "mail"]', '["id", "id"]', 9, "resource_types[0].attributes[1]", '"id" stands here twice'),

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Write
 
+from configurations import Write
 from isthmus.config.documents import ConnectorDocument, HostDocument
 from isthmus.config.emitting import plain
 from isthmus.config.key import KEY_VARIABLE

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Write, refused
 
+from configurations import Write, refused
 from isthmus.config.documents import ConnectorDocument, HostDocument
 from isthmus.config.listening import ListenAddress, network_problem, parse_listen
 from isthmus.config.loading import load, load_connector

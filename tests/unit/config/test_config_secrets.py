@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Write
 
+from configurations import Write
 from isthmus.config.documents import Configuration
 from isthmus.config.errors import ConfigError, SecretsExposed, Where
 from isthmus.config.key import create_key, key_file, read_key

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from conftest import Write
 
+from configurations import Write
 from isthmus.config.documents import Configuration
 from isthmus.config.errors import ConfigError
 from isthmus.config.loading import load

@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import Write
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from configurations import Write
 from isthmus.config.certificates import covers, matches, read_chain, read_private_key
 from isthmus.config.errors import ConfigError
 from isthmus.config.loading import load
