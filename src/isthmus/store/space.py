@@ -9,17 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from isthmus.store import (
-    applying,
-    identities,
-    indexing,
-    listing,
-    objects,
-    removing,
-    resolving,
-    settings,
-    spaces,
-)
+from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, spaces
 from isthmus.store.connections import Readers
 from isthmus.store.errors import SpaceDropped, translate, translated
 from isthmus.store.ordering import Direction, Part, Place, Ranked, walk
