@@ -33,6 +33,7 @@ class BulkRun:
         self._limit = request.fail_on_errors
         self._order = ordered(request.operations)
         self._results: dict[int, BulkResult] = {}
+        self._failed: set[int] = set()
         self._ids: dict[str, str] = {}
         self._makers = {each.bulk_id for each in request.operations if each.method == "POST" and each.problem is None}
         self._incomplete: list[tuple[BulkOperation, ResourceType, str, set[str], list[dict[str, Any]]]] = []
@@ -45,17 +46,19 @@ class BulkRun:
         cannot, the result is 409 for the resource that is there without it.
         """
         for operation in self._order.operations:
-            if self._limit is not None and self._failures() >= self._limit:
+            if self._limit is not None and len(self._failed) >= self._limit:
                 break
             with self._endpoint.target.turns.lent():
                 pass  # others have had to wait for this operation; not for all of them
-            self._results[operation.number] = self._perform(operation)
+            self._note(self._perform(operation))
             self._complete()
-        self._complete(for_ever=True)
+        self._complete(last=True)
         return [self._results[number] for number in sorted(self._results)]
 
-    def _failures(self) -> int:
-        return sum(result.error is not None for result in self._results.values())
+    def _note(self, result: BulkResult) -> None:
+        self._results[result.operation.number] = result
+        if result.error is not None:
+            self._failed.add(result.operation.number)
 
     def _perform(self, operation: BulkOperation) -> BulkResult:
         location = None
@@ -121,13 +124,13 @@ class BulkRun:
         done = change(rt, id, body, if_match=operation.version, caller=self._caller)
         return BulkResult(operation=operation, status=200, location=location, version=done.etag)
 
-    def _complete(self, *, for_ever: bool = False) -> None:
+    def _complete(self, *, last: bool = False) -> None:
         """Add references that had to wait to what was created without them."""
         waiting, self._incomplete = self._incomplete, []
         for each in waiting:
             operation, rt, ident, names, added = each
             missing = names - self._ids.keys()
-            if missing and not for_ever:
+            if missing and not last:
                 self._incomplete.append(each)
                 continue
             before = self._results[operation.number]
@@ -139,13 +142,13 @@ class BulkRun:
             except Exception as exc:  # noqa: BLE001 - as above
                 problem = self._answer(exc, operation)
                 error = Conflict(f"created, but without what refers to other operations: {problem.detail}")
-                self._results[operation.number] = BulkResult(
-                    operation=operation, status=409, location=before.location, version=before.version, error=error
+                self._note(
+                    BulkResult(
+                        operation=operation, status=409, location=before.location, version=before.version, error=error
+                    )
                 )
             else:
-                self._results[operation.number] = BulkResult(
-                    operation=operation, status=201, location=before.location, version=done.etag
-                )
+                self._note(BulkResult(operation=operation, status=201, location=before.location, version=done.etag))
 
 
 def _short(name: str) -> str:
