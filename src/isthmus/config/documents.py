@@ -40,6 +40,13 @@ class ScimSettings(_Document, frozen=True):
     stop_timeout: float = 35.0
     default_count: int = 100
     max_count: int = 1000
+    cursor_timeout: int = 3600
+    """Seconds that a cursor of a list is good for."""
+    filter_in_url: bool = True
+    """False: filters are taken from the body of POST .search only, where no proxy logs them."""
+    bulk_max_operations: int = 1000
+    """0: no bulk requests."""
+    bulk_max_payload_bytes: int = 1_048_576
     allow_from: tuple[str, ...] = ()
     """Networks that may connect (CIDR); empty: all."""
     trusted_proxies: tuple[str, ...] = ()

@@ -25,6 +25,9 @@ HOST_RANGES: dict[str, tuple[float, float]] = {
     "scim.stop_timeout": (0.2, 3600),
     "scim.default_count": (1, 100_000),
     "scim.max_count": (1, 100_000),
+    "scim.cursor_timeout": (1, 7 * _DAY),
+    "scim.bulk_max_operations": (0, 100_000),
+    "scim.bulk_max_payload_bytes": (1024, 1 << 30),
     "audit.retention_days": (1, 36_500),
     "audit.values_days": (0, 36_500),
 }

@@ -18,6 +18,7 @@ from isthmus.engine.updating import Updater
 from isthmus.mapping.plans import CreatePlan
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
+from isthmus.scim.projection import Projection
 from isthmus.spi import (
     Call,
     Connector,
@@ -39,8 +40,10 @@ class Creator:
         self._sender = sender
         self._updater = updater
 
-    def create(self, rt: ResourceType, body: dict[str, Any], caller: Caller) -> Resource:
-        """Create the object in the target and return it.
+    def create(
+        self, rt: ResourceType, body: dict[str, Any], caller: Caller, projection: Projection | None = None
+    ) -> Resource:
+        """Create the object in the target and return what the projection shows of it.
 
         Raises:
             ScimError: 409 if the person exists already, in the space or in the target.
@@ -57,12 +60,14 @@ class Creator:
         trail.new = plain_values(rt, attributes)
         while True:
             if (existing := self._existing(rt, space, identified, caller)) is not None:
-                return self._meet(rt, existing, plan, attributes, trail, caller)
+                stored = self._meet(rt, existing, plan, attributes, trail, caller)
+                return self._reader.resource(rt, stored, caller, projection)
             entry = self._open(rt, space, plan, attributes, identified, caller)
             if entry is None:
                 continue  # created by another request meanwhile
             with self._entries.holding(entry):
-                return self._create(rt, entry, plan, attributes, identified, trail, caller)
+                stored = self._create(rt, entry, plan, attributes, identified, trail, caller)
+                return self._reader.resource(rt, stored, caller, projection)
 
     def _open(
         self,
@@ -102,7 +107,7 @@ class Creator:
         identified: list[Identifier],
         trail: Trail,
         caller: Caller,
-    ) -> Resource:
+    ) -> StoredObject:
         target = self._target
         try:
             self._refuse_doubles(rt, identified, caller)
@@ -141,7 +146,7 @@ class Creator:
         if second_call:
             stored = self._updater.set_missing_password(rt, stored, plan.password, trail, caller)
         reached("before-answer")
-        return self._reader.resource(rt, stored, caller)
+        return stored
 
     def _existing(
         self, rt: ResourceType, space: Space, identified: list[Identifier], caller: Caller
@@ -176,7 +181,7 @@ class Creator:
         attributes: dict[str, tuple[Value, ...]],
         trail: Trail,
         caller: Caller,
-    ) -> Resource:
+    ) -> StoredObject:
         if existing.state is State.LIVE:
             identifier = next(iter(identifiers(rt, attributes)), None)
             error = duplicate(rt, identifier)
@@ -190,7 +195,7 @@ class Creator:
         if second_call:
             stored = self._updater.set_missing_password(rt, stored, plan.password, trail, caller)
         reached("before-answer")
-        return self._reader.resource(rt, stored, caller)
+        return stored
 
 
 def duplicate(rt: ResourceType, identifier: Identifier | None) -> ScimError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from isthmus.config.documents import ConnectorDocument
+from isthmus.engine.bulk import BulkRun
 from isthmus.engine.caller import Caller
 from isthmus.engine.creating import Creator
 from isthmus.engine.deleting import Deleter
@@ -12,10 +14,14 @@ from isthmus.engine.entries import Entries
 from isthmus.engine.reading import Reader, etag
 from isthmus.engine.recovery import Recovery
 from isthmus.engine.resource import Resource
+from isthmus.engine.searching import Searcher
 from isthmus.engine.sending import Sender
 from isthmus.engine.target import Target
 from isthmus.engine.updating import Plan, Updater
 from isthmus.mapping.resource_type import ResourceType
+from isthmus.scim.bulk import BulkRequest, BulkResult
+from isthmus.scim.etag import check_if_none_match
+from isthmus.scim.listing import ListRequest
 from isthmus.scim.patch import parse_operations
 from isthmus.scim.projection import Projection
 
@@ -27,6 +33,7 @@ class Endpoint:
         self.target = target
         self.recovery = Recovery(target)
         self._reader = Reader(target)
+        self._searcher = Searcher(target, self._reader, cursor_timeout=target.cursor_timeout)
         entries = Entries(target, self.recovery)
         sender = Sender(target, self.recovery)
         self._updater = Updater(target, self._reader, entries, sender)
@@ -62,14 +69,38 @@ class Endpoint:
         """Return a ListResponse as JSON text (RFC 7644 3.4.2)."""
         return self._reader.search(rt, filter=filter, start=start, count=count, projection=projection, caller=caller)
 
-    def create(self, rt: ResourceType, body: dict[str, Any], *, caller: Caller) -> Resource:
+    def search(self, types: Sequence[ResourceType], request: ListRequest, *, caller: Caller) -> bytes:
+        """Return a ListResponse over one or several resource types, sorted and paged as asked for."""
+        if len(types) == 1 and request.sort_by is None and request.cursor is None:
+            return self._reader.search(
+                types[0],
+                filter=request.filter,
+                start=request.start_index,
+                count=request.count,
+                projection=request.projection,
+                caller=caller,
+            )
+        return self._searcher.search(types, request, caller)
+
+    def create(
+        self, rt: ResourceType, body: dict[str, Any], *, caller: Caller, projection: Projection | None = None
+    ) -> Resource:
         """Create a resource (RFC 7644 3.3)."""
-        return self._creator.create(rt, body, caller)
+        return self._creator.create(rt, body, caller, projection)
 
     def replace(
-        self, rt: ResourceType, id: str, body: dict[str, Any], *, if_match: str | None, caller: Caller
+        self,
+        rt: ResourceType,
+        id: str,
+        body: dict[str, Any],
+        *,
+        if_match: str | None,
+        caller: Caller,
+        if_none_match: str | None = None,
+        projection: Projection | None = None,
     ) -> Resource:
         """Replace a resource (RFC 7644 3.5.1)."""
+        self._check_none_match(rt, id, if_none_match)
         return self._change(
             rt,
             id,
@@ -78,12 +109,22 @@ class Endpoint:
             fresh=False,
             if_match=if_match,
             caller=caller,
+            projection=projection,
         )
 
     def patch(
-        self, rt: ResourceType, id: str, body: dict[str, Any], *, if_match: str | None, caller: Caller
+        self,
+        rt: ResourceType,
+        id: str,
+        body: dict[str, Any],
+        *,
+        if_match: str | None,
+        caller: Caller,
+        if_none_match: str | None = None,
+        projection: Projection | None = None,
     ) -> Resource:
-        """Change a resource (RFC 7644 3.5.2)."""
+        """Change a resource (RFC 7644 3.5.2); a client that names attributes to be returned is answered with them."""
+        self._check_none_match(rt, id, if_none_match)
         operations = parse_operations(body, strict=self.document.strict)
         return self._change(
             rt,
@@ -93,12 +134,20 @@ class Endpoint:
             fresh=any(map(rt.depends_on_values, operations)) or rt.judged_on_values(operations),
             if_match=if_match,
             caller=caller,
-            with_body=not self._answers_without_body(rt),
+            projection=projection,
+            with_body=projection is not None or not self._answers_without_body(rt),
         )
 
-    def delete(self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller) -> None:
+    def delete(
+        self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller, if_none_match: str | None = None
+    ) -> None:
         """Deprovision a resource (RFC 7644 3.6)."""
+        self._check_none_match(rt, id, if_none_match)
         self._deleter.delete(rt, id, if_match=if_match, caller=caller)
+
+    def bulk(self, request: BulkRequest, *, caller: Caller) -> Sequence[BulkResult]:
+        """Carry out a bulk request (RFC 7644 3.7); what fails is in the results."""
+        return BulkRun(self, request, caller).run()
 
     def _change(
         self,
@@ -110,6 +159,7 @@ class Endpoint:
         fresh: bool,
         if_match: str | None,
         caller: Caller,
+        projection: Projection | None = None,
         with_body: bool = True,
     ) -> Resource:
         stored = self._updater.update(rt, id, plan, operation=operation, fresh=fresh, if_match=if_match, caller=caller)
@@ -120,7 +170,12 @@ class Endpoint:
         if not with_body:  # of a group of 100,000 members nothing is made that nobody reads
             location = f"{caller.base_url}/{rt.endpoint}/{stored.id}"
             return Resource(body=b"", etag=etag(stored), id=stored.id, location=location, with_body=False)
-        return self._reader.resource(rt, stored, caller)
+        return self._reader.resource(rt, stored, caller, projection)
+
+    def _check_none_match(self, rt: ResourceType, id: str, header: str | None) -> None:
+        """Refuse a write of a version the client excludes (RFC 9110 13.1.2), judged on what the space shows."""
+        if header is not None:
+            check_if_none_match(header, etag(self._reader.stored(rt, id)))
 
     def _answers_without_body(self, rt: ResourceType) -> bool:
         wanted = self.document.patch_response

@@ -87,7 +87,7 @@ class Reader:
             self._require_readable(rt, bound)
             if not isinstance(bound, BoundComparison):
                 self._learn(rt, space, bound, caller)
-            condition = predicate_of(bound, rt, self.key_of, partial(members_of, target, rt))
+            condition = self.predicate(rt, bound)
             page = self._page(space, condition, start, count, caller)
             if page.total == 0 and isinstance(bound, BoundComparison) and self._learn(rt, space, bound, caller):
                 page = self._page(space, condition, start, count, caller)
@@ -124,6 +124,20 @@ class Reader:
                 self._ask(rt, lookup.attribute, lookup.value, caller)
                 asked = True
         return asked
+
+    def predicate(self, rt: ResourceType, bound: BoundFilter) -> Predicate:
+        """Return the store's condition for a bound filter."""
+        return predicate_of(bound, rt, self.key_of, partial(members_of, self._target, rt))
+
+    def prepared(self, rt: ResourceType, bound: BoundFilter, caller: Caller) -> Predicate:
+        """Return the same for a list that is made otherwise than by `search`, after all that `search` does before.
+
+        Raises:
+            ScimError: an attribute cannot be read now, or the target cannot be asked for somebody the space has not.
+        """
+        self._require_readable(rt, bound)
+        self._learn(rt, self._target.space(rt), bound, caller)
+        return self.predicate(rt, bound)
 
     def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
         try:

@@ -68,6 +68,7 @@ class Target:
         self._serial = threading.RLock()
         self.default_count = configuration.host.scim.default_count
         self.max_count = configuration.host.scim.max_count
+        self.cursor_timeout = configuration.host.scim.cursor_timeout
         self._connector: Connector | None = None
         self._compiled: tuple[str, dict[str, ResourceType]] | None = None
         self._asked_at = float("-inf")

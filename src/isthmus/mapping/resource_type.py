@@ -23,6 +23,7 @@ from isthmus.mapping.problems import MappingProblem
 from isthmus.mapping.rendering import Renderer
 from isthmus.mapping.schema_documents import SchemaWriter
 from isthmus.mapping.settling import Settler
+from isthmus.mapping.sorting import BoundSort, SortBinder
 from isthmus.mapping.values import plain_text
 from isthmus.scim.patch import PatchOperation
 from isthmus.scim.projection import Projection
@@ -115,6 +116,7 @@ class ResourceType:
             layout, Settler(object_type, layout, activity), strict=strict, anchor=object_type.anchor
         )
         self._binder = Binder(layout, activity, name=self.name, schemas=self.schemas, indexed=indexed)
+        self._sorting = SortBinder(layout, activity)
         self._naming = _naming(layout, object_type)
         self.display_attributes = _displaying(layout)
         """What names an object for people, best first: `display` of references to it."""
@@ -282,6 +284,14 @@ class ResourceType:
             InvalidFilter: an attribute is unknown, unmapped or never returned, or the comparison makes no sense.
         """
         return self._binder.bind(condition)
+
+    def bind_sort(self, path: str) -> BoundSort:
+        """Return what `sortBy` means over the target's attributes.
+
+        Raises:
+            InvalidValue: nothing has that name here, or it has no order.
+        """
+        return self._sorting.bind(path)
 
 
 def _indexed(definition: ResourceTypeDefinition, object_type: ObjectType) -> tuple[str, ...]:

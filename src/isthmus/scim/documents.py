@@ -25,6 +25,18 @@ def list_response(resources: Sequence[bytes], *, total: int, start_index: int = 
     return b"".join((_LIST_HEAD % (total, start_index, len(resources)), b",".join(resources), b"]}"))
 
 
+def cursor_response(
+    resources: Sequence[bytes], *, total: int, next_cursor: str | None = None, previous_cursor: str | None = None
+) -> bytes:
+    """Return a ListResponse of a page by cursor: without `startIndex`, and without what there is not (RFC 9865)."""
+    head: dict[str, Any] = {"schemas": [urns.LIST_RESPONSE], "totalResults": total, "itemsPerPage": len(resources)}
+    if next_cursor is not None:
+        head["nextCursor"] = next_cursor
+    if previous_cursor is not None:
+        head["previousCursor"] = previous_cursor
+    return b'%s,"Resources":[%s]}' % (orjson.dumps(head)[:-1], b",".join(resources))
+
+
 def list_of(documents: Sequence[Mapping[str, Any]]) -> bytes:
     """Return a ListResponse with all of a few documents: /Schemas and /ResourceTypes do not page (RFC 7644 4)."""
     return list_response([orjson.dumps(document) for document in documents], total=len(documents))
@@ -41,12 +53,15 @@ def service_provider_config(
     sort: bool = False,
     bulk_max_operations: int = 0,
     bulk_max_payload: int = 0,
+    default_page: int | None = None,
+    cursor_timeout: int = 0,
     documentation_uri: str | None = None,
 ) -> dict[str, Any]:
     """Return what the service offers; the caller states facts, nothing is promised by default that is not kept.
 
     Bulk is supported if `bulk_max_operations` is not 0. Some clients cut PATCH requests by that number too, and take
-    0 for "no limit", which is why it must be 0 and not a guess while bulk is not offered.
+    0 for "no limit", which is why it must be 0 and not a guess while bulk is not offered. Pages by cursor are offered
+    if `cursor_timeout`, in seconds, is not 0 (RFC 9865).
     """
     document: dict[str, Any] = {"schemas": [urns.SERVICE_PROVIDER_CONFIG]}
     if documentation_uri is not None:
@@ -62,6 +77,14 @@ def service_provider_config(
         "changePassword": {"supported": change_password},
         "sort": {"supported": sort},
         "etag": {"supported": etag},
+        "pagination": {
+            "cursor": cursor_timeout > 0,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": default_page or max_results,
+            "maxPageSize": max_results,
+        }
+        | ({"cursorTimeout": cursor_timeout} if cursor_timeout else {}),
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

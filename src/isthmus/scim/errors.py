@@ -2,6 +2,7 @@
 
     ScimError
     ├── 400  InvalidFilter  TooMany  NotMutable  InvalidSyntax  InvalidPath  NoTarget  InvalidValue  InvalidVersion
+    │        InvalidCursor  ExpiredCursor  InvalidCount
     ├── 401  Unauthorized
     ├── 403  Forbidden, Sensitive
     ├── 404  NotFound           405  MethodNotAllowed    406  NotAcceptable
@@ -34,8 +35,11 @@ ScimType = Literal[
     "invalidValue",
     "invalidVers",
     "sensitive",
+    "invalidCursor",
+    "expiredCursor",
+    "invalidCount",
 ]
-"""The detail keywords of RFC 7644 table 9."""
+"""The detail keywords of RFC 7644 table 9, and those that RFC 9865 adds."""
 
 
 class ScimError(Exception):
@@ -135,6 +139,27 @@ class InvalidVersion(_Fixed):
 
     fixed_status = 400
     fixed_type = "invalidVers"
+
+
+class InvalidCursor(_Fixed):
+    """The cursor is none of ours, or was given for another query (RFC 9865)."""
+
+    fixed_status = 400
+    fixed_type = "invalidCursor"
+
+
+class ExpiredCursor(_Fixed):
+    """The cursor was given too long ago; the client begins again (RFC 9865)."""
+
+    fixed_status = 400
+    fixed_type = "expiredCursor"
+
+
+class InvalidCount(_Fixed):
+    """With a cursor a page holds at least one resource (RFC 9865)."""
+
+    fixed_status = 400
+    fixed_type = "invalidCount"
 
 
 class Unauthorized(_Fixed):

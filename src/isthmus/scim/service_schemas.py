@@ -78,6 +78,17 @@ SERVICE_PROVIDER_CONFIG = ScimSchema(
         _fact("sort", "Sorting.", _SUPPORTED),
         _fact("etag", "Entity tags.", _SUPPORTED),
         _fact(
+            "pagination",
+            "Pages of lists (RFC 9865).",
+            _flag("cursor", "Whether pages can be followed by cursor."),
+            _flag("index", "Whether pages can be counted by index."),
+            _text("defaultPaginationMethod", "What a list without either has.", canonical=("cursor", "index")),
+            replace(_number("defaultPageSize", "Resources in a page if none are named."), required=False),
+            replace(_number("maxPageSize", "Resources in a page at most."), required=False),
+            replace(_number("cursorTimeout", "Seconds that a cursor is good for at least."), required=False),
+            required=False,
+        ),
+        _fact(
             "authenticationSchemes",
             "Ways to authenticate.",
             _text(

@@ -15,6 +15,8 @@ ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+BULK_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+BULK_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 OWN_TYPE_PREFIX: Final = "urn:isthmus:params:scim:schemas:core:2.0:"
 """Before the name of a resource type that is neither User nor Group: its schema."""

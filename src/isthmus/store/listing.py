@@ -62,7 +62,7 @@ def page(
         ValueError: the condition is nested too deeply.
     """
     start, count = max(1, start), max(0, count)
-    with _one_view(connection, deadline):
+    with one_view(connection, deadline):
         if predicate is None:
             return _numbered(connection, space, start, count)
         return _searched(connection, space, predicate, start, count)
@@ -94,7 +94,7 @@ def _searched(connection: sqlite3.Connection, space: Space, predicate: Predicate
 
 
 @contextmanager
-def _one_view(connection: sqlite3.Connection, deadline: float | None) -> Iterator[None]:
+def one_view(connection: sqlite3.Connection, deadline: float | None) -> Iterator[None]:
     """Run several statements on the same state of the store, until the deadline at the latest."""
     if deadline is not None:
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)

@@ -64,6 +64,34 @@ class Condition:
         self.parameters[name] = value
         return f":{name}"
 
+    def holds(self, predicate: Predicate) -> str:
+        """Return another condition as an expression that is 1 or 0; its parameters join this one's."""
+        return self._sql(predicate, 0)
+
+    def first(self, attribute: str, form: str, *, part: str | None = None, primary: str | None = None) -> str:
+        """Return the form over the first value of the attribute that is not empty; NULL if there is none.
+
+        The form's {value} and {type} become the value and its JSON type, as in `_any`. With `part` the values are
+        objects, and the first that has that member counts; one whose member `primary` is true comes before the others.
+        """
+        if attribute in _COLUMNS:
+            column = _COLUMNS[Pseudo(attribute)]
+            return f"CASE WHEN {column} <> '' THEN {form.format(value=column, type=f'typeof({column})')} END"
+        source = self._source(attribute, "v")
+        if part is None:
+            shown = form.format(value="v.value", type="v.type")
+            return f"(SELECT {shown} FROM {source} v.type <> 'null' AND v.value <> '' ORDER BY v.id LIMIT 1)"
+        shown = form.format(value="m.value", type="m.type")
+        order = "e.id"
+        if primary is not None:
+            marked = f"SELECT 1 FROM json_each(e.value) AS p WHERE p.key = {self._bind(primary)} AND p.type = 'true'"
+            order = f"EXISTS ({marked}) DESC, e.id"
+        elements = f"(SELECT v.id, v.value FROM {source} v.type = 'object') AS e"
+        return (
+            f"(SELECT {shown} FROM {elements}, json_each(e.value) AS m "
+            f"WHERE m.key = {self._bind(part)} AND m.type <> 'null' AND m.value <> '' ORDER BY {order} LIMIT 1)"
+        )
+
     def _sql(self, predicate: Predicate, depth: int) -> str:
         if depth > MAX_DEPTH:
             raise ValueError(f"the condition is nested more than {MAX_DEPTH} levels deep")

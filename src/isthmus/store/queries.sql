@@ -198,6 +198,19 @@ SELECT o.row FROM objects AS o WHERE o.row BETWEEN :low AND :high AND o.state = 
 SELECT o.row FROM objects AS o
 WHERE o.row IN ({candidates}) AND o.row BETWEEN :low AND :high AND o.state = 'live' AND ({where}) ORDER BY o.row;
 
+-- name: walk_rows
+-- Rows of the live objects that meet a condition, between two rows.
+SELECT o.row, NULL FROM objects AS o WHERE {among}o.row BETWEEN :low AND :high AND o.state = 'live' AND ({where})
+ORDER BY o.row {direction} LIMIT :limit OFFSET :skip;
+
+-- name: walk_sorted
+-- The same with what they are sorted by, in that order, from a place on. SQLite keeps no more rows than are wanted; the
+-- limit inside keeps it from working a key out more than once.
+SELECT row, key FROM (
+    SELECT o.row AS row, {key} AS key FROM objects AS o
+    WHERE {among}o.row BETWEEN :low AND :high AND o.state = 'live' AND ({where}) LIMIT -1
+) WHERE {place} ORDER BY {order} LIMIT :limit OFFSET :skip;
+
 -- ---------------------------------------------------------------- writing objects
 
 -- name: object_insert
@@ -609,6 +622,10 @@ SELECT value FROM settings WHERE name = ?;
 -- The same, written.
 INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 WHERE value <> excluded.value;
+
+-- name: setting_add
+-- The same, unless there is one.
+INSERT OR IGNORE INTO settings (name, value) VALUES (?, ?);
 
 -- name: setting_remove
 -- The same, forgotten.

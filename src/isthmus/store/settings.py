@@ -12,6 +12,7 @@ from isthmus.store.writing import Writer
 
 _GET = statement("setting_get")
 _SET = statement("setting_set")
+_ADD = statement("setting_add")
 _REMOVE = statement("setting_remove")
 _LIST = statement("settings_list")
 
@@ -37,6 +38,16 @@ class KeyValues:
     def set(self, name: str, value: str) -> None:
         """Keep a text under a name; the same text again writes nothing."""
         self._writer.run(lambda c: put(c, {name: value}))
+
+    def settle(self, name: str, value: str) -> str:
+        """Keep a text unless there is one under that name; return what is kept: the same for all who ask at once."""
+
+        def add(connection: sqlite3.Connection) -> str:
+            connection.execute(_ADD, (name, value))
+            kept: str = connection.execute(_GET, (name,)).fetchone()[0]
+            return kept
+
+        return self._writer.run(add)
 
     def remove(self, name: str) -> None:
         """Forget the text kept under a name."""

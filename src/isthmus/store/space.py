@@ -14,6 +14,7 @@ import orjson
 from isthmus.store import applying, identities, indexing, listing, objects, removing, resolving, settings, shown, spaces
 from isthmus.store.connections import Readers
 from isthmus.store.errors import SpaceDropped, translate, translated
+from isthmus.store.ordering import Direction, Part, Place, Ranked, walk
 from isthmus.store.predicate import KeyEquals, Predicate
 from isthmus.store.ranges import Ranges
 from isthmus.store.records import Applied, Known, ObjectWrite, Page, Space, State, StoredObject
@@ -192,6 +193,21 @@ class SpaceTable:
             return listing.page(
                 self._readers.connection(), space, predicate, start=start, count=count, deadline=deadline
             )
+
+    def walk(
+        self,
+        parts: Sequence[Part],
+        direction: Direction,
+        *,
+        place: Place | None = None,
+        skip: int = 0,
+        count: int,
+        deadline: float | None = None,
+    ) -> list[Ranked]:
+        """Return live objects of one or several spaces in an order, from a place on; see `ordering.walk`."""
+        with translated():
+            connection = self._readers.connection()
+            return walk(connection, parts, direction, place=place, skip=skip, count=count, deadline=deadline)
 
     def links(self, rows: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
         """Return (attribute, target key) of everything each object refers to."""

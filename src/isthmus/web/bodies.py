@@ -14,7 +14,7 @@ from isthmus.web.work import Work
 _CLOSE = {"Connection": "close"}
 
 
-def announced_size(environ: Mapping[str, Any], *, limit: int) -> int:
+def announced_size(environ: Mapping[str, Any], *, limit: int, setting: str = "scim.max_body_bytes") -> int:
     """Return the body's size from the headers.
 
     Raises:
@@ -30,7 +30,7 @@ def announced_size(environ: Mapping[str, Any], *, limit: int) -> int:
         raise InvalidSyntax("the Content-Length header is not a number", _CLOSE)
     size = int(text)
     if size > limit:
-        raise TooLarge(f"the body has {size} bytes; at most {limit} are taken (scim.max_body_bytes)", _CLOSE)
+        raise TooLarge(f"the body has {size} bytes; at most {limit} are taken ({setting})", _CLOSE)
     try:
         check_content_type(environ.get("CONTENT_TYPE"))
     except ScimError as error:
@@ -51,10 +51,11 @@ class BodyReader:
     not come; then `read` returns what there is.
     """
 
-    def __init__(self, work: Work, *, limit: int, turns: Turns) -> None:
+    def __init__(self, work: Work, *, limit: int, turns: Turns, setting: str = "scim.max_body_bytes") -> None:
         self._work = work
         self._turns = turns
         self._limit = limit
+        self._setting = setting
 
     def read(self, environ: dict[str, Any]) -> bytes:
         """Return the whole body.
@@ -62,7 +63,7 @@ class BodyReader:
         Raises:
             ScimError: what `announced_size` raises; 503 if too many are being read; 400 if the body ends early.
         """
-        size = announced_size(environ, limit=self._limit)
+        size = announced_size(environ, limit=self._limit, setting=self._setting)
         with self._work.receiving(exchange_of(environ).key), self._turns.lent():
             data: bytes = environ["wsgi.input"].read(size)
         if len(data) < size:

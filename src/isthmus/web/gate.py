@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("isthmus.web")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_WITHOUT_CONTENT = frozenset({"204", "304"})  # nor with its length: RFC 9110 8.6
 _REPLACED = frozenset({"content-length", *(name.lower() for name, _ in FIXED_HEADERS)})
 _CLOSING = _REPLACED | {"connection"}
 
@@ -54,6 +55,7 @@ class Gate:
         self._recorder = recorder
         self._access_log = access_log
         self._timeout = scim.request_timeout
+        self._quick_queries = scim.filter_in_url  # where filters are refused in URLs, the long way does it
         self._allowed = Networks(scim.allow_from)
         self._origin = Origin(scim.trusted_proxies, configuration.host.public_url, scim.listen)
         attempts = Attempts(held_at_most=scim.threads // 8, sleep=host.turns.sleep)
@@ -75,7 +77,7 @@ class Gate:
             )
             environ[KEY] = exchange
             status, headers, body = self._answer(environ, exchange)
-            start_response(status, self._headers(headers, body, exchange))
+            start_response(status, self._headers(status, headers, body, exchange))
             self._after(environ, exchange, int(status[:3]), len(body), time.perf_counter() - began)
             return [body]
         finally:
@@ -90,7 +92,11 @@ class Gate:
 
         try:
             asked = self._admit(environ, exchange)
-            if environ["REQUEST_METHOD"] == "GET" and (quickly := quick.answer(environ, asked, exchange.rest)):
+            if (
+                environ["REQUEST_METHOD"] == "GET"
+                and (self._quick_queries or not environ["QUERY_STRING"])
+                and (quickly := quick.answer(environ, asked, exchange.rest))
+            ):
                 return quickly
             environ["PATH_INFO"] = "/" + "/".join(exchange.rest)
             body = b"".join(self._application(environ, remember))
@@ -117,7 +123,7 @@ class Gate:
                 connector=path.name if endpoint is None else endpoint.name,
                 known=endpoint is not None,
                 address=exchange.address,
-                method=method,
+                method="GET" if method == "POST" and path.rest[-1:] == (".search",) else method,  # it only reads
             )
         except ScimError as error:
             error.headers.setdefault("Connection", "close")  # a body that nobody reads must not hold the connection
@@ -139,10 +145,16 @@ class Gate:
         exchange.admitted = Admitted(endpoint, caller)
         return exchange.admitted
 
-    def _headers(self, own: list[tuple[str, str]], body: bytes, exchange: Exchange) -> list[tuple[str, str]]:
+    def _headers(
+        self, status: str, own: list[tuple[str, str]], body: bytes, exchange: Exchange
+    ) -> list[tuple[str, str]]:
         closing = self.closing()
         replaced = _CLOSING if closing else _REPLACED
-        headers = [*FIXED_HEADERS, ("X-Correlation-Id", exchange.correlation), ("Content-Length", str(len(body)))]
+        headers = [*FIXED_HEADERS, ("X-Correlation-Id", exchange.correlation)]
+        if body or status[:3] not in _WITHOUT_CONTENT:
+            # The answer to HEAD has the length of what GET would bring (RFC 9110 8.6); the framework has counted it.
+            length = len(body) or next((value for name, value in own if name.lower() == "content-length"), 0)
+            headers.append(("Content-Length", str(length)))
         headers += [header for header in own if header[0].lower() not in replaced]
         if closing:
             headers.append(("Connection", "close"))

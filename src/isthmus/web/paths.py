@@ -20,7 +20,8 @@ class SplitPath(NamedTuple):
 def parse(path: str) -> SplitPath | None:
     """Return the parts of a path, or None if it has neither form. Letter case of the fixed parts does not matter.
 
-    Empty segments are dropped: clients write `/Users/` and some join URLs with two slashes.
+    Empty segments are dropped: clients write `/Users/` and some join URLs with two slashes. `v2` below the base URL
+    belongs to it (RFC 7644 3.13).
     """
     segments = path.split("/")[1:]
     if "" in segments or path[:1] != "/":
@@ -28,7 +29,10 @@ def parse(path: str) -> SplitPath | None:
     if len(segments) < 2:
         return None
     name = _name(segments[0], segments[1])
-    return SplitPath(name, f"/{segments[0]}/{segments[1]}", tuple(segments[2:])) if name else None
+    if not name:
+        return None
+    below = 3 if len(segments) > 2 and segments[2].lower() == "v2" else 2
+    return SplitPath(name, "/" + "/".join(segments[:below]), tuple(segments[below:]))
 
 
 @lru_cache(256)

@@ -39,7 +39,9 @@ def answer(environ: dict[str, Any], asked: Admitted, rest: tuple[str, ...]) -> A
 
 
 def _one(environ: dict[str, Any], asked: Admitted, rt: ResourceType, id: str) -> Answer | None:
-    if environ["QUERY_STRING"] or "HTTP_IF_NONE_MATCH" in environ or id[0] == "." or not id.isascii():
+    if environ["QUERY_STRING"] or id[0] == "." or not id.isascii():
+        return None
+    if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ:
         return None
     found = asked.endpoint.get(rt, id, projection=None, caller=asked.caller)
     return (

@@ -8,21 +8,26 @@ import falcon
 
 from isthmus.scim.body import parse_json
 from isthmus.scim.errors import MethodNotAllowed, NotFound, ScimError, Unsupported
-from isthmus.scim.etag import not_modified
+from isthmus.scim.etag import check_if_match, not_modified
 from isthmus.web.answers import SCIM
 from isthmus.web.bodies import BodyReader
+from isthmus.web.bulk import Bulk
 from isthmus.web.discovery import RESERVED, ResourceTypes, Schemas, ServiceProvider
-from isthmus.web.exchange import Admitted, admitted
+from isthmus.web.exchange import admitted
 from isthmus.web.gate import Gate
 from isthmus.web.logs import AccessLog
+from isthmus.web.lookup import check_version, resource_type
 from isthmus.web.metrics import Recorder
+from isthmus.web.openapi import OpenApi
 from isthmus.web.query import parameters, projection, whole_number
+from isthmus.web.searching import Asked, Root, Search
 from isthmus.web.work import Work
 
 if TYPE_CHECKING:
+    from isthmus.config.documents import ScimSettings
     from isthmus.engine.host import Host
     from isthmus.engine.resource import Resource
-    from isthmus.mapping.resource_type import ResourceType
+    from isthmus.scim.projection import Projection
 
 
 def scim_application(host: Host, *, recorder: Recorder | None = None, access_log: AccessLog | None = None) -> Gate:
@@ -35,14 +40,21 @@ def scim_application(host: Host, *, recorder: Recorder | None = None, access_log
     application.set_error_serializer(_serialise)
     application.add_error_handler(ScimError, _answer)
     application.add_error_handler(Exception, _raise)
-    application.add_route("/ServiceProviderConfig", ServiceProvider(max_results=scim.max_count))
+    application.add_route("/ServiceProviderConfig", ServiceProvider(scim))
     application.add_route("/ResourceTypes", ResourceTypes())
     application.add_route("/ResourceTypes/{name}", ResourceTypes(), suffix="one")
     application.add_route("/Schemas", Schemas())
     application.add_route("/Schemas/{name}", Schemas(), suffix="one")
-    for path in ("/Bulk", "/.search", "/{endpoint}/.search", "/Me"):
-        application.add_route(path, _NotYet())
-    application.add_route("/{endpoint}", Collection(bodies, scim.max_depth))
+    bulk_bodies = BodyReader(
+        work, limit=scim.bulk_max_payload_bytes, turns=host.turns, setting="scim.bulk_max_payload_bytes"
+    )
+    application.add_route("/Bulk", Bulk(bulk_bodies, scim) if scim.bulk_max_operations else _NotYet())
+    application.add_route("/Me", _NotYet())
+    application.add_route("/openapi.json", OpenApi(bulk=scim.bulk_max_operations > 0))
+    application.add_route("/", Root(scim))
+    for path in ("/.search", "/{endpoint}/.search"):
+        application.add_route(path, Search(bodies, scim))
+    application.add_route("/{endpoint}", Collection(bodies, scim))
     application.add_route("/{endpoint}/{id}", Item(bodies, scim.max_depth))
     application.add_sink(_nothing_there)
     return Gate(
@@ -57,14 +69,20 @@ def scim_application(host: Host, *, recorder: Recorder | None = None, access_log
 class Collection:
     """`/Users` and every other resource type: list and create."""
 
-    def __init__(self, bodies: BodyReader, max_depth: int) -> None:
+    def __init__(self, bodies: BodyReader, scim: ScimSettings) -> None:
         self._bodies = bodies
-        self._max_depth = max_depth
+        self._max_depth = scim.max_depth
+        self._asked = Asked(scim)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, endpoint: str) -> None:
         """Answer RFC 7644 3.4.2."""
         asked = admitted(req.env)
         query = parameters(req.env)
+        if "sortby" in query or "cursor" in query:
+            types = [resource_type(asked, endpoint)]
+            resp.data = asked.endpoint.search(types, self._asked.in_url(query), caller=asked.caller)
+            return
+        self._asked.check(query)
         start = whole_number(query, "startindex")
         resp.data = asked.endpoint.list(
             resource_type(asked, endpoint),
@@ -82,7 +100,7 @@ class Collection:
         asked = admitted(req.env)
         rt = resource_type(asked, endpoint)
         body = parse_json(self._bodies.read(req.env), max_depth=self._max_depth)
-        made = asked.endpoint.create(rt, body, caller=asked.caller)
+        made = asked.endpoint.create(rt, body, caller=asked.caller, projection=shown(req))
         _answer_with(resp, made, falcon.HTTP_201)
 
 
@@ -103,6 +121,8 @@ class Item:
             projection=projection(query),
             caller=asked.caller,
         )
+        if "HTTP_IF_MATCH" in req.env:
+            check_if_match(req.env["HTTP_IF_MATCH"], found.etag)
         if "HTTP_IF_NONE_MATCH" in req.env and not_modified(req.env["HTTP_IF_NONE_MATCH"], found.etag):
             resp.status = falcon.HTTP_304
             resp.set_headers([("ETag", found.etag), ("Content-Location", found.location)])
@@ -122,6 +142,8 @@ class Item:
             id,
             body,
             if_match=req.env.get("HTTP_IF_MATCH"),
+            if_none_match=req.env.get("HTTP_IF_NONE_MATCH"),
+            projection=shown(req),
             caller=asked.caller,
         )
         _answer_with(resp, done, falcon.HTTP_200)
@@ -136,6 +158,8 @@ class Item:
             id,
             body,
             if_match=req.env.get("HTTP_IF_MATCH"),
+            if_none_match=req.env.get("HTTP_IF_NONE_MATCH"),
+            projection=shown(req),
             caller=asked.caller,
         )
         _answer_with(resp, done, falcon.HTTP_200)
@@ -147,13 +171,14 @@ class Item:
             resource_type(asked, endpoint),
             id,
             if_match=req.env.get("HTTP_IF_MATCH"),
+            if_none_match=req.env.get("HTTP_IF_NONE_MATCH"),
             caller=asked.caller,
         )
         resp.status = falcon.HTTP_204
 
 
 class _NotYet:
-    """Endpoints of RFC 7644 that this release does not offer, as /ServiceProviderConfig tells."""
+    """Endpoints of RFC 7644 that are not offered: /Me (3.11), a token stands for no person; /Bulk if switched off."""
 
     def on_post(self, req: falcon.Request, _resp: falcon.Response, **_fields: str) -> None:
         raise Unsupported(f"{req.path} is not offered; /ServiceProviderConfig tells what is", {"Connection": "close"})
@@ -161,18 +186,9 @@ class _NotYet:
     on_get = on_head = on_put = on_patch = on_delete = on_post
 
 
-def resource_type(asked: Admitted, name: str) -> ResourceType:
-    """Return the resource type behind an endpoint name.
-
-    Raises:
-        NotFound: there is none; names those that are (the caller has a valid token).
-    """
-    offered = asked.endpoint.resource_types()
-    found = offered.get(name.casefold())
-    if found is None:
-        names = ", ".join(f"/{rt.endpoint}" for rt in offered.values())
-        raise NotFound(f"this connector has no endpoint of that name; it has {names}, {RESERVED}")
-    return found
+def shown(req: falcon.Request) -> Projection | None:
+    """Return which attributes the answer to a write is to show (RFC 7644 3.9)."""
+    return projection(parameters(req.env)) if req.env["QUERY_STRING"] else None
 
 
 def _answer_with(resp: falcon.Response, resource: Resource, status: str) -> None:
@@ -188,7 +204,8 @@ def _answer_with(resp: falcon.Response, resource: Resource, status: str) -> None
 
 
 def _nothing_there(req: falcon.Request, resp: falcon.Response, **_fields: str) -> None:
-    del req, resp
+    del resp
+    check_version(req.path.split("/")[1])
     raise NotFound(f"there is nothing at this path below the base URL; there is /Users, /Users/ID, {RESERVED}")
 
 

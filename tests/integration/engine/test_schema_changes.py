@@ -37,7 +37,12 @@ def test_a_vanished_attribute_stops_writes_and_filters_on_it_until_it_is_back(op
     assert "'title'" in client.post({"userName": "ben"}).refused(503)
     assert "title cannot be read" in client.get("/Users?filter=title%20eq%20%22head%22").refused(503)
     assert "title cannot be read" in client.get("/Users?filter=userName%20pr%20and%20not(title%20pr)").refused(503)
+    for asked in ({"sortBy": "userName"}, {"cursor": ""}):
+        detail = client.post({"filter": 'title eq "head"', **asked}, "/Users/.search").refused(503)
+        assert "title cannot be read" in detail, "also where the list is made otherwise"
     assert [user["id"] for user in client.named("ann")] == [known], "other filters are answered"
+    bulk = client.post({"Operations": [{"method": "DELETE", "path": f"/Users/{known}"}]}, "/Bulk").json
+    assert bulk["Operations"][0]["status"] == "503"
     people.run("ALTER TABLE people ADD COLUMN title varchar(80)")
     opened.imported("app")
     assert opened.host.target("app").attention.reason == ""

@@ -19,7 +19,7 @@ KINDS = {
     and not cls.__name__.startswith("_")
 }
 
-# RFC 7644 table 9; `sensitive` belongs to 403 (7.5.2), `uniqueness` to 409 (3.3).
+# RFC 7644 table 9; `sensitive` belongs to 403 (7.5.2), `uniqueness` to 409 (3.3). The last three are of RFC 9865.
 KEYWORDS = {
     "invalidFilter": 400,
     "tooMany": 400,
@@ -31,6 +31,9 @@ KEYWORDS = {
     "invalidValue": 400,
     "invalidVers": 400,
     "sensitive": 403,
+    "invalidCursor": 400,
+    "expiredCursor": 400,
+    "invalidCount": 400,
 }
 
 

@@ -43,7 +43,13 @@ def test_every_statement_is_valid_and_used(name: str) -> None:
     columns = objects.COLUMNS if "objects AS o" in text else "1"
     if name in ("entry_get", "entries_unfinished", "entries_all", "locks_holders"):
         columns = "e.id"
-    filled = text.replace("{columns}", columns).replace("{where}", "1").replace("{candidates}", "SELECT 1")
+    fillings = {
+        "columns": columns, "where": "1", "candidates": "SELECT 1", "among": "", "key": "o.id", "place": "1",
+        "order": "row", "direction": "ASC",
+    }  # fmt: skip
+    filled = text
+    for place, filling in fillings.items():
+        filled = filled.replace("{" + place + "}", filling)
     with closing(sqlite3.connect(":memory:")) as connection:
         register(connection)
         connection.executescript(FOLDER.joinpath("schema.sql").read_text("utf-8"))
