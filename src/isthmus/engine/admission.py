@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from isthmus.engine.answers import unavailable
-from isthmus.engine.turns import Turns
+from isthmus.engine.turns import Pause, Turns
 
 PATIENCE = 1.0  # seconds within which a healthy target answers
+_NOT_YET = float("inf")
 
 
 class Admission:
@@ -24,12 +26,16 @@ class Admission:
         self._turns = turns or Turns()
         self._per_connector = max(1, threads // 4)
         self._all = max(1, threads // 2)
-        self._free = threading.Condition()
-        self._asking: dict[str, dict[object, float]] = {}
+        self._mutex = threading.Lock()
+        self._own = _Own()
+        self._places: dict[str, set[_Place]] = {}
         self._total = 0
-        self._queued = 0
+        self._queue: deque[_Waiting] = deque()
         self._longest_queue = max(1, threads // 4)
         self._locks = threading.BoundedSemaphore(max(1, threads // 4))
+        self._lock_queue = 0
+
+    # -- places for those who wait for another request
 
     @contextmanager
     def lock(self, connector: str) -> Iterator[None]:
@@ -47,19 +53,39 @@ class Admission:
                 self._locks.release()
 
     def _queued_for_lock(self) -> bool:
-        with self._free:
-            if self._queued >= self._longest_queue:
+        with self._mutex:
+            if self._lock_queue >= self._longest_queue:
                 return False
-            self._queued += 1
+            self._lock_queue += 1
         try:
             return self._locks.acquire(timeout=PATIENCE)
         finally:
-            with self._free:
-                self._queued -= 1
+            with self._mutex:
+                self._lock_queue -= 1
+
+    # -- places for those who wait for a target
 
     @contextmanager
     def target(self, connector: str) -> Iterator[None]:
-        """Hold a place while the target is asked.
+        """Hold a place while the target is asked: this thread's, if it has one, or else one of its own.
+
+        Raises:
+            ScimError: 503, no place is free.
+        """
+        place = self._own.places.get(connector)
+        entered = place is None
+        if place is None:
+            place = self.enter(connector)
+        place.asks_since = time.monotonic()
+        try:
+            yield
+        finally:
+            place.asks_since = _NOT_YET
+            if entered:
+                self.leave(connector)
+
+    def enter(self, connector: str) -> _Place:
+        """Take a place for this thread, which will ask the target, until `leave`; one that it has stays.
 
         While the target answers within a second, up to a quarter of the threads wait that long for a place; so a burst
         is served, and a target that hangs refuses at once.
@@ -67,40 +93,102 @@ class Admission:
         Raises:
             ScimError: 503, no place is free.
         """
-        key = object()
-        with self._turns.lent():
-            with self._free:
-                self._enter(connector, key)
-            try:
-                yield
-            finally:
-                with self._free:
-                    del self._asking[connector][key]
-                    self._total -= 1
-                    self._free.notify_all()
+        own = self._own.places
+        if (place := own.get(connector)) is not None:
+            return place
+        place = _Place()
+        with self._mutex:
+            waiting = None
+            if self._has_room(connector):
+                self._admit(connector, place)
+            else:
+                waiting = self._queued(connector, place)
+        if waiting is not None:
+            self._wait(waiting)
+        own[connector] = place
+        return place
 
-    def _enter(self, connector: str, key: object) -> None:
-        asking = self._asking.setdefault(connector, {})
-        if len(asking) >= self._per_connector or self._total >= self._all:
-            self._queue(connector, asking)
-        asking[key] = time.monotonic()
-        self._total += 1
-
-    def _queue(self, connector: str, asking: dict[object, float]) -> None:
-        refusal = unavailable(f"too many requests already wait for the target of connector {connector!r}", 5)
-        if self._queued >= self._longest_queue:
-            raise refusal
-        arrived = time.monotonic()
-        self._queued += 1
-        try:
-            while len(asking) >= self._per_connector or self._total >= self._all:
-                left = PATIENCE - (time.monotonic() - min([arrived, *asking.values()]))
-                if left <= 0 or not self._free.wait(left):
-                    raise refusal
-        finally:
-            self._queued -= 1
+    def leave(self, connector: str) -> None:
+        """Give this thread's place to whoever waits for one; nothing happens if it has none."""
+        place = self._own.places.pop(connector, None)
+        if place is None:
+            return
+        with self._mutex:
+            self._places[connector].discard(place)
+            self._total -= 1
+            self._pass_on()
 
     def waiting(self) -> dict[str, int]:
         """Return how many threads wait, by connector."""
-        with self._free:
-            return {name: len(asking) for name, asking in self._asking.items() if asking}
+        with self._mutex:
+            return {name: len(places) for name, places in self._places.items() if places}
+
+    def _has_room(self, connector: str) -> bool:
+        return len(self._places.get(connector, ())) < self._per_connector and self._total < self._all
+
+    def _admit(self, connector: str, place: _Place) -> None:
+        self._places.setdefault(connector, set()).add(place)
+        self._total += 1
+
+    def _queued(self, connector: str, place: _Place) -> _Waiting:
+        if len(self._queue) >= self._longest_queue or self._patience(connector, time.monotonic()) <= 0:
+            raise _refusal(connector)
+        waiting = _Waiting(connector, place, self._turns.pause())
+        self._queue.append(waiting)
+        return waiting
+
+    def _patience(self, connector: str, arrived: float) -> float:
+        """Return how long the target's slowest call may still take before nobody waits any more."""
+        since = min((place.asks_since for place in self._places.get(connector, ())), default=arrived)
+        return PATIENCE - (time.monotonic() - min(arrived, since))
+
+    def _wait(self, waiting: _Waiting) -> None:
+        while True:
+            with self._mutex:
+                left = self._patience(waiting.connector, waiting.arrived)
+                if left <= 0 and waiting in self._queue:
+                    self._queue.remove(waiting)
+                    raise _refusal(waiting.connector)
+            if waiting.pause.wait(max(0.0, left)):
+                return
+
+    def _pass_on(self) -> None:
+        """Admit the first in the queue for whom there is room now."""
+        for waiting in self._queue:
+            if self._has_room(waiting.connector):
+                self._queue.remove(waiting)
+                self._admit(waiting.connector, waiting.place)
+                waiting.pause.end()
+                return
+
+
+class _Place:
+    """A thread's place. `asks_since`: when its call of the target began (monotonic)."""
+
+    __slots__ = ("asks_since",)
+
+    def __init__(self) -> None:
+        self.asks_since = _NOT_YET
+
+
+class _Waiting:
+    """A thread that queues for a place."""
+
+    __slots__ = ("arrived", "connector", "pause", "place")
+
+    def __init__(self, connector: str, place: _Place, pause: Pause) -> None:
+        self.connector = connector
+        self.place = place
+        self.pause = pause
+        self.arrived = time.monotonic()
+
+
+class _Own(threading.local):
+    """This thread's places, by connector."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, _Place] = {}
+
+
+def _refusal(connector: str) -> Exception:
+    return unavailable(f"too many requests already wait for the target of connector {connector!r}", 5)

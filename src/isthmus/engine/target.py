@@ -110,8 +110,20 @@ class Target:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Count this thread as one that waits for the target."""
-        with self._admission.target(self.key):
+        with self._admission.target(self.key), self.turns.lent():
             yield
+
+    def enter(self) -> None:
+        """Take the place of this thread at the target before it is asked; `using` then needs none.
+
+        Raises:
+            ScimError: 503, too many wait for the target already.
+        """
+        self._admission.enter(self.key)
+
+    def leave(self) -> None:
+        """Give that place up; nothing happens without one."""
+        self._admission.leave(self.key)
 
     @contextmanager
     def waiting_for_lock(self) -> Iterator[None]:

@@ -23,8 +23,8 @@ _PRUNE_RECORDS = statement("audit_prune_records")
 _PRUNE_VALUES = statement("audit_prune_values")
 
 
-def insert(connection: sqlite3.Connection, record: AuditRecord) -> None:
-    """Write a record inside the caller's transaction."""
+def insert(connection: sqlite3.Connection, record: AuditRecord, *, object_id: str | None = None) -> None:
+    """Write a record inside the caller's transaction; `object_id` where the record could not know it."""
     connection.execute(
         _INSERT,
         (
@@ -34,7 +34,7 @@ def insert(connection: sqlite3.Connection, record: AuditRecord) -> None:
             record.address,
             record.operation,
             record.object_type,
-            record.object_id,
+            record.object_id if object_id is None else object_id,
             record.name,
             record.name.casefold(),
             record.outcome,

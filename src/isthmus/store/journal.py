@@ -25,6 +25,7 @@ from isthmus.store.records import (
     ObjectWrite,
     Space,
     State,
+    StoredObject,
     Unset,
 )
 from isthmus.store.statements import statement
@@ -34,11 +35,11 @@ ANCHOR = "#anchor"
 """In `absent`: the value is an anchor's canonical text."""
 
 _INSERT = statement("entry_insert")
-_LOCK = statement("lock_take")
+_LOOK = statement("entry_look")
+_LOCKS = statement("locks_take")
 _MARK = statement("entry_mark")
 _TAKE_OVER = statement("entry_take_over")
 _PRUNE = statement("entries_prune")
-_COUNTER = statement("counter_value")
 
 _WEEK = 7 * 86_400.0
 
@@ -63,12 +64,14 @@ class Journal:
         intent: Mapping[str, Any],
         locks: Sequence[str],
         absent: Sequence[tuple[str, str]] = (),
+        unchanged: StoredObject | None = None,
         id: str | None = None,
     ) -> Entry | Blocked:
         """Open an entry that holds all the locks, or say what is in the way; then nothing was written.
 
         `absent`: keys (attribute, normalised value), or (`ANCHOR`, anchor text), that no object of the space, in any
         state, may have: checked in the same transaction, so that a create that ended a moment ago is not repeated.
+        `unchanged`: an object that must still be as it is here, looked at under the locks too.
         `id` lets the caller make the entry's id beforehand (it may be part of what is sent); otherwise it is a UUID.
         """
         entry = Entry(
@@ -87,7 +90,7 @@ class Journal:
             locks=tuple(dict.fromkeys(locks)),
         )
         intent_text = orjson.dumps(entry.intent).decode()
-        return self._writer.run(lambda c: _open(c, entry, intent_text, absent))
+        return self._writer.run(lambda c: _open(c, entry, intent_text, absent, unchanged))
 
     def close(
         self,
@@ -193,18 +196,23 @@ class Journal:
 
 
 def _open(
-    connection: sqlite3.Connection, entry: Entry, intent: str, absent: Sequence[tuple[str, str]]
+    connection: sqlite3.Connection,
+    entry: Entry,
+    intent: str,
+    absent: Sequence[tuple[str, str]],
+    unchanged: StoredObject | None,
 ) -> Entry | Blocked:
-    if entry.locks and (holders := entries.holders(connection, entry.space, entry.locks)):
+    locks = objects.json_array(entry.locks)
+    keyed = [one for one in absent if one[0] != ANCHOR]
+    keys = orjson.dumps(keyed).decode()
+    row = None if unchanged is None else unchanged.row
+    noted, held, present, number = connection.execute(_LOOK, (entry.space, locks, keys, row)).fetchone()
+    if held and (holders := entries.holders(connection, entry.space, entry.locks)):
         return Blocked(entry=holders[0])
-    for attribute, value in absent:
-        if attribute == ANCHOR:
-            present = objects.by_anchor(connection, entry.space, objects.anchor_of(value))
-        else:
-            present = next(iter(objects.by_key(connection, entry.space, attribute, value, hidden=True, limit=1)), None)
-        if present is not None:
-            return Blocked(present=present)
-    noted = connection.execute(_COUNTER).fetchone()[0]
+    if (present or len(keyed) < len(absent)) and (found := _present(connection, entry.space, absent)) is not None:
+        return Blocked(present=found)
+    if unchanged is not None and number != unchanged.number:
+        return Blocked(changed=True)
     anchor = None if entry.anchor is None else objects.anchor_text(entry.anchor)
     connection.execute(
         _INSERT,
@@ -220,11 +228,24 @@ def _open(
             noted,
             entry.correlation,
             intent,
-            objects.json_array(entry.locks),
+            locks,
         ),
     )
-    connection.executemany(_LOCK, [(entry.space, key, entry.id) for key in entry.locks])
+    if entry.locks:
+        connection.execute(_LOCKS, (entry.space, entry.id, locks))
     return entries.with_noted(entry, noted)
+
+
+def _present(connection: sqlite3.Connection, space: int, absent: Sequence[tuple[str, str]]) -> StoredObject | None:
+    """Return an object, in any state, with one of these keys."""
+    for attribute, value in absent:
+        if attribute == ANCHOR:
+            found = objects.by_anchor(connection, space, objects.anchor_of(value))
+        else:
+            found = next(iter(objects.by_key(connection, space, attribute, value, hidden=True, limit=1)), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _missing(connection: sqlite3.Connection, entry_id: str) -> EntryClosed | EntryUnknown:

@@ -162,6 +162,17 @@ WHERE o.row IN ({candidates}) AND o.row BETWEEN :low AND :high AND o.state = 'li
 INSERT INTO objects (row, state, space, number, generation, shape, id, anchor, dn, created, modified, keys, attributes, scim)
 VALUES (?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: object_add
+-- A new object in any state, with the client's own id of it.
+INSERT INTO objects (
+    row, state, space, number, generation, shape, id, anchor, dn, external_id, created, modified, keys, attributes, scim
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: object_change
+-- The whole of an object: a new version.
+UPDATE objects SET state = ?, external_id = ?, number = ?, shape = ?, dn = ?, modified = ?, keys = ?, attributes = ?, scim = ?
+WHERE row = ?;
+
 -- name: object_update
 -- An object's new contents: a new version.
 UPDATE objects SET number = ?, shape = ?, dn = ?, modified = ?, keys = ?, attributes = ?, scim = ? WHERE row = ?;
@@ -222,6 +233,11 @@ DELETE FROM digests WHERE row = ?;
 -- name: key_insert
 -- A key of an object.
 INSERT OR IGNORE INTO keys (space, attribute, value, row) VALUES (?, ?, ?, ?);
+
+-- name: keys_insert
+-- The keys of one object, by a JSON array of attribute and value.
+INSERT OR IGNORE INTO keys (space, attribute, value, row)
+SELECT ?1, json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]'), ?2 FROM json_each(?3) AS j;
 
 -- name: key_delete
 -- A key of an object.
@@ -309,9 +325,20 @@ WHERE l.space = ?1 AND l.key = j.value AND l.entry IS NOT ?3;
 SELECT DISTINCT {columns} FROM json_each(?2) AS j CROSS JOIN entry_locks AS l CROSS JOIN entries AS e
 WHERE l.space = ?1 AND l.key = j.value AND e.id = l.entry ORDER BY e.opened, e.id;
 
--- name: lock_take
--- A lock: fails if it is held.
-INSERT INTO entry_locks (space, key, entry) VALUES (?, ?, ?);
+-- name: entry_look
+-- What an entry that opens must know: the counter; whether any of a JSON array of lock keys is held; whether any object has
+-- one of a JSON array of keys (attribute, value); and the number of an object.
+SELECT (SELECT value FROM counter),
+    EXISTS (SELECT 1 FROM json_each(?2) AS j CROSS JOIN entry_locks AS l WHERE l.space = ?1 AND l.key = j.value),
+    EXISTS (
+        SELECT 1 FROM json_each(?3) AS j CROSS JOIN keys AS k
+        WHERE k.space = ?1 AND k.attribute = json_extract(j.value, '$[0]') AND k.value = json_extract(j.value, '$[1]')
+    ),
+    (SELECT number FROM objects WHERE row = ?4);
+
+-- name: locks_take
+-- A JSON array of lock keys: fails if any is held.
+INSERT INTO entry_locks (space, key, entry) SELECT ?1, j.value, ?2 FROM json_each(?3) AS j;
 
 -- name: locks_release
 -- All locks of an entry.
@@ -335,6 +362,17 @@ WHERE e.closed IS NULL AND (?1 IS NULL OR s.connector = ?1) ORDER BY +e.rowid;
 -- Entries in any state, newest first; of one connector, or of all.
 SELECT {columns} FROM entries AS e JOIN spaces AS s ON s.number = e.space
 WHERE (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened DESC, e.id LIMIT ?2;
+
+-- name: entry_head
+-- What ending an entry must know: of it, of its space, and of the object with an anchor.
+SELECT e.state, e.operation, e.object_id, e.anchor, s.number, s.connector, s.object_type, s.last, s.dropped, s.id_form,
+    EXISTS (SELECT 1 FROM identities AS i WHERE i.space = s.number),
+    o.row, o.id, o.number, o.state, d.canonical, o.created, o.modified, o.external_id, o.keys,
+    EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row)
+FROM entries AS e CROSS JOIN spaces AS s ON s.number = e.space
+LEFT JOIN objects AS o ON o.space = e.space AND o.anchor = ?2
+LEFT JOIN digests AS d ON d.row = o.row
+WHERE e.id = ?1;
 
 -- name: entry_close
 -- An entry ends.
