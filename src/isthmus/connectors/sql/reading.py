@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -36,7 +36,7 @@ class Reader:
         key = self.layout.located(identity)
         if key is None:
             return None
-        return one(self.layout, columns, self._matching(self.statements.read(columns), key))
+        return one(self.layout, self._matching(self.statements.read(columns), key), self.statements.decoder(columns))
 
     def find(self, name: str, value: Value, names: Sequence[str]) -> Sequence[ConnectorObject]:
         columns = self.layout.readable(names)
@@ -46,7 +46,7 @@ class Reader:
         except Unfit:
             return ()  # no row can have a value that the column cannot hold
         rows = self._matching(self.statements.find(columns, by), (bound,))
-        decode = self.layout.decoder(columns)
+        decode = self.statements.decoder(columns)
         return [decode(row) for row in rows]
 
     def _matching(self, statement: Statement, bound: Sequence[Any]) -> Sequence[Row]:
@@ -61,11 +61,11 @@ class Reader:
             raise
 
 
-def one(layout: Layout, columns: Sequence[Column], rows: Sequence[Row]) -> ConnectorObject | None:
+def one(layout: Layout, rows: Sequence[Row], decode: Callable[[Row], ConnectorObject]) -> ConnectorObject | None:
     """Return the only row as an object; None if there is none."""
     if len(rows) > 1:
         raise not_unique(layout)
-    return layout.object(columns, rows[0]) if rows else None
+    return decode(rows[0]) if rows else None
 
 
 def not_unique(layout: Layout) -> MisconfiguredConnector:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ClauseElement, quoted_name
 
 from isthmus.connectors.sql.database import Database, Statement
 from isthmus.connectors.sql.layout import Column, Layout
+from isthmus.spi import ConnectorObject
+
+T = TypeVar("T")
 
 FIND_LIMIT = 100
 _KEPT = 1000
@@ -33,7 +36,7 @@ class Statements:
     def __init__(self, layout: Layout, database: Database) -> None:
         self._layout = layout
         self._database = database
-        self._cache: dict[object, Statement] = {}
+        self._cache: dict[object, Any] = {}
         self._names = {name: f"v{n}" for n, name in enumerate(layout.columns)}
         columns: dict[str, sa.ColumnClause[Any]] = {name: sa.column(quoted_name(name, True)) for name in layout.columns}
         self._columns = columns
@@ -88,15 +91,26 @@ class Statements:
     def delete(self) -> Statement:
         return self._once("delete", lambda: sa.delete(self._table).where(*self._at_anchor()))
 
-    def _once(self, key: object, build: Callable[[], ClauseElement]) -> Statement:
-        statement = self._cache.get(key)
-        if statement is None:
+    def decoder(self, columns: Sequence[Column]) -> Callable[[Sequence[Any]], ConnectorObject]:
+        """Return what makes an object of a row of these columns."""
+        return self.kept(("decoder", tuple([c.name for c in columns])), lambda: self._layout.decoder(columns))
+
+    def kept(self, key: object, make: Callable[[], T]) -> T:
+        """Return what depends on nothing but the layout and the key, made once."""
+        found: T | None = self._cache.get(key)
+        if found is None:
             if len(self._cache) >= _KEPT:
                 self._cache.clear()  # clients name ever other sets of attributes
-            compiled = build().compile(dialect=self._database.dialect)
-            order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-            statement = self._cache[key] = Statement(str(compiled), order, self._layout.table)
-        return statement
+            found = self._cache[key] = make()
+        return found
+
+    def _once(self, key: object, build: Callable[[], ClauseElement]) -> Statement:
+        def compiled() -> Statement:
+            made = build().compile(dialect=self._database.dialect)
+            order = tuple(made.positiontup or ())  # type: ignore[attr-defined]
+            return Statement(str(made), order, self._layout.table)
+
+        return self.kept(key, compiled)
 
     def _select(self, columns: Sequence[Column]) -> sa.Select[Any]:
         return sa.select(*self._read_as(columns)).select_from(self._table)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.connectors.sql.database import Link, Result, Statement
+from isthmus.connectors.sql.database import Link, Result, Row, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.layout import Column, Layout
 from isthmus.connectors.sql.reading import not_unique, one
@@ -54,7 +54,7 @@ def plan_create(layout: Layout, statements: Statements, attributes: Attributes, 
         raise InvalidValue(f"{layout.target} needs a value for {', '.join(missing)}", attribute=missing[0])
     given.sort()  # the same statement for the same attributes, whatever their order
     key = {f"k{n}": bound.get(statements.parameter(c.name)) for n, c in enumerate(layout.anchor)}
-    returned = _returned(layout, given, call)
+    returned = _returned(layout, statements, given, call)
     return Plan(tuple(given), (), bound, returned, key)
 
 
@@ -85,14 +85,18 @@ def plan_update(
             kinds[change.name] = Change.CLEAR_IF
             bound[statements.parameter(change.name)] = column.for_writing(change.remove[0])
     named = sorted(kinds.items())
-    returned = _returned(layout, kinds, call)
+    returned = _returned(layout, statements, kinds, call)
     return Plan((), tuple(named), bound, returned, key)
 
 
-def _returned(layout: Layout, named: Iterable[str], call: Call) -> tuple[Column, ...]:
+def _returned(layout: Layout, statements: Statements, named: Iterable[str], call: Call) -> tuple[Column, ...]:
     """Return the columns to read back: what was given, what the database makes, what the host would like to see."""
-    wanted = sorted(name for name in call.wanted if name in layout.columns)
-    return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
+
+    def choose() -> tuple[Column, ...]:
+        wanted = sorted(name for name in call.wanted if name in layout.columns)
+        return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
+
+    return statements.kept(("returned", tuple(named), tuple(call.wanted)), choose)
 
 
 def _public(layout: Layout, names: Iterable[str]) -> list[str]:
@@ -134,7 +138,7 @@ class Writer:
         if layout.returns_inserted and not layout.triggers:
             result = self._run(self.statements.insert(plan.given, plan.returned), plan.bound)
             with _done():
-                return self._written(one(layout, plan.returned, result.rows))
+                return self._written(self._one(plan.returned, result.rows))
         anchor = layout.anchor if layout.returns_inserted else ()
         self.link.begin(seconds=self._left())
         result = self._run(self.statements.insert(plan.given, anchor), plan.bound)
@@ -150,11 +154,11 @@ class Writer:
         layout = self.layout
         if not plan.changes:
             result = self._run(self.statements.read(plan.returned), plan.key)
-            return self._existing(one(layout, plan.returned, result.rows))
+            return self._existing(self._one(plan.returned, result.rows))
         if layout.returns_updated and layout.sure and not layout.triggers:
             result = self._run(self.statements.update(plan.changes, plan.returned), plan.bound)
             with _done():
-                return self._existing(one(layout, plan.returned, result.rows))
+                return self._existing(self._one(plan.returned, result.rows))
         self.link.begin(seconds=self._left())
         result = self._run(self.statements.update(plan.changes, ()), plan.bound)
         self._only_one(result)
@@ -177,6 +181,9 @@ class Writer:
         self._only_one(self._run(statement, bound))
         self.link.commit(seconds=self._left())
 
+    def _one(self, columns: Sequence[Column], rows: Sequence[Row]) -> ConnectorObject | None:
+        return one(self.layout, rows, self.statements.decoder(columns))
+
     def _run(self, statement: Statement, bound: Mapping[str, Any]) -> Result:
         self.call.sent(statement.text)
         return self.link.execute(statement, [bound[name] for name in statement.order], seconds=self._left())
@@ -188,7 +195,7 @@ class Writer:
     def _finish(self, plan: Plan, key: Mapping[str, Any]) -> ConnectorObject:
         """Read what is there now, in the same transaction, and commit."""
         rows = self._run(self.statements.read(plan.returned), key).rows
-        written = self._written(one(self.layout, plan.returned, rows))
+        written = self._written(self._one(plan.returned, rows))
         self.link.commit(seconds=self._left())
         return written
 
