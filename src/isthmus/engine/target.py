@@ -84,6 +84,8 @@ class Target:
     @property
     def connector(self) -> Connector:
         """Return the open connector; opening does not talk to the target."""
+        if (connector := self._connector) is not None:
+            return connector
         with self._lock:
             if self._connector is None:
                 with connector_edge(self.name, "open"):

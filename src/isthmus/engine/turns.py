@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 
@@ -38,6 +39,23 @@ class Turns:
     def lent(self) -> AbstractContextManager[None]:
         """Return the context in which this thread has no place; may be nested, and does nothing without a place."""
         return self._lent
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Be counted as one that lends its place, until `arrive`: who first waits for a body needs none before."""
+        local = self._local
+        local.held = 2
+        try:
+            yield
+        finally:
+            if local.held == 1:
+                self._release()
+            local.held = 0
+
+    def arrive(self) -> None:
+        """Take the place after `later`; a thread that has its place keeps it."""
+        if self._local.held == 2:
+            self.take_back()
 
     def sleep(self, seconds: float) -> None:
         """Sleep without a place."""

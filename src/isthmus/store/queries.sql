@@ -19,10 +19,6 @@ SELECT number, connector, object_type FROM spaces WHERE dropped = 0 ORDER BY num
 -- A space in any state.
 SELECT number, dropped, id_form FROM spaces WHERE connector = ? AND object_type = ?;
 
--- name: space_by_number
--- A space by its key.
-SELECT number, connector, object_type FROM spaces WHERE number = ?;
-
 -- name: space_add
 -- A new space.
 INSERT INTO spaces (connector, object_type, id_form) VALUES (?, ?, ?) RETURNING number;
@@ -346,7 +342,7 @@ DELETE FROM entry_locks WHERE entry = ?;
 
 -- name: entry_insert
 -- An entry opens.
-INSERT INTO entries (id, space, operation, object_id, anchor, owner, session, state, opened, noted, correlation, intent, locks)
+INSERT INTO entries (id, space, operation, object_id, anchor, owner, session, state, opened, correlation, intent, locks, noted)
 VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?);
 
 -- name: entry_get
