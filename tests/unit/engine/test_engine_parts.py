@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -252,6 +252,32 @@ def test_a_pause_ends_with_its_time() -> None:
     assert not pause.wait(0.01)
     pause.end()
     assert pause.wait(1)
+
+
+def test_who_waits_for_a_body_first_takes_no_place_before() -> None:
+    turns = Turns()
+    with turns, ThreadPoolExecutor(1) as pool:
+
+        def request() -> str:
+            with turns.later():
+                before.set()
+                with turns.lent():
+                    pass
+                turns.arrive()
+                turns.arrive()
+                return "arrived"
+
+        before = threading.Event()
+        done = pool.submit(request)
+        assert before.wait(20)
+        until(lambda: len(turns._ready) == 1)
+        assert not done.done()
+        with turns.lent():
+            assert done.result(20) == "arrived"
+    with turns.later():
+        pass  # refused before there was a body
+    with turns:
+        pass
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -64,7 +64,7 @@ def test_every_statement_has_a_comment() -> None:
     [
         "object_by_id", "object_by_anchor", "objects_by_key", "known_by_anchors", "links_to", "page_from",
         "blocks_total", "tombstones_after", "locks_held", "guard_count", "schedules_due", "entries_unfinished",
-        "tokens_by_hash",
+        "tokens_by_hash", "entry_look", "entry_head",
     ],
 )  # fmt: skip
 def test_look_ups_never_scan_a_table(name: str) -> None:
@@ -78,6 +78,8 @@ def test_look_ups_never_scan_a_table(name: str) -> None:
         scans = [line for line in scans if "entries_unfinished" not in line]
     if name == "guard_count":  # its own subquery's few rows
         scans = [line for line in scans if line != "SCAN e"]
+    if name == "entry_look":  # its one row
+        scans = [line for line in scans if line != "SCAN counter"]
     if name == "schedules_due":  # one row per connector
         scans = []
     assert scans == []
