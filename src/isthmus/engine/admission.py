@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from isthmus.engine.answers import unavailable
 from isthmus.engine.turns import Pause, Turns
+from isthmus.scim.errors import ScimError
 
 PATIENCE = 1.0  # seconds within which a healthy target answers
-_NOT_YET = float("inf")
 
 
 class Admission:
     """Count the threads of this process that wait for targets.
 
-    At most a quarter of the threads may wait for one connector and half of them for all targets together. A further
-    quarter may wait until another request has changed the same object; they never keep that one from its target.
+    At most a quarter of the threads may ask one connector at a time and half of them all targets together; a quarter
+    more are let in while the target answers within a second, and wait until they may ask. A further quarter may wait
+    until another request has changed the same object; they never keep that one from its target.
     """
 
     def __init__(self, threads: int, turns: Turns | None = None) -> None:
         self._turns = turns or Turns()
         self._per_connector = max(1, threads // 4)
         self._all = max(1, threads // 2)
+        self._more = max(1, threads // 4)
         self._mutex = threading.Lock()
         self._own = _Own()
-        self._places: dict[str, set[_Place]] = {}
-        self._total = 0
-        self._queue: deque[_Waiting] = deque()
-        self._longest_queue = max(1, threads // 4)
+        self._inside: Counter[str] = Counter()
+        self._asking: dict[str, set[_Guest]] = {}
+        self._asking_total = 0
+        self._queue: deque[_Guest] = deque()
         self._locks = threading.BoundedSemaphore(max(1, threads // 4))
         self._lock_queue = 0
 
@@ -54,7 +56,7 @@ class Admission:
 
     def _queued_for_lock(self) -> bool:
         with self._mutex:
-            if self._lock_queue >= self._longest_queue:
+            if self._lock_queue >= self._more:
                 return False
             self._lock_queue += 1
         try:
@@ -65,130 +67,125 @@ class Admission:
 
     # -- places for those who wait for a target
 
-    @contextmanager
-    def target(self, connector: str) -> Iterator[None]:
-        """Hold a place while the target is asked: this thread's, if it has one, or else one of its own.
+    def enter(self, connector: str) -> None:
+        """Let this thread in, which is going to ask the target, until `leave`; one that is in stays so.
+
+        Who is let in may have to wait before it asks, but only while the target answers within a second. So a burst is
+        served, and a target that hangs refuses at once.
 
         Raises:
-            ScimError: 503, no place is free.
+            ScimError: 503, there is no room.
         """
-        place = self._own.places.get(connector)
-        entered = place is None
-        if place is None:
-            place = self.enter(connector)
-        place.asks_since = time.monotonic()
-        try:
+        guests = self._own.guests
+        if connector in guests:
+            return
+        with self._mutex:
+            inside, everybody = self._inside[connector], self._inside.total()
+            if inside >= self._per_connector or everybody >= self._all:
+                full = inside >= self._per_connector + self._more or everybody >= self._all + self._more
+                if full or self._patience(connector, time.monotonic()) <= 0:
+                    raise _refusal(connector)
+            self._inside[connector] += 1
+        guests[connector] = _Guest(connector)
+
+    def leave(self, connector: str) -> None:
+        """Make room for others; nothing happens if this thread is not in."""
+        if self._own.guests.pop(connector, None) is not None:
+            with self._mutex:
+                self._inside[connector] -= 1
+
+    @contextmanager
+    def target(self, connector: str) -> Iterator[None]:
+        """Ask the target meanwhile. A thread that was not let in before is for this time.
+
+        Raises:
+            ScimError: 503, there is no room, or it did not come in time.
+        """
+        guest = self._own.guests.get(connector)
+        if guest is not None and guest.asks:
             yield
+            return
+        entered = guest is None
+        if guest is None:
+            self.enter(connector)
+            guest = self._own.guests[connector]
+        try:
+            self._ask(guest)
+            try:
+                yield
+            finally:
+                self._asked(guest)
         finally:
-            place.asks_since = _NOT_YET
             if entered:
                 self.leave(connector)
 
-    def enter(self, connector: str) -> _Place:
-        """Take a place for this thread, which will ask the target, until `leave`; one that it has stays.
-
-        While the target answers within a second, up to a quarter of the threads wait that long for a place; so a burst
-        is served, and a target that hangs refuses at once.
-
-        Raises:
-            ScimError: 503, no place is free.
-        """
-        own = self._own.places
-        if (place := own.get(connector)) is not None:
-            return place
-        place = _Place()
-        with self._mutex:
-            waiting = None
-            if self._has_room(connector):
-                self._admit(connector, place)
-            else:
-                waiting = self._queued(connector, place)
-        if waiting is not None:
-            self._wait(waiting)
-        own[connector] = place
-        return place
-
-    def leave(self, connector: str) -> None:
-        """Give this thread's place to whoever waits for one; nothing happens if it has none."""
-        place = self._own.places.pop(connector, None)
-        if place is None:
-            return
-        with self._mutex:
-            self._places[connector].discard(place)
-            self._total -= 1
-            self._pass_on()
-
     def waiting(self) -> dict[str, int]:
-        """Return how many threads wait, by connector."""
+        """Return how many threads ask, by connector."""
         with self._mutex:
-            return {name: len(places) for name, places in self._places.items() if places}
+            return {name: len(asking) for name, asking in self._asking.items() if asking}
 
-    def _has_room(self, connector: str) -> bool:
-        return len(self._places.get(connector, ())) < self._per_connector and self._total < self._all
-
-    def _admit(self, connector: str, place: _Place) -> None:
-        self._places.setdefault(connector, set()).add(place)
-        self._total += 1
-
-    def _queued(self, connector: str, place: _Place) -> _Waiting:
-        if len(self._queue) >= self._longest_queue or self._patience(connector, time.monotonic()) <= 0:
-            raise _refusal(connector)
-        waiting = _Waiting(connector, place, self._turns.pause())
-        self._queue.append(waiting)
-        return waiting
-
-    def _patience(self, connector: str, arrived: float) -> float:
-        """Return how long the target's slowest call may still take before nobody waits any more."""
-        since = min((place.asks_since for place in self._places.get(connector, ())), default=arrived)
-        return PATIENCE - (time.monotonic() - min(arrived, since))
-
-    def _wait(self, waiting: _Waiting) -> None:
+    def _ask(self, guest: _Guest) -> None:
+        with self._mutex:
+            if self._has_room(guest.connector):
+                self._admit(guest)
+                return
+            guest.arrived = time.monotonic()
+            guest.pause = self._turns.pause()
+            self._queue.append(guest)
         while True:
             with self._mutex:
-                left = self._patience(waiting.connector, waiting.arrived)
-                if left <= 0 and waiting in self._queue:
+                left = self._patience(guest.connector, guest.arrived)
+                if left <= 0 and not guest.asks:
+                    self._queue.remove(guest)
+                    raise _refusal(guest.connector)
+            if guest.pause.wait(max(0.0, left)):
+                return
+
+    def _asked(self, guest: _Guest) -> None:
+        with self._mutex:
+            guest.asks = False
+            self._asking[guest.connector].discard(guest)
+            self._asking_total -= 1
+            for waiting in self._queue:
+                if self._has_room(waiting.connector):
                     self._queue.remove(waiting)
-                    raise _refusal(waiting.connector)
-            if waiting.pause.wait(max(0.0, left)):
-                return
+                    self._admit(waiting)
+                    assert waiting.pause is not None, "who queues sleeps"
+                    waiting.pause.end()
+                    return
 
-    def _pass_on(self) -> None:
-        """Admit the first in the queue for whom there is room now."""
-        for waiting in self._queue:
-            if self._has_room(waiting.connector):
-                self._queue.remove(waiting)
-                self._admit(waiting.connector, waiting.place)
-                waiting.pause.end()
-                return
+    def _has_room(self, connector: str) -> bool:
+        return len(self._asking.get(connector, ())) < self._per_connector and self._asking_total < self._all
 
+    def _admit(self, guest: _Guest) -> None:
+        guest.asks, guest.since = True, time.monotonic()
+        self._asking.setdefault(guest.connector, set()).add(guest)
+        self._asking_total += 1
 
-class _Place:
-    """A thread's place. `asks_since`: when its call of the target began (monotonic)."""
-
-    __slots__ = ("asks_since",)
-
-    def __init__(self) -> None:
-        self.asks_since = _NOT_YET
+    def _patience(self, connector: str, arrived: float) -> float:
+        """Return how much longer somebody waits who arrived then: not behind a call that takes longer than that."""
+        since = min((one.since for one in self._asking.get(connector, ())), default=arrived)
+        return PATIENCE - (time.monotonic() - min(arrived, since))
 
 
-class _Waiting:
-    """A thread that queues for a place."""
+class _Guest:
+    """A thread that was let in. `asks`: it asks the target now, `since` then; before, it may queue with its `pause`."""
 
-    __slots__ = ("arrived", "connector", "pause", "place")
+    __slots__ = ("arrived", "asks", "connector", "pause", "since")
 
-    def __init__(self, connector: str, place: _Place, pause: Pause) -> None:
+    def __init__(self, connector: str) -> None:
         self.connector = connector
-        self.place = place
-        self.pause = pause
-        self.arrived = time.monotonic()
+        self.asks = False
+        self.since = self.arrived = 0.0
+        self.pause: Pause | None = None
 
 
 class _Own(threading.local):
-    """This thread's places, by connector."""
+    """Where this thread is in."""
 
     def __init__(self) -> None:
-        self.places: dict[str, _Place] = {}
+        self.guests: dict[str, _Guest] = {}
 
 
-def _refusal(connector: str) -> Exception:
+def _refusal(connector: str) -> ScimError:
     return unavailable(f"too many requests already wait for the target of connector {connector!r}", 5)

@@ -55,8 +55,8 @@ class Entries:
     ) -> Entry | None:
         """Return the open entry, once every lock is free; it is durable when this returns.
 
-        With `sends` this thread then also has its place at the target: taken before anything is written, so that a
-        target which hangs costs no entry, and given up while another request holds a lock. `holding` ends it.
+        With `sends` this thread was then also let in at the target: before anything is written, so that a target which
+        hangs costs no entry, and not while another request holds a lock. `holding` ends it.
 
         None: an object of the space has one of the keys in `absent`, or `unchanged` is not as it was. Both were
         looked at in the same transaction.
@@ -118,7 +118,7 @@ class Entries:
 
     @contextmanager
     def holding(self, entry: Entry) -> Iterator[None]:
-        """Give the place at the target up at the end, if the call has not.
+        """Leave the target at the end, if the call has not.
 
         Do not leave the entry to a thread that has failed in a way nobody foresaw: let it be repaired.
         """

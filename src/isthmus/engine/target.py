@@ -116,7 +116,7 @@ class Target:
             yield
 
     def enter(self) -> None:
-        """Take the place of this thread at the target before it is asked; `using` then needs none.
+        """Let this thread in before it asks the target, so that it need not be refused later; `leave` ends it.
 
         Raises:
             ScimError: 503, too many wait for the target already.
@@ -124,7 +124,7 @@ class Target:
         self._admission.enter(self.key)
 
     def leave(self) -> None:
-        """Give that place up; nothing happens without one."""
+        """Make room for others; nothing happens if this thread is not in."""
         self._admission.leave(self.key)
 
     @contextmanager

@@ -23,29 +23,31 @@ _PRUNE_RECORDS = statement("audit_prune_records")
 _PRUNE_VALUES = statement("audit_prune_values")
 
 
-def insert(connection: sqlite3.Connection, record: AuditRecord, *, object_id: str | None = None) -> None:
-    """Write a record inside the caller's transaction; `object_id` where the record could not know it."""
-    connection.execute(
-        _INSERT,
-        (
-            record.at,
-            record.connector,
-            record.actor,
-            record.address,
-            record.operation,
-            record.object_type,
-            record.object_id if object_id is None else object_id,
-            record.name,
-            record.name.casefold(),
-            record.outcome,
-            record.status,
-            record.duration,
-            record.correlation,
-            record.message,
-            orjson.dumps(list(record.sent)).decode(),
-            orjson.dumps(dict(record.old)).decode(),
-            orjson.dumps(dict(record.new)).decode(),
-        ),
+def insert(connection: sqlite3.Connection, record: AuditRecord) -> None:
+    """Write a record inside the caller's transaction."""
+    connection.execute(_INSERT, values(record, record.object_id))
+
+
+def values(record: AuditRecord, object_id: str) -> tuple[Any, ...]:
+    """Return what a record's row holds; its object may be known later than the record."""
+    return (
+        record.at,
+        record.connector,
+        record.actor,
+        record.address,
+        record.operation,
+        record.object_type,
+        object_id,
+        record.name,
+        record.name.casefold(),
+        record.outcome,
+        record.status,
+        record.duration,
+        record.correlation,
+        record.message,
+        orjson.dumps(list(record.sent)).decode(),
+        orjson.dumps(dict(record.old)).decode(),
+        orjson.dumps(dict(record.new)).decode(),
     )
 
 

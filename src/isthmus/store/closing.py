@@ -16,9 +16,10 @@ from isthmus.store.records import Applied, AuditRecord, EntryState, ObjectWrite,
 from isthmus.store.statements import statement
 
 _HEAD = statement("entry_head")
-_CLOSE = statement("entry_close")
-_RELEASE = statement("locks_release")
+_END = statement("step_end")
 _GUARD_EVENT = statement("guard_event_insert")
+
+_UNAUDITED: tuple[Any, ...] = (0, *[None] * 17)
 
 CREATE = "create"
 """The operation whose added objects the guard does not count (see `Guard.count`)."""
@@ -68,30 +69,32 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
     if closing.remove_row is not None:
         removing.remove(connection, space, [closing.remove_row], noted=None, except_entry=entry_id)
     at = time.time()
-    if operation == CREATE and applied is not None and closing.state is EntryState.DONE:
-        connection.execute(_GUARD_EVENT, (space.connector, space.object_type, CREATE, applied.id, at))
+    created = operation == CREATE and applied is not None and closing.state is EntryState.DONE
     if closing.guard is not None:
         kind, guarded = closing.guard
         connection.execute(_GUARD_EVENT, (space.connector, space.object_type, kind, guarded, at))
+    written_id = None if applied is None else applied.id
+    audited = _UNAUDITED
     if closing.audit is not None:
         # Of what was just added, the id is known only now.
-        known = closing.audit.object_id or ("" if applied is None else applied.id)
-        audit.insert(connection, closing.audit, object_id=known)
-    written_id = None if applied is None else applied.id
-    connection.execute(_CLOSE, (closing.state, closing.reason, at, written_id, entry_id))
-    connection.execute(_RELEASE, (entry_id,))
+        audited = (1, *audit.values(closing.audit, closing.audit.object_id or written_id or ""))
+    connection.execute(
+        _END,
+        (entry_id, closing.state, closing.reason, at, written_id, space.connector, space.object_type,
+         CREATE if created else None, *audited),
+    )  # fmt: skip
     return applied
 
 
 def _ground(space: Space, head: Sequence[Any]) -> Ground:
     before = None
     if head[11] is not None:
-        row, own_id, number, state, canonical, created, modified, external_id, keys, linked = head[11:]
+        row, own_id, number, state, canonical, created, modified, external_id, keys, linked = head[11:21]
         before = Before(
             row, own_id, number, State(state), canonical, created, modified, external_id, keys, bool(linked)
         )
     last, dropped, id_form, reused = head[7:11]
-    return Ground(space, last, bool(dropped), id_form, bool(reused), before)
+    return Ground(space, last, bool(dropped), id_form, bool(reused), before, head[21])
 
 
 def _rename(connection: sqlite3.Connection, space: Space, entry_id: str, closing: Closing) -> Applied | None:

@@ -34,9 +34,8 @@ from isthmus.store.writing import Writer
 ANCHOR = "#anchor"
 """In `absent`: the value is an anchor's canonical text."""
 
-_INSERT = statement("entry_insert")
+_OPEN = statement("step_open")
 _LOOK = statement("entry_look")
-_LOCKS = statement("locks_take")
 _MARK = statement("entry_mark")
 _TAKE_OVER = statement("entry_take_over")
 _PRUNE = statement("entries_prune")
@@ -231,7 +230,7 @@ def _open(
     unchanged: StoredObject | None,
 ) -> int | Blocked:
     """Insert the entry and return the counter, or what is in the way."""
-    entry_id, space, locks = row[0], row[1], row[-1]
+    space, locks = row[1], row[-1]
     keyed = [one for one in absent if one[0] != ANCHOR]
     keys = orjson.dumps(keyed).decode()
     object_row = None if unchanged is None else unchanged.row
@@ -242,9 +241,7 @@ def _open(
         return Blocked(present=found)
     if unchanged is not None and number != unchanged.number:
         return Blocked(changed=True)
-    connection.execute(_INSERT, (*row, noted))
-    if held:
-        connection.execute(_LOCKS, (space, entry_id, locks))
+    connection.execute(_OPEN, (*row, noted))
     return int(noted)
 
 

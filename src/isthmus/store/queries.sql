@@ -19,6 +19,10 @@ SELECT number, connector, object_type FROM spaces WHERE dropped = 0 ORDER BY num
 -- A space in any state.
 SELECT number, dropped, id_form FROM spaces WHERE connector = ? AND object_type = ?;
 
+-- name: space_by_number
+-- A space by its key.
+SELECT number, connector, object_type FROM spaces WHERE number = ?;
+
 -- name: space_add
 -- A new space.
 INSERT INTO spaces (connector, object_type, id_form) VALUES (?, ?, ?) RETURNING number;
@@ -158,16 +162,13 @@ WHERE o.row IN ({candidates}) AND o.row BETWEEN :low AND :high AND o.state = 'li
 INSERT INTO objects (row, state, space, number, generation, shape, id, anchor, dn, created, modified, keys, attributes, scim)
 VALUES (?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: object_add
--- A new object in any state, with the client's own id of it.
-INSERT INTO objects (
-    row, state, space, number, generation, shape, id, anchor, dn, external_id, created, modified, keys, attributes, scim
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: step_add
+-- A new object in any state, with the client's own id of it (steps.sql).
+INSERT INTO adding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: object_change
--- The whole of an object: a new version.
-UPDATE objects SET state = ?, external_id = ?, number = ?, shape = ?, dn = ?, modified = ?, keys = ?, attributes = ?, scim = ?
-WHERE row = ?;
+-- name: step_change
+-- The whole of an object: a new version (steps.sql).
+INSERT INTO changing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: object_update
 -- An object's new contents: a new version.
@@ -229,11 +230,6 @@ DELETE FROM digests WHERE row = ?;
 -- name: key_insert
 -- A key of an object.
 INSERT OR IGNORE INTO keys (space, attribute, value, row) VALUES (?, ?, ?, ?);
-
--- name: keys_insert
--- The keys of one object, by a JSON array of attribute and value.
-INSERT OR IGNORE INTO keys (space, attribute, value, row)
-SELECT ?1, json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]'), ?2 FROM json_each(?3) AS j;
 
 -- name: key_delete
 -- A key of an object.
@@ -332,18 +328,9 @@ SELECT (SELECT value FROM counter),
     ),
     (SELECT number FROM objects WHERE row = ?4);
 
--- name: locks_take
--- A JSON array of lock keys: fails if any is held.
-INSERT INTO entry_locks (space, key, entry) SELECT ?1, j.value, ?2 FROM json_each(?3) AS j;
-
--- name: locks_release
--- All locks of an entry.
-DELETE FROM entry_locks WHERE entry = ?;
-
--- name: entry_insert
--- An entry opens.
-INSERT INTO entries (id, space, operation, object_id, anchor, owner, session, state, opened, correlation, intent, locks, noted)
-VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?);
+-- name: step_open
+-- An entry opens and takes its locks (steps.sql).
+INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entry_get
 -- An entry in any state.
@@ -364,15 +351,15 @@ WHERE (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened DESC, e.id LIMIT ?2;
 SELECT e.state, e.operation, e.object_id, e.anchor, s.number, s.connector, s.object_type, s.last, s.dropped, s.id_form,
     EXISTS (SELECT 1 FROM identities AS i WHERE i.space = s.number),
     o.row, o.id, o.number, o.state, d.canonical, o.created, o.modified, o.external_id, o.keys,
-    EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row)
+    EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row), (SELECT value FROM counter)
 FROM entries AS e CROSS JOIN spaces AS s ON s.number = e.space
 LEFT JOIN objects AS o ON o.space = e.space AND o.anchor = ?2
 LEFT JOIN digests AS d ON d.row = o.row
 WHERE e.id = ?1;
 
--- name: entry_close
--- An entry ends.
-UPDATE entries SET state = ?, reason = ?, closed = ?, object_id = coalesce(?, object_id) WHERE id = ?;
+-- name: step_end
+-- An entry ends (steps.sql).
+INSERT INTO ending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entry_mark
 -- An unfinished entry's state.

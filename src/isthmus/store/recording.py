@@ -11,21 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from isthmus.store import identities, indexing
-from isthmus.store.applying import advance
 from isthmus.store.blocks import fewer_live, more_live
 from isthmus.store.errors import IdentityChanged, SpaceDropped
 from isthmus.store.objects import BLOCK_BITS, EXTERNAL_ID, ROW_BITS, anchor_text
 from isthmus.store.records import Applied, ObjectWrite, Space, State, StoredObject, Unset
 from isthmus.store.statements import statement
 
-_ADD = statement("object_add")
-_CHANGE = statement("object_change")
-_DIGEST_INSERT = statement("digest_insert")
-_DIGEST_UPDATE = statement("digest_update")
-_KEYS_INSERT = statement("keys_insert")
+_ADD = statement("step_add")
+_CHANGE = statement("step_change")
 _KEY_INSERT = statement("key_insert")
 _LINK_INSERT = statement("link_insert")
-_SET_LAST = statement("space_set_last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,9 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the space holds before the write. `last`: its highest row number; `reused`: some id was used before."""
+    """What the store holds before the write. `last`: the space's highest row number; `reused`: some id was used before;
+    `counter`: the number of the latest change.
+    """
 
     space: Space
     last: int
@@ -54,6 +51,7 @@ class Ground:
     id_form: str
     reused: bool
     before: Before | None
+    counter: int
 
 
 def record(
@@ -80,7 +78,7 @@ def record(
         kept = None if isinstance(external_id, Unset) else external_id
         return _add(connection, ground, write, state or State.LIVE, kept, now)
     kept = ground.before.external_id if isinstance(external_id, Unset) else external_id
-    return _change(connection, space, ground.before, write, state or ground.before.state, kept, now)
+    return _change(connection, ground, ground.before, write, state or ground.before.state, kept, now)
 
 
 def _add(
@@ -90,31 +88,25 @@ def _add(
     text = anchor_text(write.anchor)
     new_id, generation = identities.next_id(connection, space, text, id_form=ground.id_form, reused=ground.reused)
     _check_id(write, new_id)
-    row = (space.number << ROW_BITS) + ground.last + 1
-    number = advance(connection)
-    keys = indexing.keys_text(write)
+    last = ground.last + 1
+    row = (space.number << ROW_BITS) + last
+    number = ground.counter + 1
     connection.execute(
         _ADD,
-        (row, state, space.number, number, generation, write.shape, new_id, text, write.dn, external_id, now, now,
-         keys, write.attributes, write.scim),
+        (row, state, space.number, number, generation, write.shape, new_id, text, write.dn, external_id, now,
+         indexing.keys_text(write), write.attributes, write.scim, write.wire, write.canonical, last, row >> BLOCK_BITS),
     )  # fmt: skip
-    connection.execute(_DIGEST_INSERT, (row, write.wire, write.canonical))
-    if write.keys:
-        connection.execute(_KEYS_INSERT, (space.number, row, keys))
     if external_id is not None:
         connection.execute(_KEY_INSERT, (space.number, EXTERNAL_ID, external_id, row))
     if write.links:
         connection.executemany(_LINK_INSERT, [(row, attribute, key) for attribute, key in write.links])
-    connection.execute(_SET_LAST, (ground.last + 1, space.number))
-    if state is State.LIVE:
-        more_live(connection, {row >> BLOCK_BITS: 1})
     stored = _stored(write, row, new_id, state, number, now, now, external_id)
     return Applied(anchor=write.anchor, row=row, id=new_id, number=number, outcome="added", stored=stored)
 
 
 def _change(
     connection: sqlite3.Connection,
-    space: Space,
+    ground: Ground,
     before: Before,
     write: ObjectWrite,
     state: State,
@@ -129,14 +121,13 @@ def _change(
         return Applied(
             anchor=write.anchor, row=row, id=before.id, number=before.number, outcome="unchanged", stored=stored
         )
-    number = advance(connection)
+    space, number = ground.space, ground.counter + 1
     keys = indexing.keys_text(write)
     connection.execute(
         _CHANGE,
-        (state, external_id, number, write.shape, write.dn, now, keys, write.attributes, write.scim, row),
-    )
-    if differs:
-        connection.execute(_DIGEST_UPDATE, (write.wire, write.canonical, row))
+        (row, state, external_id, number, write.shape, write.dn, now, keys, write.attributes, write.scim, write.wire,
+         write.canonical),
+    )  # fmt: skip
     if keys != before.keys:
         indexing.change_keys(connection, space.number, [(row, before.keys, keys)])
     if before.linked or write.links:

@@ -11,6 +11,7 @@ from isthmus.store.statements import statement
 
 _ALL = statement("spaces_all")
 _FIND = statement("space_find")
+_BY_NUMBER = statement("space_by_number")
 _ADD = statement("space_add")
 _REVIVE = statement("space_revive")
 _SET_ID_FORM = statement("space_set_id_form")
@@ -27,6 +28,12 @@ DROP_SLICE = 300
 def in_use(connection: sqlite3.Connection) -> list[Space]:
     """Return every space that is in use."""
     return [Space(*row) for row in connection.execute(_ALL)]
+
+
+def by_number(connection: sqlite3.Connection, number: int) -> Space | None:
+    """Return a space by its key, in use or not."""
+    row = connection.execute(_BY_NUMBER, (number,)).fetchone()
+    return None if row is None else Space(*row)
 
 
 def find(connection: sqlite3.Connection, connector: str, object_type: str) -> tuple[int, bool, str] | None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from isthmus.store.checkpoints import Checkpoints
 from isthmus.store.connections import BUSY_SECONDS, connect
 from isthmus.store.errors import StoreBusy, StoreClosed, StoreError, translate
+from isthmus.store.statements import steps
 from isthmus.store.write_lock import WriteLock
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, writing=True)
         self._connection.execute("PRAGMA busy_timeout = 0").close()
+        self._connection.executescript(steps())
         self._lock = WriteLock(path.parent)
         self._checkpoints = Checkpoints(path)
         self._mutex = threading.Lock()

@@ -146,15 +146,43 @@ def test_a_quarter_for_one_and_half_for_all(monkeypatch: pytest.MonkeyPatch) -> 
     assert admission.waiting() == {}
 
 
-def test_a_thread_takes_one_place_however_often_it_asks() -> None:
+def test_a_thread_is_counted_once_however_often_it_asks() -> None:
     admission = Admission(4)
     admission.enter("a")
+    admission.enter("a")
+    assert admission.waiting() == {}, "who is in does not ask yet"
     with admission.target("a"), admission.target("a"):
         assert admission.waiting() == {"a": 1}
-    assert admission.waiting() == {"a": 1}
+    assert admission.waiting() == {}
     admission.leave("a")
     admission.leave("a")
     assert admission.waiting() == {}
+
+
+def test_who_is_let_in_is_not_refused_while_the_target_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_of, "PATIENCE", 20.0)
+    admission = Admission(4)
+    first = _Guest(admission, "a").entered()
+    admission.enter("a")  # one may ask, and one more is in
+    with pytest.raises(ScimError):
+        _Guest(admission, "a").entered()
+    first.leave()
+    with admission.target("a"):
+        assert admission.waiting() == {"a": 1}
+    admission.leave("a")
+    _Guest(admission, "a").entered().leave()
+
+
+def test_nobody_is_let_in_behind_a_call_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_of, "PATIENCE", 0.0)
+    admission = Admission(4)
+    first = _Guest(admission, "a").entered()
+    with pytest.raises(ScimError):
+        admission.enter("a")
+    admission.enter("b")
+    admission.leave("b")
+    first.leave()
+    admission.enter("a")
 
 
 def test_who_waits_for_a_place_gets_it_when_one_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
