@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from isthmus.engine.answers import unavailable
-from isthmus.engine.turns import Turns
+from isthmus.engine.turns import Pause, Turns
+from isthmus.scim.errors import ScimError
 
 PATIENCE = 1.0  # seconds within which a healthy target answers
 
@@ -16,20 +18,26 @@ PATIENCE = 1.0  # seconds within which a healthy target answers
 class Admission:
     """Count the threads of this process that wait for targets.
 
-    At most a quarter of the threads may wait for one connector and half of them for all targets together. A further
-    quarter may wait until another request has changed the same object; they never keep that one from its target.
+    At most a quarter of the threads may ask one connector at a time and half of them all targets together; a quarter
+    more are let in while the target answers within a second, and wait until they may ask. A further quarter may wait
+    until another request has changed the same object; they never keep that one from its target.
     """
 
     def __init__(self, threads: int, turns: Turns | None = None) -> None:
         self._turns = turns or Turns()
         self._per_connector = max(1, threads // 4)
         self._all = max(1, threads // 2)
-        self._free = threading.Condition()
-        self._asking: dict[str, dict[object, float]] = {}
-        self._total = 0
-        self._queued = 0
-        self._longest_queue = max(1, threads // 4)
+        self._more = max(1, threads // 4)
+        self._mutex = threading.Lock()
+        self._own = _Own()
+        self._inside: Counter[str] = Counter()
+        self._asking: dict[str, set[_Guest]] = {}
+        self._asking_total = 0
+        self._queue: deque[_Guest] = deque()
         self._locks = threading.BoundedSemaphore(max(1, threads // 4))
+        self._lock_queue = 0
+
+    # -- places for those who wait for another request
 
     @contextmanager
     def lock(self, connector: str) -> Iterator[None]:
@@ -47,60 +55,137 @@ class Admission:
                 self._locks.release()
 
     def _queued_for_lock(self) -> bool:
-        with self._free:
-            if self._queued >= self._longest_queue:
+        with self._mutex:
+            if self._lock_queue >= self._more:
                 return False
-            self._queued += 1
+            self._lock_queue += 1
         try:
             return self._locks.acquire(timeout=PATIENCE)
         finally:
-            with self._free:
-                self._queued -= 1
+            with self._mutex:
+                self._lock_queue -= 1
+
+    # -- places for those who wait for a target
+
+    def enter(self, connector: str) -> None:
+        """Let this thread in, which is going to ask the target, until `leave`; one that is in stays so.
+
+        Who is let in may have to wait before it asks, but only while the target answers within a second. So a burst is
+        served, and a target that hangs refuses at once.
+
+        Raises:
+            ScimError: 503, there is no room.
+        """
+        guests = self._own.guests
+        if connector in guests:
+            return
+        with self._mutex:
+            inside, everybody = self._inside[connector], self._inside.total()
+            if inside >= self._per_connector or everybody >= self._all:
+                full = inside >= self._per_connector + self._more or everybody >= self._all + self._more
+                if full or self._patience(connector, time.monotonic()) <= 0:
+                    raise _refusal(connector)
+            self._inside[connector] += 1
+        guests[connector] = _Guest(connector)
+
+    def leave(self, connector: str) -> None:
+        """Make room for others; nothing happens if this thread is not in."""
+        if self._own.guests.pop(connector, None) is not None:
+            with self._mutex:
+                self._inside[connector] -= 1
 
     @contextmanager
     def target(self, connector: str) -> Iterator[None]:
-        """Hold a place while the target is asked.
-
-        While the target answers within a second, up to a quarter of the threads wait that long for a place; so a burst
-        is served, and a target that hangs refuses at once.
+        """Ask the target meanwhile. A thread that was not let in before is for this time.
 
         Raises:
-            ScimError: 503, no place is free.
+            ScimError: 503, there is no room, or it did not come in time.
         """
-        key = object()
-        with self._turns.lent():
-            with self._free:
-                self._enter(connector, key)
+        guest = self._own.guests.get(connector)
+        if guest is not None and guest.asks:
+            yield
+            return
+        entered = guest is None
+        if guest is None:
+            self.enter(connector)
+            guest = self._own.guests[connector]
+        try:
+            self._ask(guest)
             try:
                 yield
             finally:
-                with self._free:
-                    del self._asking[connector][key]
-                    self._total -= 1
-                    self._free.notify_all()
-
-    def _enter(self, connector: str, key: object) -> None:
-        asking = self._asking.setdefault(connector, {})
-        if len(asking) >= self._per_connector or self._total >= self._all:
-            self._queue(connector, asking)
-        asking[key] = time.monotonic()
-        self._total += 1
-
-    def _queue(self, connector: str, asking: dict[object, float]) -> None:
-        refusal = unavailable(f"too many requests already wait for the target of connector {connector!r}", 5)
-        if self._queued >= self._longest_queue:
-            raise refusal
-        arrived = time.monotonic()
-        self._queued += 1
-        try:
-            while len(asking) >= self._per_connector or self._total >= self._all:
-                left = PATIENCE - (time.monotonic() - min([arrived, *asking.values()]))
-                if left <= 0 or not self._free.wait(left):
-                    raise refusal
+                self._asked(guest)
         finally:
-            self._queued -= 1
+            if entered:
+                self.leave(connector)
 
     def waiting(self) -> dict[str, int]:
-        """Return how many threads wait, by connector."""
-        with self._free:
+        """Return how many threads ask, by connector."""
+        with self._mutex:
             return {name: len(asking) for name, asking in self._asking.items() if asking}
+
+    def _ask(self, guest: _Guest) -> None:
+        with self._mutex:
+            if self._has_room(guest.connector):
+                self._admit(guest)
+                return
+            guest.arrived = time.monotonic()
+            guest.pause = self._turns.pause()
+            self._queue.append(guest)
+        while True:
+            with self._mutex:
+                left = self._patience(guest.connector, guest.arrived)
+                if left <= 0 and not guest.asks:
+                    self._queue.remove(guest)
+                    raise _refusal(guest.connector)
+            if guest.pause.wait(max(0.0, left)):
+                return
+
+    def _asked(self, guest: _Guest) -> None:
+        with self._mutex:
+            guest.asks = False
+            self._asking[guest.connector].discard(guest)
+            self._asking_total -= 1
+            for waiting in self._queue:
+                if self._has_room(waiting.connector):
+                    self._queue.remove(waiting)
+                    self._admit(waiting)
+                    assert waiting.pause is not None, "who queues sleeps"
+                    waiting.pause.end()
+                    return
+
+    def _has_room(self, connector: str) -> bool:
+        return len(self._asking.get(connector, ())) < self._per_connector and self._asking_total < self._all
+
+    def _admit(self, guest: _Guest) -> None:
+        guest.asks, guest.since = True, time.monotonic()
+        self._asking.setdefault(guest.connector, set()).add(guest)
+        self._asking_total += 1
+
+    def _patience(self, connector: str, arrived: float) -> float:
+        """Return how much longer somebody waits who arrived then: not behind a call that takes longer than that."""
+        since = min((one.since for one in self._asking.get(connector, ())), default=arrived)
+        return PATIENCE - (time.monotonic() - min(arrived, since))
+
+
+class _Guest:
+    """A thread that was let in. `asks`: it asks the target now, `since` then; before, it may queue with its `pause`."""
+
+    __slots__ = ("arrived", "asks", "connector", "pause", "since")
+
+    def __init__(self, connector: str) -> None:
+        self.connector = connector
+        self.asks = False
+        self.since = self.arrived = 0.0
+        self.pause: Pause | None = None
+
+
+class _Own(threading.local):
+    """Where this thread is in."""
+
+    def __init__(self) -> None:
+        self.guests: dict[str, _Guest] = {}
+
+
+def _refusal(connector: str) -> ScimError:
+    return unavailable(f"too many requests already wait for the target of connector {connector!r}", 5)

@@ -58,13 +58,16 @@ class Creator:
         trail = Trail(target.name, rt, "create", caller, notes=list(plan.warnings))
         trail.name = rt.display_name(attributes)
         trail.new = plain_values(rt, attributes)
+        # Keys of one attribute are looked at when the entry opens; so only a request that is refused asks twice.
+        look = any(len(one.attributes) > 1 for one in identified)
         while True:
-            if (existing := self._existing(rt, space, identified, caller)) is not None:
+            if look and (existing := self._existing(rt, space, identified, caller)) is not None:
                 stored = self._meet(rt, existing, plan, attributes, trail, caller)
                 return self._reader.resource(rt, stored, caller, projection)
+            look = True
             entry = self._open(rt, space, plan, attributes, identified, caller)
             if entry is None:
-                continue  # created by another request meanwhile
+                continue  # there already, or created by another request meanwhile
             with self._entries.holding(entry):
                 stored = self._create(rt, entry, plan, attributes, identified, trail, caller)
                 return self._reader.resource(rt, stored, caller, projection)
@@ -140,9 +143,9 @@ class Creator:
             state=State.PASSWORD_MISSING if second_call else State.LIVE,
             external_id=plan.external_id,
         )
-        stored = target.store.space.by_id(target.space(rt), applied.id, hidden=True)
-        if stored is None:
-            raise ScimError(404, f"{rt.name} was created and has been removed again meanwhile")
+        assert applied is not None, "the write of one object tells what it has become"
+        assert applied.stored is not None, "the write of one object tells what it has become"
+        stored = applied.stored
         if second_call:
             stored = self._updater.set_missing_password(rt, stored, plan.password, trail, caller)
         reached("before-answer")

@@ -104,16 +104,13 @@ class Deleter:
             anchor=stored.anchor,
             intent=intent_of(rt, guard=("delete", stored.id)),
             locks=locks_for([stored.anchor], identifiers(rt, rt.decode(stored.attributes))),
+            unchanged=stored,
             caller=caller,
         )
-        assert entry is not None, "nothing was to be absent"
+        if entry is None:
+            return False
         reached("after-open")
         with self._entries.holding(entry):
-            now = target.store.space.by_id(space, stored.id)
-            if now is None or now.number != stored.number:
-                self._sender.withdraw(entry, "the object was changed by another request meanwhile")
-                return False
-
             guard = target.document.guard
             try:
                 check_provider(target.store, guard, space, "delete", stored.id, trail=trail, entry=entry)

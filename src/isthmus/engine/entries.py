@@ -12,7 +12,7 @@ from isthmus.engine.caller import Caller
 from isthmus.engine.target import Target
 from isthmus.scim.errors import ScimError
 from isthmus.store import Blocked
-from isthmus.store.records import Entry, EntryState, Space
+from isthmus.store.records import Entry, EntryState, Space, StoredObject
 
 FIRST_WAIT = 0.002
 LONGEST_WAIT = 0.05
@@ -50,32 +50,46 @@ class Entries:
         locks: Sequence[str],
         caller: Caller,
         absent: Sequence[tuple[str, str]] = (),
+        unchanged: StoredObject | None = None,
+        sends: bool = True,
     ) -> Entry | None:
         """Return the open entry, once every lock is free; it is durable when this returns.
 
-        None: an object of the space has one of the keys in `absent`, which was looked at in the same transaction.
+        With `sends` this thread was then also let in at the target: before anything is written, so that a target which
+        hangs costs no entry, and not while another request holds a lock. `holding` ends it.
+
+        None: an object of the space has one of the keys in `absent`, or `unchanged` is not as it was. Both were
+        looked at in the same transaction.
 
         Raises:
             ScimError: 503: the locks were not free before the deadline, their holder is in doubt or cannot be repaired
                 now, or too many requests wait already.
         """
-        store = self._target.store
+        target = self._target
         wait = FIRST_WAIT
         tried = ""
-        with ExitStack() as place:
+        with ExitStack() as waiting:
             while True:
-                outcome = store.journal.open(
-                    space=space,
-                    operation=operation,
-                    object_id=object_id,
-                    anchor=anchor,
-                    session=self._target.sessions.current(),
-                    correlation=caller.correlation,
-                    intent=intent,
-                    locks=locks,
-                    absent=absent,
-                )
-                if not isinstance(outcome, Blocked):
+                if sends:
+                    target.enter()
+                outcome: Entry | Blocked | None = None
+                try:
+                    outcome = target.store.journal.open(
+                        space=space,
+                        operation=operation,
+                        object_id=object_id,
+                        anchor=anchor,
+                        session=target.sessions.current(),
+                        correlation=caller.correlation,
+                        intent=intent,
+                        locks=locks,
+                        absent=absent,
+                        unchanged=unchanged,
+                    )
+                finally:
+                    if not isinstance(outcome, Entry):
+                        target.leave()  # whoever holds the lock needs it more
+                if isinstance(outcome, Entry):
                     return outcome
                 holder = outcome.entry
                 if holder is None:
@@ -94,7 +108,7 @@ class Entries:
                         f"what became of an earlier {holder.operation} of this object cannot be found out now"
                     )
                 if not tried and wait == FIRST_WAIT:
-                    place.enter_context(self._target.waiting_for_lock())
+                    waiting.enter_context(target.waiting_for_lock())
                 if orphan:
                     tried = holder.id
                     self._repairer.repair(holder, timeout=caller.remaining())
@@ -104,7 +118,10 @@ class Entries:
 
     @contextmanager
     def holding(self, entry: Entry) -> Iterator[None]:
-        """Do not leave the entry to a thread that has failed in a way nobody foresaw: let it be repaired."""
+        """Leave the target at the end, if the call has not.
+
+        Do not leave the entry to a thread that has failed in a way nobody foresaw: let it be repaired.
+        """
         try:
             yield
         except ScimError:
@@ -112,3 +129,5 @@ class Entries:
         except BaseException as exc:
             self._repairer.abandon(entry, f"the request ended with {type(exc).__name__}")
             raise
+        finally:
+            self._target.leave()

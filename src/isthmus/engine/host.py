@@ -30,7 +30,7 @@ class Host:
     def __init__(self, configuration: Configuration, store: Store, *, threads: int) -> None:
         self.store = store
         self.turns = Turns()
-        store.wait_inside(self.turns.lent)
+        store.take_place(self.turns)
         self.tokens = Tokens(store, self.turns)
         self.configuration = configuration
         self._admission = Admission(threads, self.turns)

@@ -17,7 +17,7 @@ from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import Call, Connector, ConnectorError, ConnectorObject, NotFound, SupportsLookup
 from isthmus.store import UNSET, StoreError, Unset
-from isthmus.store.records import Entry, EntryState, State, StoredObject
+from isthmus.store.records import Applied, Entry, EntryState, State, StoredObject
 
 
 class Sender:
@@ -58,10 +58,12 @@ class Sender:
                 reached("after-send")
                 if result is not None:
                     result = self._whole(rt, connector, result, call, keeping)
+            target.leave()
         except ConnectorError as exc:
+            target.leave()
             self._failed(entry, exc, trail, stored)
             raise answer_for(exc) from exc
-        except ScimError as exc:  # no place among the threads that may wait: nothing was sent
+        except ScimError as exc:  # a connector that takes one call at a time is busy: nothing was sent
             self.refuse(entry, exc, trail)
             raise
         return result
@@ -113,10 +115,6 @@ class Sender:
             entry, EntryState.NOT_DONE, reason=error.detail, audit=trail.record(outcome, error.status, error.detail)
         )
 
-    def withdraw(self, entry: Entry, reason: str) -> None:
-        """Close an entry of which nothing was sent because it is going to be opened anew."""
-        self._close(entry, EntryState.NOT_DONE, reason=reason)
-
     def done(
         self,
         rt: ResourceType,
@@ -131,7 +129,7 @@ class Sender:
         external_id: str | Unset | None = UNSET,
         guard: tuple[str, str] | None = None,
         remove: bool = False,
-    ) -> Any:
+    ) -> Applied | None:
         """Record the object as it now is and close the entry, in one store transaction; return what was applied."""
         reached("before-close")
         write = None
@@ -152,7 +150,7 @@ class Sender:
         reached("after-close")
         return applied
 
-    def _close(self, entry: Entry, state: EntryState, **what: Any) -> Any:
+    def _close(self, entry: Entry, state: EntryState, **what: Any) -> Applied | None:
         try:
             return self._target.store.journal.close(entry.id, state, now=now_text(), **what)
         except StoreError as exc:

@@ -86,6 +86,8 @@ class Target:
     @property
     def connector(self) -> Connector:
         """Return the open connector; opening does not talk to the target."""
+        if (connector := self._connector) is not None:
+            return connector
         with self._lock:
             if self._connector is None:
                 with connector_edge(self.name, "open"):
@@ -112,8 +114,20 @@ class Target:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Count this thread as one that waits for the target."""
-        with self._admission.target(self.key):
+        with self._admission.target(self.key), self.turns.lent():
             yield
+
+    def enter(self) -> None:
+        """Let this thread in before it asks the target, so that it need not be refused later; `leave` ends it.
+
+        Raises:
+            ScimError: 503, too many wait for the target already.
+        """
+        self._admission.enter(self.key)
+
+    def leave(self) -> None:
+        """Make room for others; nothing happens if this thread is not in."""
+        self._admission.leave(self.key)
 
     @contextmanager
     def waiting_for_lock(self) -> Iterator[None]:

@@ -1,39 +1,61 @@
 """Let one of many threads run at a time, where they do not wait for anything.
 
-A read takes some 50 us of the interpreter, and gives it away at each step of SQLite. With 64 threads that all want it
-back at once, handing it round costs several times the work itself. So reads take turns: whoever has the place runs,
-the others sleep; a thread that must wait for something else (a target, a commit, a long scan) lends it meanwhile.
+A request takes some hundred microseconds of the interpreter, and gives it away at each step of SQLite. With 64 threads
+that all want it back at once, handing it round costs several times the work itself. So requests take turns: whoever has
+the place runs, the others sleep; a thread that must wait for something else (a target, a commit, a long scan) lends it
+meanwhile. The place goes from hand to hand, first come, first served: nobody is woken who then finds it taken.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 
 class Turns:
-    """The place for reads: `with turns:` takes it, `with turns.lent():` gives it away while waiting."""
+    """The place: `with turns:` takes it, `with turns.lent():` gives it away while waiting."""
 
     def __init__(self) -> None:
-        self._place = threading.Lock()  # a semaphore of two costs more than it brings: it is made of locks in Python
-        self._local = threading.local()
+        self._mutex = threading.Lock()  # held for a few steps of the interpreter, never while waiting
+        self._taken = False
+        self._ready: deque[threading.Lock] = deque()
+        self._local = _Held()
         self._lent = _Lent(self)
 
     def __enter__(self) -> None:
-        self._place.acquire()
+        self._acquire()
         self._local.held = 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._local.held = 0
-        self._place.release()
+        self._release()
 
     def lent(self) -> AbstractContextManager[None]:
         """Return the context in which this thread has no place; may be nested, and does nothing without a place."""
         return self._lent
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Be counted as one that lends its place, until `arrive`: who first waits for a body needs none before."""
+        local = self._local
+        local.held = 2
+        try:
+            yield
+        finally:
+            if local.held == 1:
+                self._release()
+            local.held = 0
+
+    def arrive(self) -> None:
+        """Take the place after `later`; a thread that has its place keeps it."""
+        if self._local.held == 2:
+            self.take_back()
 
     def sleep(self, seconds: float) -> None:
         """Sleep without a place."""
@@ -42,19 +64,104 @@ class Turns:
 
     def give(self) -> None:
         """Give this thread's place away, if it has one."""
-        held = getattr(self._local, "held", 0)
+        local = self._local
+        held = local.held
         if held:
-            self._local.held = held + 1
+            local.held = held + 1
             if held == 1:
-                self._place.release()
+                self._release()
 
     def take_back(self) -> None:
         """Wait for the place again that `give` gave away."""
-        held = getattr(self._local, "held", 0)
+        local = self._local
+        held = local.held
         if held:
             if held == 2:
-                self._place.acquire()
-            self._local.held = held - 1
+                self._acquire()
+            local.held = held - 1
+
+    def pause(self) -> Pause:
+        """Return what this thread sleeps on until another one ends it; see `Pause`."""
+        return Pause(self, self._local.held == 1)
+
+    def _acquire(self) -> None:
+        with self._mutex:
+            if not self._taken:
+                self._taken = True
+                return
+            baton = self._local.baton
+            self._ready.append(baton)
+        baton.acquire()
+
+    def _release(self) -> None:
+        with self._mutex:
+            if self._ready:
+                self._ready.popleft().release()
+            else:
+                self._taken = False
+
+
+class Pause:
+    """One thread's wait for what another one does; it sleeps without a place, and is woken once, with a place.
+
+    Woken first and then queueing for the place, it would be woken twice.
+    """
+
+    __slots__ = ("_baton", "_ended", "_placed", "_turns")
+
+    def __init__(self, turns: Turns, placed: bool) -> None:
+        self._turns = turns
+        self._placed = placed
+        self._baton = turns._local.baton if placed else _locked()
+        self._ended = False
+
+    def wait(self, seconds: float = -1) -> bool:
+        """Sleep until `end` was called, and return True; False after that time. Called by the one who made it."""
+        turns = self._turns
+        if not self._placed:
+            return self._baton.acquire(timeout=seconds)
+        with turns._mutex:
+            if self._ended:  # before this thread slept: it keeps its place
+                turns._ready.remove(self._baton)
+                return True
+        turns._release()
+        if self._baton.acquire(timeout=seconds):
+            return True
+        with turns._mutex:
+            in_time: bool = self._ended  # `end` came after the time, or before but the place was not free yet
+        if in_time:
+            self._baton.acquire()
+        else:
+            turns._acquire()
+        return in_time
+
+    def end(self) -> None:
+        """Wake who waits, or will."""
+        if not self._placed:
+            self._baton.release()
+            return
+        turns = self._turns
+        with turns._mutex:
+            self._ended = True
+            if turns._taken:
+                turns._ready.append(self._baton)
+            else:
+                turns._taken = True
+                self._baton.release()
+
+
+class _Held(threading.local):
+    """A thread's own: how often it lent its place, and one more; and the lock it sleeps on."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.baton = _locked()
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 class _Lent(AbstractContextManager[None]):

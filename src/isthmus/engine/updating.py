@@ -191,15 +191,14 @@ class Updater:
                 guard=guard,
             ),
             locks=locks_for([stored.anchor], old_ids, new_ids),
+            unchanged=stored,
+            sends=bool(changes) or new_dn is not None,
             caller=caller,
         )
-        assert entry is not None, "nothing was to be absent"
+        if entry is None:
+            return None
         reached("after-open")
         with self._entries.holding(entry):
-            now = target.store.space.by_id(space, stored.id, hidden=True)
-            if now is None or now.number != stored.number:
-                self._sender.withdraw(entry, "the object was changed by another request meanwhile")
-                return None
             if guard is not None:
                 try:
                     check_provider(target.store, target.document.guard, space, *guard, trail=trail, entry=entry)
@@ -228,7 +227,7 @@ class Updater:
                     )
 
                 result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored, keeping=keeping)
-            self._sender.done(
+            applied = self._sender.done(
                 rt,
                 entry,
                 result,
@@ -241,7 +240,9 @@ class Updater:
                 guard=guard,
             )
         reached("before-answer")
-        changed = target.store.space.by_id(space, stored.id, hidden=True)
+        changed = None if applied is None else applied.stored
+        if changed is None:
+            changed = target.store.space.by_id(space, stored.id, hidden=True)
         if changed is None:
             raise not_found(rt, stored.id)
         if password is not None:

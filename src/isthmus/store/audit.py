@@ -25,27 +25,29 @@ _PRUNE_VALUES = statement("audit_prune_values")
 
 def insert(connection: sqlite3.Connection, record: AuditRecord) -> None:
     """Write a record inside the caller's transaction."""
-    connection.execute(
-        _INSERT,
-        (
-            record.at,
-            record.connector,
-            record.actor,
-            record.address,
-            record.operation,
-            record.object_type,
-            record.object_id,
-            record.name,
-            record.name.casefold(),
-            record.outcome,
-            record.status,
-            record.duration,
-            record.correlation,
-            record.message,
-            orjson.dumps(list(record.sent)).decode(),
-            orjson.dumps(dict(record.old)).decode(),
-            orjson.dumps(dict(record.new)).decode(),
-        ),
+    connection.execute(_INSERT, values(record, record.object_id))
+
+
+def values(record: AuditRecord, object_id: str) -> tuple[Any, ...]:
+    """Return what a record's row holds; its object may be known later than the record."""
+    return (
+        record.at,
+        record.connector,
+        record.actor,
+        record.address,
+        record.operation,
+        record.object_type,
+        object_id,
+        record.name,
+        record.name.casefold(),
+        record.outcome,
+        record.status,
+        record.duration,
+        record.correlation,
+        record.message,
+        orjson.dumps(list(record.sent)).decode(),
+        orjson.dumps(dict(record.old)).decode(),
+        orjson.dumps(dict(record.new)).decode(),
     )
 
 

@@ -8,6 +8,7 @@ No checkpoint here ever makes a reader wait.
 
 from __future__ import annotations
 
+import mmap
 import os
 import sqlite3
 import struct
@@ -23,6 +24,7 @@ _REST = 2_000  # pages that a writer may copy while it holds the lock
 # The log's index (https://www.sqlite.org/walformat.html): mxFrame at byte 16, nBackfill at byte 96, native byte order.
 _FRAMES_AT = 16
 _COPIED_AT = 96
+_NUMBER = struct.Struct("=I")
 
 
 class Checkpoints:
@@ -32,7 +34,8 @@ class Checkpoints:
         self._connection = connect(path, writing=True)
         self._connection.execute("PRAGMA cache_size = -1000").close()
         self._connection.execute("SELECT value FROM counter").fetchone()  # opens log and index
-        self._index = os.open(path.with_name(path.name + "-shm"), os.O_RDONLY | os.O_CLOEXEC)
+        self._file = os.open(path.with_name(path.name + "-shm"), os.O_RDONLY | os.O_CLOEXEC)
+        self._index = mmap.mmap(self._file, _COPIED_AT + 4, prot=mmap.PROT_READ)
         self._wanted = threading.Condition()
         self._asked = False
         self._stopped = False
@@ -41,9 +44,9 @@ class Checkpoints:
         self._thread.start()
 
     def state(self) -> tuple[int, int]:
-        """Return how many pages the log has, and how many of them are not copied yet. Two small reads, no lock."""
-        frames: int = struct.unpack("=I", os.pread(self._index, 4, _FRAMES_AT))[0]
-        copied: int = struct.unpack("=I", os.pread(self._index, 4, _COPIED_AT))[0]
+        """Return how many pages the log has, and how many of them are not copied yet. No lock, no system call."""
+        frames: int = _NUMBER.unpack_from(self._index, _FRAMES_AT)[0]
+        copied: int = _NUMBER.unpack_from(self._index, _COPIED_AT)[0]
         return frames, max(0, frames - copied)
 
     def before_write(self, connection: sqlite3.Connection) -> None:
@@ -71,7 +74,15 @@ class Checkpoints:
             self._wanted.notify()
         self._thread.join()
         self._connection.close()
-        os.close(self._index)
+
+    def release(self) -> None:
+        """Close the log's index, once no connection of this process is open any more.
+
+        SQLite's locks are POSIX locks: closing any descriptor of the file gives all of this process's locks on it up.
+        """
+        if not self._index.closed:
+            self._index.close()
+            os.close(self._file)
 
     def _work(self) -> None:
         while True:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from isthmus.store import applying, audit, entries, objects, removing, spaces
+from isthmus.store import audit, objects, recording, removing
 from isthmus.store.errors import EntryClosed, EntryUnknown
-from isthmus.store.records import Applied, AuditRecord, Entry, EntryState, ObjectWrite, Space, State, Unset
+from isthmus.store.objects import anchor_text
+from isthmus.store.recording import Before, Ground
+from isthmus.store.records import Applied, AuditRecord, EntryState, ObjectWrite, Space, State, Unset
 from isthmus.store.statements import statement
 
-_CLOSE = statement("entry_close")
-_RELEASE = statement("locks_release")
+_HEAD = statement("entry_head")
+_END = statement("step_end")
 _GUARD_EVENT = statement("guard_event_insert")
+
+_UNAUDITED: tuple[Any, ...] = (0, *[None] * 17)
 
 CREATE = "create"
 """The operation whose added objects the guard does not count (see `Guard.count`)."""
@@ -39,51 +45,76 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
     """End the entry inside the caller's transaction."""
     if closing.state not in (EntryState.DONE, EntryState.NOT_DONE):
         raise ValueError("an entry ends as done or not done")
-    entry = entries.get(connection, entry_id)
-    if entry is None:
+    anchor = None if closing.write is None or closing.rename_row is not None else anchor_text(closing.write.anchor)
+    head = connection.execute(_HEAD, (entry_id, anchor)).fetchone()
+    if head is None:
         raise EntryUnknown(f"there is no journal entry {entry_id}")
-    if entry.state not in (EntryState.OPEN, EntryState.IN_DOUBT):
+    state, operation, object_id, own_anchor = head[:4]
+    if state not in (EntryState.OPEN, EntryState.IN_DOUBT):
         raise EntryClosed(f"journal entry {entry_id} is closed already")
-    space = spaces.by_number(connection, entry.space)
-    assert space is not None, "spaces are never deleted"
-    applied = _write(connection, space, entry, closing)
-    applied = _mark_object(connection, entry, closing, applied)
+    space = Space(*head[4:7])
+    applied: Applied | None
+    if anchor is not None and closing.write is not None:
+        applied = recording.record(
+            connection,
+            _ground(space, head),
+            closing.write,
+            state=closing.object_state,
+            external_id=closing.external_id,
+            now=closing.now,
+        )
+    else:
+        applied = _rename(connection, space, entry_id, closing)
+        applied = _mark_object(connection, space, object_id, own_anchor, closing, applied)
     if closing.remove_row is not None:
-        removing.remove(connection, space, [closing.remove_row], noted=None, except_entry=entry.id)
+        removing.remove(connection, space, [closing.remove_row], noted=None, except_entry=entry_id)
     at = time.time()
-    if entry.operation == CREATE and applied is not None and closing.state is EntryState.DONE:
-        connection.execute(_GUARD_EVENT, (space.connector, space.object_type, CREATE, applied.id, at))
+    created = operation == CREATE and applied is not None and closing.state is EntryState.DONE
     if closing.guard is not None:
-        kind, object_id = closing.guard
-        connection.execute(_GUARD_EVENT, (space.connector, space.object_type, kind, object_id, at))
+        kind, guarded = closing.guard
+        connection.execute(_GUARD_EVENT, (space.connector, space.object_type, kind, guarded, at))
+    written_id = None if applied is None else applied.id
+    audited = _UNAUDITED
     if closing.audit is not None:
         # Of what was just added, the id is known only now.
-        known = closing.audit.object_id or ("" if applied is None else applied.id)
-        audit.insert(connection, replace(closing.audit, object_id=known))
-    written_id = None if applied is None else applied.id
-    connection.execute(_CLOSE, (closing.state, closing.reason, at, written_id, entry.id))
-    connection.execute(_RELEASE, (entry.id,))
+        audited = (1, *audit.values(closing.audit, closing.audit.object_id or written_id or ""))
+    connection.execute(
+        _END,
+        (entry_id, closing.state, closing.reason, at, written_id, space.connector, space.object_type,
+         CREATE if created else None, *audited),
+    )  # fmt: skip
     return applied
 
 
-def _write(connection: sqlite3.Connection, space: Space, entry: Entry, closing: Closing) -> Applied | None:
-    if closing.write is None:
-        return None
-    if closing.rename_row is not None:
-        return removing.rename(
-            connection, space, closing.rename_row, closing.write, now=closing.now, except_entry=entry.id
+def _ground(space: Space, head: Sequence[Any]) -> Ground:
+    before = None
+    if head[11] is not None:
+        row, own_id, number, state, canonical, created, modified, external_id, keys, linked = head[11:21]
+        before = Before(
+            row, own_id, number, State(state), canonical, created, modified, external_id, keys, bool(linked)
         )
-    [applied] = applying.apply(connection, space, [closing.write], noted=None, now=closing.now, except_entry=entry.id)
-    return applied
+    last, dropped, id_form, reused = head[7:11]
+    return Ground(space, last, bool(dropped), id_form, bool(reused), before, head[21])
+
+
+def _rename(connection: sqlite3.Connection, space: Space, entry_id: str, closing: Closing) -> Applied | None:
+    if closing.write is None or closing.rename_row is None:
+        return None
+    return removing.rename(connection, space, closing.rename_row, closing.write, now=closing.now, except_entry=entry_id)
 
 
 def _mark_object(
-    connection: sqlite3.Connection, entry: Entry, closing: Closing, applied: Applied | None
+    connection: sqlite3.Connection,
+    space: Space,
+    object_id: str | None,
+    anchor: str | None,
+    closing: Closing,
+    applied: Applied | None,
 ) -> Applied | None:
-    """Set state and external id of the written object or, without a write, of the entry's."""
+    """Set state and external id of the renamed object or, without a write, of the entry's."""
     if closing.object_state is None and isinstance(closing.external_id, Unset):
         return applied
-    row = applied.row if applied is not None else _row(connection, entry)
+    row = applied.row if applied is not None else _row(connection, space, object_id, anchor)
     if row is None:
         return applied
     number = 0
@@ -94,10 +125,10 @@ def _mark_object(
     return None if applied is None else replace(applied, number=max(number, applied.number))
 
 
-def _row(connection: sqlite3.Connection, entry: Entry) -> int | None:
+def _row(connection: sqlite3.Connection, space: Space, object_id: str | None, anchor: str | None) -> int | None:
     found = None
-    if entry.object_id is not None:
-        found = objects.by_id(connection, entry.space, entry.object_id, hidden=True)
-    elif entry.anchor is not None:
-        found = objects.by_anchor(connection, entry.space, entry.anchor)
+    if object_id is not None:
+        found = objects.by_id(connection, space.number, object_id, hidden=True)
+    elif anchor is not None:
+        found = objects.by_anchor(connection, space.number, objects.anchor_of(anchor))
     return None if found is None else found.row

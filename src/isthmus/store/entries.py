@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -38,10 +37,6 @@ def newest(connection: sqlite3.Connection, connector: str | None, limit: int) ->
 
 def holders(connection: sqlite3.Connection, space: int, locks: Sequence[str]) -> list[Entry]:
     return [_entry(row) for row in connection.execute(_HOLDERS, (space, json_array(locks)))]
-
-
-def with_noted(entry: Entry, noted: int) -> Entry:
-    return replace(entry, noted=noted)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

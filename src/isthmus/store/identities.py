@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from uuid import UUID
 
 import orjson
@@ -49,6 +50,7 @@ def _escaped(value: str) -> str:
     )
 
 
+@lru_cache(maxsize=100)
 def _uuid_maker(space: Space) -> Callable[[str, int], str]:
     head = orjson.dumps([space.connector, space.object_type])[:-1] + b","
     seed = hashlib.sha1(NAMESPACE.bytes + head, usedforsecurity=False)
@@ -70,8 +72,21 @@ def next_ids(
     The generation is one more than the highest ever used with the anchor. The anchor form is for the first one only:
     an object that comes back is another object, and gets a UUID.
     """
+    return _next_ids(
+        connection, space, texts, id_form, reused=bool(connection.execute(_EXIST, (space.number,)).fetchone()[0])
+    )
+
+
+def next_id(connection: sqlite3.Connection, space: Space, text: str, *, id_form: str, reused: bool) -> tuple[str, int]:
+    """Return id and generation of one new object; `reused`: some object of the space was removed or renamed before."""
+    return _next_ids(connection, space, [text], id_form, reused=reused)[text]
+
+
+def _next_ids(
+    connection: sqlite3.Connection, space: Space, texts: Sequence[str], id_form: str, *, reused: bool
+) -> dict[str, tuple[str, int]]:
     used: dict[str, int] = {}
-    if connection.execute(_EXIST, (space.number,)).fetchone()[0]:
+    if reused:
         used = dict(connection.execute(_GENERATIONS, (space.number, json_array(texts))))
     make = _uuid_maker(space)
     found: dict[str, tuple[str, int]] = {}

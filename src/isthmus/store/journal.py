@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
@@ -25,6 +25,7 @@ from isthmus.store.records import (
     ObjectWrite,
     Space,
     State,
+    StoredObject,
     Unset,
 )
 from isthmus.store.statements import statement
@@ -33,12 +34,11 @@ from isthmus.store.writing import Writer
 ANCHOR = "#anchor"
 """In `absent`: the value is an anchor's canonical text."""
 
-_INSERT = statement("entry_insert")
-_LOCK = statement("lock_take")
+_OPEN = statement("step_open")
+_LOOK = statement("entry_look")
 _MARK = statement("entry_mark")
 _TAKE_OVER = statement("entry_take_over")
 _PRUNE = statement("entries_prune")
-_COUNTER = statement("counter_value")
 
 _WEEK = 7 * 86_400.0
 
@@ -63,16 +63,39 @@ class Journal:
         intent: Mapping[str, Any],
         locks: Sequence[str],
         absent: Sequence[tuple[str, str]] = (),
+        unchanged: StoredObject | None = None,
         id: str | None = None,
     ) -> Entry | Blocked:
         """Open an entry that holds all the locks, or say what is in the way; then nothing was written.
 
         `absent`: keys (attribute, normalised value), or (`ANCHOR`, anchor text), that no object of the space, in any
         state, may have: checked in the same transaction, so that a create that ended a moment ago is not repeated.
+        `unchanged`: an object that must still be as it is here, looked at under the locks too.
         `id` lets the caller make the entry's id beforehand (it may be part of what is sent); otherwise it is a UUID.
         """
-        entry = Entry(
-            id=id or str(uuid4()),
+        entry_id = id or new_id()
+        opened = time.time()
+        held = tuple(dict.fromkeys(locks))
+        kept = dict(intent)
+        anchor_text = None if anchor is None else objects.anchor_text(anchor)
+        row = (
+            entry_id,
+            space.number,
+            operation,
+            object_id,
+            anchor_text,
+            self._owner.id,
+            session,
+            opened,
+            correlation,
+            orjson.dumps(kept).decode(),
+            objects.json_array(held),
+        )
+        noted = self._writer.run(lambda c: _open(c, row, held, absent, unchanged))
+        if isinstance(noted, Blocked):
+            return noted
+        return Entry(
+            id=entry_id,
             space=space.number,
             operation=operation,
             object_id=object_id,
@@ -80,14 +103,12 @@ class Journal:
             owner=self._owner.id,
             session=session,
             state=EntryState.OPEN,
-            opened=time.time(),
-            noted=0,
+            opened=opened,
+            noted=noted,
             correlation=correlation,
-            intent=dict(intent),
-            locks=tuple(dict.fromkeys(locks)),
+            intent=kept,
+            locks=held,
         )
-        intent_text = orjson.dumps(entry.intent).decode()
-        return self._writer.run(lambda c: _open(c, entry, intent_text, absent))
 
     def close(
         self,
@@ -192,39 +213,48 @@ class Journal:
         return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
 
 
+def new_id() -> str:
+    """Return a UUID that sorts by time (version 7, RFC 9562 5.7): new entries lie side by side in the index of ids."""
+    random = int.from_bytes(os.urandom(10), "big")
+    number = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | random
+    number = number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 0x2 << 62
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 def _open(
-    connection: sqlite3.Connection, entry: Entry, intent: str, absent: Sequence[tuple[str, str]]
-) -> Entry | Blocked:
-    if entry.locks and (holders := entries.holders(connection, entry.space, entry.locks)):
+    connection: sqlite3.Connection,
+    row: tuple[Any, ...],
+    held: Sequence[str],
+    absent: Sequence[tuple[str, str]],
+    unchanged: StoredObject | None,
+) -> int | Blocked:
+    """Insert the entry and return the counter, or what is in the way."""
+    space, locks = row[1], row[-1]
+    keyed = [one for one in absent if one[0] != ANCHOR]
+    keys = orjson.dumps(keyed).decode()
+    object_row = None if unchanged is None else unchanged.row
+    noted, is_held, present, number = connection.execute(_LOOK, (space, locks, keys, object_row)).fetchone()
+    if is_held and (holders := entries.holders(connection, space, held)):
         return Blocked(entry=holders[0])
+    if (present or len(keyed) < len(absent)) and (found := _present(connection, space, absent)) is not None:
+        return Blocked(present=found)
+    if unchanged is not None and number != unchanged.number:
+        return Blocked(changed=True)
+    connection.execute(_OPEN, (*row, noted))
+    return int(noted)
+
+
+def _present(connection: sqlite3.Connection, space: int, absent: Sequence[tuple[str, str]]) -> StoredObject | None:
+    """Return an object, in any state, with one of these keys."""
     for attribute, value in absent:
         if attribute == ANCHOR:
-            present = objects.by_anchor(connection, entry.space, objects.anchor_of(value))
+            found = objects.by_anchor(connection, space, objects.anchor_of(value))
         else:
-            present = next(iter(objects.by_key(connection, entry.space, attribute, value, hidden=True, limit=1)), None)
-        if present is not None:
-            return Blocked(present=present)
-    noted = connection.execute(_COUNTER).fetchone()[0]
-    anchor = None if entry.anchor is None else objects.anchor_text(entry.anchor)
-    connection.execute(
-        _INSERT,
-        (
-            entry.id,
-            entry.space,
-            entry.operation,
-            entry.object_id,
-            anchor,
-            entry.owner,
-            entry.session,
-            entry.opened,
-            noted,
-            entry.correlation,
-            intent,
-            objects.json_array(entry.locks),
-        ),
-    )
-    connection.executemany(_LOCK, [(entry.space, key, entry.id) for key in entry.locks])
-    return entries.with_noted(entry, noted)
+            found = next(iter(objects.by_key(connection, space, attribute, value, hidden=True, limit=1)), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _missing(connection: sqlite3.Connection, entry_id: str) -> EntryClosed | EntryUnknown:

@@ -218,6 +218,14 @@ SELECT row, key FROM (
 INSERT INTO objects (row, state, space, number, generation, shape, id, anchor, dn, created, modified, keys, attributes, scim)
 VALUES (?, 'live', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: step_add
+-- A new object in any state, with the client's own id of it (steps.sql).
+INSERT INTO adding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: step_change
+-- The whole of an object: a new version (steps.sql).
+INSERT INTO changing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
 -- name: object_update
 -- An object's new contents: a new version.
 UPDATE objects SET number = ?, shape = ?, dn = ?, modified = ?, keys = ?, attributes = ?, scim = ? WHERE row = ?;
@@ -365,18 +373,20 @@ WHERE l.space = ?1 AND l.key = j.value AND l.entry IS NOT ?3;
 SELECT DISTINCT {columns} FROM json_each(?2) AS j CROSS JOIN entry_locks AS l CROSS JOIN entries AS e
 WHERE l.space = ?1 AND l.key = j.value AND e.id = l.entry ORDER BY e.opened, e.id;
 
--- name: lock_take
--- A lock: fails if it is held.
-INSERT INTO entry_locks (space, key, entry) VALUES (?, ?, ?);
+-- name: entry_look
+-- What an entry that opens must know: the counter; whether any of a JSON array of lock keys is held; whether any object has
+-- one of a JSON array of keys (attribute, value); and the number of an object.
+SELECT (SELECT value FROM counter),
+    EXISTS (SELECT 1 FROM json_each(?2) AS j CROSS JOIN entry_locks AS l WHERE l.space = ?1 AND l.key = j.value),
+    EXISTS (
+        SELECT 1 FROM json_each(?3) AS j CROSS JOIN keys AS k
+        WHERE k.space = ?1 AND k.attribute = json_extract(j.value, '$[0]') AND k.value = json_extract(j.value, '$[1]')
+    ),
+    (SELECT number FROM objects WHERE row = ?4);
 
--- name: locks_release
--- All locks of an entry.
-DELETE FROM entry_locks WHERE entry = ?;
-
--- name: entry_insert
--- An entry opens.
-INSERT INTO entries (id, space, operation, object_id, anchor, owner, session, state, opened, noted, correlation, intent, locks)
-VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?);
+-- name: step_open
+-- An entry opens and takes its locks (steps.sql).
+INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entry_get
 -- An entry in any state.
@@ -392,9 +402,20 @@ WHERE e.closed IS NULL AND (?1 IS NULL OR s.connector = ?1) ORDER BY +e.rowid;
 SELECT {columns} FROM entries AS e JOIN spaces AS s ON s.number = e.space
 WHERE (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened DESC, e.id LIMIT ?2;
 
--- name: entry_close
--- An entry ends.
-UPDATE entries SET state = ?, reason = ?, closed = ?, object_id = coalesce(?, object_id) WHERE id = ?;
+-- name: entry_head
+-- What ending an entry must know: of it, of its space, and of the object with an anchor.
+SELECT e.state, e.operation, e.object_id, e.anchor, s.number, s.connector, s.object_type, s.last, s.dropped, s.id_form,
+    EXISTS (SELECT 1 FROM identities AS i WHERE i.space = s.number),
+    o.row, o.id, o.number, o.state, d.canonical, o.created, o.modified, o.external_id, o.keys,
+    EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row), (SELECT value FROM counter)
+FROM entries AS e CROSS JOIN spaces AS s ON s.number = e.space
+LEFT JOIN objects AS o ON o.space = e.space AND o.anchor = ?2
+LEFT JOIN digests AS d ON d.row = o.row
+WHERE e.id = ?1;
+
+-- name: step_end
+-- An entry ends (steps.sql).
+INSERT INTO ending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entry_mark
 -- An unfinished entry's state.

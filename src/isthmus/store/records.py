@@ -209,13 +209,17 @@ Outcome = Literal["added", "changed", "unchanged", "touched", "newer", "locked"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What became of one `ObjectWrite`. Of a skipped new object row and number are 0 and the id is empty."""
+    """What became of one `ObjectWrite`. Of a skipped new object row and number are 0 and the id is empty.
+
+    `stored`: the whole object as it is now, where the write of a single one knows it anyway.
+    """
 
     anchor: tuple[str, ...]
     row: int
     id: str
     number: int
     outcome: Outcome
+    stored: StoredObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,10 +236,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked:
-    """Why a journal entry was not opened: another entry holds a lock, or an object with an `absent` key is there."""
+    """Why a journal entry was not opened: another entry holds a lock, or an object with an `absent` key is there, or
+    the object `unchanged` is another or none by now.
+    """
 
     entry: Entry | None = None
     present: StoredObject | None = None
+    changed: bool = False
 
 
 class Unset(Enum):

@@ -27,6 +27,12 @@ def statements() -> dict[str, str]:
     return found
 
 
+@cache
+def steps() -> str:
+    """Return the script that gives a writing connection the views of `steps.sql`."""
+    return resources.files("isthmus.store").joinpath("steps.sql").read_text("utf-8")
+
+
 def statement(name: str) -> str:
     """Return the text of one statement.
 

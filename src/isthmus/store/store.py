@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +21,7 @@ from isthmus.store.settings import KeyValues
 from isthmus.store.space import SpaceTable
 from isthmus.store.statements import statement
 from isthmus.store.tokens import Tokens
-from isthmus.store.writing import Writer
+from isthmus.store.writing import Place, Writer
 
 FILE = "isthmus.db"
 
@@ -78,9 +76,9 @@ class Store:
         self.tokens = Tokens(self._readers, self._writer)
         self.settings = KeyValues(self._readers, self._writer)
 
-    def wait_inside(self, waiting: Callable[[], AbstractContextManager[None]]) -> None:
-        """Have every thread that waits for a write be inside of this context meanwhile."""
-        self._writer.waiting = waiting
+    def take_place(self, place: Place) -> None:
+        """Have the threads that write run with this place, and lend it while they wait."""
+        self._writer.place = place
 
     def number(self) -> int:
         """Return the change counter: to be read before the target is, see `SpaceTable.apply`."""
@@ -96,6 +94,7 @@ class Store:
         """Finish writes under way, close everything, and give this process's ownership up. Can be repeated."""
         self._writer.close()
         self._readers.close()
+        self._writer.release()
         self._owner.close()
 
     def __enter__(self) -> Self:

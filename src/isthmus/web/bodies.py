@@ -66,6 +66,7 @@ class BodyReader:
         size = announced_size(environ, limit=self._limit, setting=self._setting)
         with self._work.receiving(exchange_of(environ).key), self._turns.lent():
             data: bytes = environ["wsgi.input"].read(size)
+        self._turns.arrive()
         if len(data) < size:
             raise InvalidSyntax(
                 f"the connection ended, or was ended, before all {size} bytes of the body had come", _CLOSE

@@ -36,6 +36,7 @@ log = structlog.get_logger("isthmus.web")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITHOUT_CONTENT = frozenset({"204", "304"})  # nor with its length: RFC 9110 8.6
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _REPLACED = frozenset({"content-length", *(name.lower() for name, _ in FIXED_HEADERS)})
 _CLOSING = _REPLACED | {"connection"}
 
@@ -63,7 +64,8 @@ class Gate:
         self._process = secrets.token_hex(4)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        with self._host.turns:
+        turns = self._host.turns
+        with turns.later() if environ["REQUEST_METHOD"] in _WITH_BODY else turns:
             return self._call(environ, start_response)
 
     def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -375,3 +376,50 @@ def test_a_waiting_request_goes_on_once_the_lock_is_free(app: Served) -> None:
             app.target.weather.answer_again()
     app.host.repair()
     assert two[0].status == 200
+
+
+# -- a target that hangs
+
+
+def _all_entries(served: Served) -> set[str]:
+    return {entry.id for entry in served.host.store.journal.all(limit=1000)}
+
+
+def test_a_hung_target_refuses_at_once_and_writes_no_entry(serve: Serve) -> None:
+    served = serve(threads=8, timeout=20)
+    ident = served.client.created("anna")
+    change = {"op": "replace", "path": "displayName", "value": "A"}
+    with ThreadPoolExecutor(2) as pool:
+        with served.target.weather.hang():
+            slow = [pool.submit(served.client.post, {"userName": f"slow{n}"}) for n in range(2)]
+            until(lambda: served.host.waiting() == {"app": 2} and len(served.bench.unfinished()) == 2)
+            before = _all_entries(served)
+            for _ in range(3):
+                served.client.post({"userName": "bert"}).refused(503)
+                served.client.patch(ident, change).refused(503)
+                served.client.delete(ident).refused(503)
+            assert _all_entries(served) == before
+            assert served.client.get(f"/Users/{ident}").status == 200
+        assert {one.result(30).status for one in slow} == {503}, "the target takes the writes, and has not answered"
+    assert served.host.waiting() == {}
+    settled(served)
+    assert served.logins() == ["anna", "slow0", "slow1"]
+    assert served.client.post({"userName": "bert"}).status == 201
+    assert served.client.patch(ident, change).status == 200
+
+
+def test_who_waits_for_another_request_keeps_nobody_from_the_target(serve: Serve) -> None:
+    served = serve(threads=16, timeout=20)
+    ident, other = served.client.created("anna"), served.client.created("bert")
+    change = {"op": "replace", "path": "displayName", "value": "A"}
+    with ThreadPoolExecutor(8) as pool:
+        with served.target.weather.hang():
+            waiting = [pool.submit(served.client.patch, ident, change)]
+            until(lambda: served.host.waiting() == {"app": 1})
+            waiting += [pool.submit(served.client.patch, ident, change) for _ in range(3)]
+            until(lambda: served.host._admission._locks._value == 1)  # a quarter of 16, less three that wait
+            waiting.append(pool.submit(served.client.patch, other, change))
+            until(lambda: served.host.waiting() == {"app": 2})
+        assert all(one.result(30).status in (200, 503) for one in waiting)
+    assert served.host.waiting() == {}
+    settled(served)

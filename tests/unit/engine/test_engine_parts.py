@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from isthmus.config.documents import GuardSettings
+from isthmus.engine import admission as admission_of
 from isthmus.engine import answers, faults
 from isthmus.engine.admission import Admission
 from isthmus.engine.answers import ANSWERS, Held, answer_for, connector_edge
@@ -17,6 +20,7 @@ from isthmus.engine.sessions import Sessions
 from isthmus.engine.single_flight import SingleFlight
 from isthmus.engine.target import encode_schema, now_text, shape_of
 from isthmus.engine.tokens import token_problem
+from isthmus.engine.turns import Turns
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.scim.errors import ScimError
 from isthmus.spi import (
@@ -97,41 +101,217 @@ def test_what_the_host_itself_raises_passes(error: Exception) -> None:
 # -- admission
 
 
-def test_a_quarter_for_one_and_half_for_all() -> None:
+class _Guest:
+    """A thread that has a place until it is told to leave."""
+
+    def __init__(self, admission: Admission, connector: str) -> None:
+        self._leave = threading.Event()
+        self._entered: Future[None] = Future()
+        self._thread = threading.Thread(target=self._stay, args=(admission, connector))
+        self._thread.start()
+
+    def _stay(self, admission: Admission, connector: str) -> None:
+        try:
+            with admission.target(connector):
+                self._entered.set_result(None)
+                assert self._leave.wait(20)
+        except ScimError as refused:
+            self._entered.set_exception(refused)
+
+    def entered(self) -> _Guest:
+        self._entered.result(20)
+        return self
+
+    def leave(self) -> None:
+        self._leave.set()
+        self._thread.join(20)
+
+
+def test_a_quarter_for_one_and_half_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_of, "PATIENCE", 0.02)
     admission = Admission(16)
-    places = []
-
-    def enter(name: str) -> None:
-        place = admission.target(name)
-        place.__enter__()
-        places.append(place)
-
-    for _ in range(4):
-        enter("a")
+    guests = [_Guest(admission, "a").entered() for _ in range(4)]
     with pytest.raises(ScimError) as refused:
-        enter("a")
+        _Guest(admission, "a").entered()
     assert refused.value.status == 503
-    for _ in range(4):
-        enter("b")
+    guests += [_Guest(admission, "b").entered() for _ in range(4)]
     with pytest.raises(ScimError):
-        enter("c")
+        _Guest(admission, "c").entered()
     assert admission.waiting() == {"a": 4, "b": 4}
-    places.pop().__exit__(None, None, None)
-    enter("c")
-    for place in places:
-        place.__exit__(None, None, None)
+    guests.pop().leave()
+    guests.append(_Guest(admission, "c").entered())
+    for guest in guests:
+        guest.leave()
+    assert admission.waiting() == {}
+
+
+def test_a_thread_is_counted_once_however_often_it_asks() -> None:
+    admission = Admission(4)
+    admission.enter("a")
+    admission.enter("a")
+    assert admission.waiting() == {}, "who is in does not ask yet"
+    with admission.target("a"), admission.target("a"):
+        assert admission.waiting() == {"a": 1}
+    assert admission.waiting() == {}
+    admission.leave("a")
+    admission.leave("a")
+    assert admission.waiting() == {}
+
+
+def test_who_is_let_in_is_not_refused_while_the_target_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_of, "PATIENCE", 20.0)
+    admission = Admission(4)
+    first = _Guest(admission, "a").entered()
+    admission.enter("a")  # one may ask, and one more is in
+    with pytest.raises(ScimError):
+        _Guest(admission, "a").entered()
+    first.leave()
+    with admission.target("a"):
+        assert admission.waiting() == {"a": 1}
+    admission.leave("a")
+    _Guest(admission, "a").entered().leave()
+
+
+def test_nobody_is_let_in_behind_a_call_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_of, "PATIENCE", 0.0)
+    admission = Admission(4)
+    first = _Guest(admission, "a").entered()
+    with pytest.raises(ScimError):
+        admission.enter("a")
+    admission.enter("b")
+    admission.leave("b")
+    first.leave()
+    admission.enter("a")
+
+
+def test_who_waits_for_a_place_gets_it_when_one_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_of, "PATIENCE", 20.0)
+    admission = Admission(4)
+    first = _Guest(admission, "a").entered()
+    second = _Guest(admission, "a")
+    with pytest.raises(ScimError):  # one place, and one may wait for it
+        _Guest(admission, "a").entered()
+    other = _Guest(admission, "b").entered()  # who waits is in nobody's way
+    first.leave()
+    second.entered().leave()
+    other.leave()
     assert admission.waiting() == {}
 
 
 def test_waiting_for_an_object_takes_no_place_at_the_target() -> None:
     admission = Admission(4)
     with admission.lock("a"):
-        with pytest.raises(ScimError), admission.lock("a"):
-            pytest.fail("a quarter of four is one")
+        with pytest.raises(ScimError):
+            _locked_out(admission)
         with admission.target("a"):
             assert admission.waiting() == {"a": 1}
     with admission.lock("a"):
         pass
+
+
+def _locked_out(admission: Admission) -> None:
+    with admission.lock("a"):
+        pytest.fail("a quarter of four is one")
+
+
+# -- turns
+
+
+def test_the_place_goes_from_hand_to_hand() -> None:
+    turns = Turns()
+    order: list[int] = []
+    queued = [threading.Event() for _ in range(3)]
+
+    def take(number: int) -> None:
+        queued[number].set()
+        with turns:
+            order.append(number)
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(3)]
+    with turns:
+        for number, thread in enumerate(threads):
+            thread.start()
+            assert queued[number].wait(20)
+            until(lambda number=number: len(turns._ready) == number + 1)
+    for thread in threads:
+        thread.join(20)
+    assert order == [0, 1, 2]
+
+
+def test_who_pauses_lends_the_place_and_has_it_again_when_woken() -> None:
+    turns = Turns()
+    ran: list[str] = []
+    with turns:
+        pause = turns.pause()
+
+        def other() -> None:
+            with turns:
+                ran.append("other")
+                pause.end()
+                ran.append("still")
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert pause.wait(20)
+        ran.append("first")
+        thread.join(20)
+    assert ran == ["other", "still", "first"]
+
+
+def test_a_pause_that_ended_before_it_began_keeps_the_place() -> None:
+    turns = Turns()
+    with turns:
+        pause = turns.pause()
+        pause.end()
+        assert pause.wait(0)
+    with turns:
+        pass
+
+
+def test_a_pause_ends_with_its_time() -> None:
+    turns = Turns()
+    with turns:
+        pause = turns.pause()
+        assert not pause.wait(0.01)
+        pause.end()
+        assert pause.wait(1)
+    pause = turns.pause()  # without a place
+    assert not pause.wait(0.01)
+    pause.end()
+    assert pause.wait(1)
+
+
+def test_who_waits_for_a_body_first_takes_no_place_before() -> None:
+    turns = Turns()
+    with turns, ThreadPoolExecutor(1) as pool:
+
+        def request() -> str:
+            with turns.later():
+                before.set()
+                with turns.lent():
+                    pass
+                turns.arrive()
+                turns.arrive()
+                return "arrived"
+
+        before = threading.Event()
+        done = pool.submit(request)
+        assert before.wait(20)
+        until(lambda: len(turns._ready) == 1)
+        assert not done.done()
+        with turns.lent():
+            assert done.result(20) == "arrived"
+    with turns.later():
+        pass  # refused before there was a body
+    with turns:
+        pass
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ready, deadline = threading.Event(), time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        ready.wait(0.001)
 
 
 # -- single flight

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from isthmus.store import (
     AlreadyUsed,
+    Applied,
     AuditRecord,
     Blocked,
     Entry,
@@ -18,7 +20,7 @@ from isthmus.store import (
     State,
     Store,
 )
-from isthmus.store.journal import ANCHOR
+from isthmus.store.journal import ANCHOR, new_id
 from unit.store.store_objects import LATER, NOW, a_write, add, open_entry
 
 AUDIT = AuditRecord(at=1.0, connector="hr", actor="t", address="::1", operation="create", name="jo", outcome="done")
@@ -192,3 +194,69 @@ def test_closed_entries_are_shown_for_a_week(store: Store, people: Space) -> Non
     )
     assert store.journal.prune() == 1
     assert [one.id for one in store.journal.all("hr")] == [unfinished.id]
+
+
+def test_an_entry_is_not_opened_for_an_object_that_has_changed(store: Store, people: Space) -> None:
+    add(store, people, [a_write("jo")])
+    jo = store.space.by_anchor(people, ("jo",))
+    assert jo is not None
+    entry = open_entry(store, people, "x", unchanged=jo)
+    assert isinstance(entry, Entry)
+    store.journal.close(entry.id, EntryState.DONE, write=a_write("jo", version=2), now=LATER)
+    assert open_entry(store, people, "x", unchanged=jo) == Blocked(changed=True)
+    assert open_entry(store, people, "x", unchanged=replace(jo, row=jo.row + 1)) == Blocked(changed=True)
+    assert store.journal.unfinished() == []
+
+
+@pytest.mark.parametrize("external_id", [None, "e-1"])
+@pytest.mark.parametrize("state", [None, State.HIDDEN, State.PASSWORD_MISSING])
+def test_closing_tells_the_whole_object_as_it_now_is(
+    store: Store, people: Space, state: State | None, external_id: str | None
+) -> None:
+    numbers = []
+    for version, now in ((1, NOW), (2, LATER), (2, LATER)):
+        entry = open_entry(store, people, "x")
+        write = a_write("jo", version=version, links=[("manager", '["al"]')] if version == 2 else [])
+        applied = store.journal.close(
+            entry.id, EntryState.DONE, write=write, object_state=state, external_id=external_id, now=now
+        )
+        assert applied is not None
+        assert applied.stored == store.space.by_row(applied.row)
+        numbers.append(applied.number)
+        assert store.space.links([applied.row]) == {applied.row: [("manager", '["al"]')] if version == 2 else []}
+        assert store.space.by_key(people, "login", "jo", hidden=True) == [applied.stored]
+    assert numbers[1:] == [numbers[0] + 1] * 2, "one number for all of a change, and none where nothing differs"
+    assert applied.stored is not None
+    assert (applied.stored.created, applied.stored.modified) == (NOW, LATER)
+    assert applied.stored.state is (state or State.LIVE)
+    assert store.space.count(people) == (0 if state else 1)
+    assert len(store.space.by_key(people, "#externalId", "e-1", hidden=True)) == (0 if external_id is None else 1)
+
+
+def test_closing_moves_state_keys_and_external_id_of_an_object_that_is_there(store: Store, people: Space) -> None:
+    def close(**what: object) -> Applied:
+        entry = open_entry(store, people, "x")
+        applied = store.journal.close(entry.id, EntryState.DONE, now=LATER, **what)  # type: ignore[arg-type]
+        assert applied is not None
+        assert applied.stored == store.space.by_row(applied.row)
+        return applied
+
+    first = close(write=a_write("jo", keys=[("login", "jo"), ("mail", "a")]), external_id="e-1")
+    second = close(write=a_write("jo", keys=[("login", "jo"), ("mail", "b")], version=2), object_state=State.HIDDEN)
+    assert second.stored is not None
+    assert (second.stored.external_id, second.stored.state) == ("e-1", State.HIDDEN)
+    assert store.space.count(people) == 0
+    assert store.space.by_key(people, "mail", "a", hidden=True) == []
+    assert store.space.by_key(people, "mail", "b", hidden=True) == [second.stored]
+    third = close(write=a_write("jo", version=2), object_state=State.LIVE, external_id="e-2")
+    assert third.number == second.number + 1
+    assert store.space.count(people) == 1
+    assert store.space.by_key(people, "#externalId", "e-1", hidden=True) == []
+    assert [one.row for one in store.space.by_key(people, "#externalId", "e-2")] == [first.row]
+
+
+def test_ids_of_entries_sort_by_time() -> None:
+    made = [new_id() for _ in range(50)]
+    assert len(set(made)) == 50
+    assert all(uuid.UUID(one).version == 7 and uuid.UUID(one).variant == uuid.RFC_4122 for one in made)
+    assert [one[:13] for one in made] == sorted(one[:13] for one in made)

@@ -8,7 +8,7 @@ import pytest
 
 from isthmus.store import StoreError, errors
 from isthmus.store.owners import Owner
-from isthmus.store.turns import Turns
+from isthmus.store.write_lock import WriteLock
 
 
 def test_an_owner_lives_until_it_closes(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_forked_child_does_not_keep_its_parent_alive(tmp_path: Path) -> None:
 
 
 def test_whoever_wrote_comes_second_to_who_waits(tmp_path: Path) -> None:
-    first, second = Turns(tmp_path), Turns(tmp_path)
+    first, second = WriteLock(tmp_path), WriteLock(tmp_path)
     first.take(1)
     assert not first.is_wanted()
     with pytest.raises(errors.StoreBusy):

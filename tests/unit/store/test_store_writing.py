@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from isthmus.store import Space, Store, StoreBusy, StoreFull, writing
-from isthmus.store.turns import Turns
+from isthmus.store.write_lock import WriteLock
 from unit.store.store_objects import a_write, add
 
 
@@ -110,7 +110,7 @@ def test_a_write_that_waits_too_long_is_not_done(store: Store) -> None:
 
 def test_a_lock_held_by_another_program_is_busy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "BUSY_SECONDS", 0.05)
-    other = Turns(store.path.parent)
+    other = WriteLock(store.path.parent)
     other.take(1)
     with pytest.raises(StoreBusy, match="try again"):
         store.settings.set("a", "b")
@@ -120,8 +120,8 @@ def test_a_lock_held_by_another_program_is_busy(store: Store, monkeypatch: pytes
     assert store.settings.get("a") == "b"
 
 
-def test_sqlites_own_lock_is_busy_too(store: Store) -> None:
-    store._writer._connection.execute("PRAGMA busy_timeout = 20")
+def test_sqlites_own_lock_is_busy_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "BUSY_SECONDS", 0.05)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreBusy):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ClauseElement, quoted_name
@@ -12,6 +12,7 @@ from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.database import Database, Statement
 
 _KEPT = 1000
+T = TypeVar("T")
 
 
 class Compiled:
@@ -20,17 +21,24 @@ class Compiled:
     def __init__(self, database: Database, table: str) -> None:
         self._database = database
         self._about = table
-        self._cache: dict[object, Statement] = {}
+        self._cache: dict[object, Any] = {}
 
     def once(self, key: object, build: Callable[[], ClauseElement]) -> Statement:
-        statement = self._cache.get(key)
-        if statement is None:
+        def compiled() -> Statement:
+            made = build().compile(dialect=self._database.dialect)
+            order = tuple(made.positiontup or ())  # type: ignore[attr-defined]
+            return Statement(str(made), order, self._about)
+
+        return self.kept(key, compiled)
+
+    def kept(self, key: object, make: Callable[[], T]) -> T:
+        """Return what depends on nothing but the table and the key, made once."""
+        found: T | None = self._cache.get(key)
+        if found is None:
             if len(self._cache) >= _KEPT:
                 self._cache.clear()  # clients name ever other sets of attributes
-            compiled = build().compile(dialect=self._database.dialect)
-            order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-            statement = self._cache[key] = Statement(str(compiled), order, self._about)
-        return statement
+            found = self._cache[key] = make()
+        return found
 
     def plain(self, statement: ClauseElement) -> str:
         """Return the text of a statement without values."""

@@ -68,7 +68,7 @@ def plan_create(layout: Layout, statements: Statements, attributes: Attributes, 
         tuple(given),
         (),
         bound,
-        _returned(layout, [*given, *(name for name in attributes if name in layout.composites)], call),
+        _returned(layout, statements, [*given, *(name for name in attributes if name in layout.composites)], call),
         key,
         children,
         shown,
@@ -121,14 +121,18 @@ def plan_update(
         if name in replaced
         or (name in call.wanted and name not in touched and child.type is not AttributeType.REFERENCE)
     )
-    returned = _returned(layout, [*kinds, *(c.name for c in changes if c.name in layout.composites)], call)
+    returned = _returned(layout, statements, [*kinds, *(c.name for c in changes if c.name in layout.composites)], call)
     return Plan((), tuple(named), bound, returned, key, children, shown, (), renamed)
 
 
-def _returned(layout: Layout, named: Iterable[str], call: Call) -> tuple[Column, ...]:
+def _returned(layout: Layout, statements: Statements, named: Sequence[str], call: Call) -> tuple[Column, ...]:
     """Return the columns to read back: what was given, what the database makes, what the host would like to see."""
-    wanted = sorted(name for name in call.wanted if name in layout.columns or name in layout.composites)
-    return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
+
+    def choose() -> tuple[Column, ...]:
+        wanted = sorted(name for name in call.wanted if name in layout.columns or name in layout.composites)
+        return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
+
+    return statements.kept(("returned", tuple(named), tuple(call.wanted)), choose)
 
 
 def _public(layout: Layout, names: Iterable[str]) -> list[str]:

@@ -20,6 +20,7 @@ from isthmus.connectors.sql.copying import copy_rows, split
 from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, Row, RowPage, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.prepared import Prepared
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.spi import Call, Secret
 
@@ -55,28 +56,32 @@ class _Connection(psycopg.Connection[Any]):
 class PostgresLink(Link):
     key_checks = KeyChecks.STATEMENT
 
-    def __init__(self, raw: _Connection, password: Secret | None) -> None:
+    def __init__(self, raw: _Connection, password: Secret | None, *, prepares: bool) -> None:
         self.raw = raw
+        self._prepared = Prepared(raw) if prepares else None
         self._cursor = psycopg.RawCursor(raw)
         self._password = password
         self._poll = select.poll()
         self._poll.register(raw.pgconn.socket, select.POLLIN)
 
     def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result:
-        return self._run(statement.text, values, seconds)
+        return self._run(statement.text, values, seconds, prepared=self._prepared)
 
-    def _run(self, text: str, values: Sequence[Any], seconds: float) -> Result:
-        self.raw.until = time.monotonic() + seconds
-        cursor = self._cursor
+    def _run(self, text: str, values: Sequence[Any], seconds: float, prepared: Prepared | None = None) -> Result:
+        until = self.raw.until = time.monotonic() + seconds
         try:
-            cursor.execute(text, values)
+            result = None if prepared is None else prepared.run(text, values, until=until)
+            if result is None:
+                result = self._cursor.execute(text, values).pgresult
         except TimeoutError as expired:
             raise Failure(Kind.LOST, "", str(expired)) from None
         except psycopg.Error as error:
             raise self._failure(error) from None  # the driver's text quotes values
-        result = cursor.pgresult
-        if result is None or cursor.description is None:
-            return Result((), cursor.rowcount)
+        if result is None:
+            return Result((), -1)
+        count = result.command_tuples
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            return Result((), -1 if count is None else count)
         get, width = result.get_value, range(result.nfields)
         try:
             rows = [
@@ -84,7 +89,7 @@ class PostgresLink(Link):
             ]
         except UnicodeDecodeError:
             raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
-        return Result(rows, cursor.rowcount)
+        return Result(rows, len(rows) if count is None else count)
 
     def _failure(self, error: psycopg.Error) -> Failure:
         failure = codes_postgresql.failure(error, secret=self._password)
@@ -161,7 +166,8 @@ class PostgresDatabase(Database):
         return make_conninfo("", **{name: value for name, value in options.items() if value is not None})
 
     def connect(self, *, seconds: float) -> PostgresLink:
-        link = PostgresLink(self._open(seconds), self.settings.password)
+        # A pooler that hands out another server connection for each transaction does not know our prepared statements.
+        link = PostgresLink(self._open(seconds), self.settings.password, prepares=self.settings.session_locks)
         try:
             link._run(self._prepare, (), seconds)
         except Failure as failure:
@@ -190,8 +196,7 @@ class PostgresDatabase(Database):
         connection = _Connection(pgconn)
         connection.until = until
         connection.autocommit = True
-        # A pooler that hands out another server connection for each transaction does not know our prepared statements.
-        connection.prepare_threshold = 5 if self.settings.session_locks else None
+        connection.prepare_threshold = None
         return connection
 
     def catalogue(self, *, seconds: float) -> _Connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -111,7 +111,7 @@ class Reader:
             rows = self._rows(link, statement, bound)
             if only_one and len(rows) > 1:
                 raise not_unique(self.layout)
-            decode = self.layout.decoder(columns)
+            decode = self.statements.decoder(columns)
             found = [self._with_children(link, decode(row), children) for row in rows]
             if children:
                 link.commit(seconds=self._left())
@@ -144,11 +144,11 @@ class Reader:
         return self.call.remaining()
 
 
-def one(layout: Layout, columns: Sequence[Column], rows: Sequence[Row]) -> ConnectorObject | None:
+def one(layout: Layout, rows: Sequence[Row], decode: Callable[[Row], ConnectorObject]) -> ConnectorObject | None:
     """Return the only row as an object; None if there is none."""
     if len(rows) > 1:
         raise not_unique(layout)
-    return layout.object(columns, rows[0]) if rows else None
+    return decode(rows[0]) if rows else None
 
 
 def not_unique(layout: Layout) -> MisconfiguredConnector:

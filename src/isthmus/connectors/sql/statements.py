@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -17,6 +17,7 @@ from isthmus.connectors.sql.compiling import Compiled, at_most, bound, read_as, 
 from isthmus.connectors.sql.database import Database, Statement
 from isthmus.connectors.sql.dependent_statements import DependentStatements
 from isthmus.connectors.sql.layout import Layout
+from isthmus.spi import ConnectorObject
 
 FIND_LIMIT = 100
 
@@ -144,6 +145,10 @@ class Statements(Compiled):
 
     def delete(self) -> Statement:
         return self.once("delete", lambda: sa.delete(self._table).where(*self._at_anchor()))
+
+    def decoder(self, columns: Sequence[Column]) -> Callable[[Sequence[Any]], ConnectorObject]:
+        """Return what makes an object of a row of these columns."""
+        return self.kept(("decoder", tuple([c.name for c in columns])), lambda: self._layout.decoder(columns))
 
     def _update(self, changes: Sequence[tuple[str, Change | ClearIfAll]]) -> sa.Update:
         values: dict[Any, Any] = {self._columns[name]: self._changed(name, change) for name, change in changes}

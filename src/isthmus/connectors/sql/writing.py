@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from isthmus.connectors.sql.child_writing import ChildWriter
+from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.database import Link, Result, Row, Statement
 from isthmus.connectors.sql.dependent_statements import DependentStatements
 from isthmus.connectors.sql.errors import Failure, Kind
@@ -52,12 +53,12 @@ class Writer:
         if layout.returns_inserted and not layout.triggers and plan.single:
             result = self._run(self.statements.insert(plan.given, plan.returned), plan.bound)
             with _done():
-                return self._with_empty(self._written(one(layout, plan.returned, result.rows)), plan)
+                return self._with_empty(self._written(self._one(plan.returned, result.rows)), plan)
         anchor = layout.anchor if layout.returns_inserted else ()
         self.link.begin(seconds=self._left())
         result = self._run(self.statements.insert(plan.given, anchor), plan.bound)
         if anchor:
-            made = layout.object(anchor, result.rows[0])
+            made = self.statements.decoder(anchor)(result.rows[0])
             located = layout.located(made.identity) or []
             key = {f"k{n}": value for n, value in enumerate(located)}
         else:
@@ -86,7 +87,7 @@ class Writer:
         self._write_children(plan, after, new=False)
         if not locked_only:
             return self._finish(plan, plan.key)
-        written = self._with_children(plan, layout.object(plan.returned, row), plan.key)
+        written = self._with_children(plan, self.statements.decoder(plan.returned)(row), plan.key)
         self.link.commit(seconds=self._left())
         return written
 
@@ -94,11 +95,11 @@ class Writer:
         layout = self.layout
         if not plan.changes:
             result = self._run(self.statements.read(plan.returned), plan.key)
-            return self._existing(one(layout, plan.returned, result.rows))
+            return self._existing(self._one(plan.returned, result.rows))
         if layout.returns_updated and layout.sure and not layout.triggers:
             result = self._run(self.statements.update(plan.changes, plan.returned), plan.bound)
             with _done():
-                return self._existing(one(layout, plan.returned, result.rows))
+                return self._existing(self._one(plan.returned, result.rows))
         self.link.begin(seconds=self._left())
         self._only_one(self._update_alone(plan))
         return self._finish(plan, plan.key)
@@ -168,6 +169,9 @@ class Writer:
             else:
                 writer.apply(change)
 
+    def _one(self, columns: Sequence[Column], rows: Sequence[Row]) -> ConnectorObject | None:
+        return one(self.layout, rows, self.statements.decoder(columns))
+
     def _run(self, statement: Statement, bound: Mapping[str, Any]) -> Result:
         return self._run_shown(statement, bound, "")
 
@@ -184,7 +188,7 @@ class Writer:
     def _finish(self, plan: Plan, key: Mapping[str, Any]) -> ConnectorObject:
         """Read what is there now, in the same transaction, and commit."""
         rows = self._run(self.statements.read(plan.returned), key).rows
-        written = self._with_children(plan, self._written(one(self.layout, plan.returned, rows)), key)
+        written = self._with_children(plan, self._written(self._one(plan.returned, rows)), key)
         self.link.commit(seconds=self._left())
         return written
 

@@ -1,4 +1,4 @@
-"""Taking turns at writing between processes."""
+"""One process at a time writes to the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAUSE = 0.0002
 _LONGEST_PAUSE = 0.002
 
 
-class Turns:
+class WriteLock:
     """A fair write lock between processes, in front of SQLite's own.
 
     SQLite lets waiters poll, so a process that writes slice after slice would starve the others. Here a waiter holds
@@ -27,8 +27,17 @@ class Turns:
         self._gate = os.open(folder / "gate.lock", flags, 0o600)
         self._lock = os.open(folder / "write.lock", flags, 0o600)
 
+    def take_at_once(self) -> bool:
+        """Take the lock if nobody has it or waits for it."""
+        if not _try(self._gate):
+            return False
+        try:
+            return _try(self._lock)
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+
     def take(self, seconds: float) -> None:
-        """Wait for the turn.
+        """Wait for the lock.
 
         Raises:
             StoreBusy: it did not come in that time.
@@ -41,10 +50,8 @@ class Turns:
             fcntl.flock(self._gate, fcntl.LOCK_UN)
 
     def is_wanted(self) -> bool:
-        """Tell whether another process waits; asked by the one whose turn it is."""
-        try:
-            fcntl.flock(self._gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        """Tell whether another process waits; asked by the one that has the lock."""
+        if not _try(self._gate):
             return True
         fcntl.flock(self._gate, fcntl.LOCK_UN)
         return False
@@ -60,12 +67,16 @@ class Turns:
 
 def _lock(file: int, deadline: float) -> None:
     pause = _PAUSE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise StoreBusy("another process keeps the store's write lock; try again") from None
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+    while not _try(file):
+        if time.monotonic() >= deadline:
+            raise StoreBusy("another process keeps the store's write lock; try again")
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _try(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
