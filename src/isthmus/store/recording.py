@@ -12,7 +12,7 @@ from typing import Any
 
 from isthmus.store import identities, indexing
 from isthmus.store.blocks import fewer_live, more_live
-from isthmus.store.errors import IdentityChanged, SpaceDropped
+from isthmus.store.errors import IdentityChanged, SpaceDropped, StoreError
 from isthmus.store.objects import BLOCK_BITS, EXTERNAL_ID, ROW_BITS, anchor_text
 from isthmus.store.records import Applied, ObjectWrite, Space, State, StoredObject, Unset
 from isthmus.store.statements import statement
@@ -75,6 +75,8 @@ def record(
             f"the connector {space.connector} was removed; its {space.object_type} space takes nothing more"
         )
     if ground.before is None:
+        if write.link_changes is not None:
+            raise StoreError(f"there is no object {anchor_text(write.anchor)} whose references could change")
         kept = None if isinstance(external_id, Unset) else external_id
         return _add(connection, ground, write, state or State.LIVE, kept, now)
     kept = ground.before.external_id if isinstance(external_id, Unset) else external_id
@@ -130,7 +132,7 @@ def _change(
     )  # fmt: skip
     if keys != before.keys:
         indexing.change_keys(connection, space.number, [(row, before.keys, keys)])
-    if before.linked or write.links:
+    if before.linked or write.links or write.link_changes is not None:
         indexing.change_links(connection, [(row, write)])
     if external_id != before.external_id:
         indexing.change_external_id(connection, space.number, row, before.external_id, external_id)
