@@ -393,12 +393,15 @@ def test_a_hung_target_refuses_at_once_and_writes_no_entry(serve: Serve) -> None
         with served.target.weather.hang():
             slow = [pool.submit(served.client.post, {"userName": f"slow{n}"}) for n in range(2)]
             until(lambda: served.host.waiting() == {"app": 2} and len(served.bench.unfinished()) == 2)
+            # Let in while the target was well; it waits as long as a healthy target takes, and nothing is sent.
+            served.client.post({"userName": "impatient"}).refused(503)
             before = _all_entries(served)
             for _ in range(3):
                 served.client.post({"userName": "bert"}).refused(503)
                 served.client.patch(ident, change).refused(503)
                 served.client.delete(ident).refused(503)
             assert _all_entries(served) == before
+            assert len(served.bench.unfinished()) == 2
             assert served.client.get(f"/Users/{ident}").status == 200
         assert {one.result(30).status for one in slow} == {503}, "the target takes the writes, and has not answered"
     assert served.host.waiting() == {}
