@@ -13,6 +13,8 @@ from connectors.servers.mariadb import MariadbServer
 from connectors.servers.postgresql import PostgresServer
 from connectors.servers.process import Server
 from connectors.servers.requirement import missing
+from connectors.servers.slapd import SlapdServer, Variant
+from connectors.servers.slapd import find_programs as find_slapd
 
 S = TypeVar("S", bound=Server)
 
@@ -33,6 +35,24 @@ def mariadb() -> Iterator[MariadbServer]:
         missing("MariaDB (mariadbd, mariadb-install-db)")
     server = MariadbServer(programs)
     yield from _running(server)
+
+
+def slapd_server(variant: Variant) -> SlapdServer:
+    """Return an OpenLDAP server of its own for a test, not started."""
+    programs = find_slapd()
+    if programs is None:
+        missing("OpenLDAP (slapd, ldapsearch)")
+    return SlapdServer(programs, variant)
+
+
+@pytest.fixture(scope="session")
+def slapd() -> Iterator[SlapdServer]:
+    yield from _running(slapd_server(Variant(accesslog=True, syncprov=True, memberof=True)))
+
+
+@pytest.fixture(scope="session")
+def plain_slapd() -> Iterator[SlapdServer]:
+    yield from _running(slapd_server(Variant()))
 
 
 def _running(server: S) -> Iterator[S]:
