@@ -231,7 +231,7 @@ class SlapdServer(Server):
         gone = [dn for dn in found if dn not in {PEOPLE, GROUPS}]
         if gone:
             gone.sort(key=lambda dn: -dn.count(","))
-            self.run("ldapdelete", "-c", text="\n".join(gone) + "\n")
+            self.run("ldapmodify", text="".join(ldif(dn, {"changetype": ["delete"]}) for dn in gone))
 
     def settings(self, **changes: Any) -> LdapSettings:
         given: dict[str, Any] = {
@@ -251,7 +251,7 @@ def line(name: str, value: str | bytes) -> str:
 
 
 def ldif(dn: str, values: Mapping[str, Iterable[str | bytes]]) -> str:
-    return line("dn", dn) + "".join(line(name, value) for name, all in values.items() for value in all) + "\n"
+    return line("dn", dn) + "".join(line(name, value) for name, given in values.items() for value in given) + "\n"
 
 
 def parsed(text: str) -> dict[str, dict[str, list[bytes]]]:

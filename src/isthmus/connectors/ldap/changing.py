@@ -11,7 +11,7 @@ from isthmus.connectors.ldap import planning, post_read
 from isthmus.connectors.ldap.directory import PERMISSIVE
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.filters import EVERYTHING
-from isthmus.connectors.ldap.link import Entry, Link
+from isthmus.connectors.ldap.link import Entry, Link, Modification
 from isthmus.connectors.ldap.planning import Change
 from isthmus.connectors.ldap.reading import Known
 from isthmus.spi import AttributeType, Call, TargetUnavailable
@@ -25,9 +25,7 @@ _EMPTIED = {"OBJECT_CLASS_VIOLATION", "CONSTRAINT_VIOLATION"}
 class Changing:
     """One planned change of one entry."""
 
-    def __init__(
-        self, known: Known, link: Link, call: Call, planned: Sequence[Change], hidden: Sequence[str]
-    ) -> None:
+    def __init__(self, known: Known, link: Link, call: Call, planned: Sequence[Change], hidden: Sequence[str]) -> None:
         self._known = known
         self._layout = known.layout
         self._link = link
@@ -57,9 +55,7 @@ class Changing:
         changes = planning.modifications(self._layout, part)
         given = list(controls)
         product = self._known.directory.product.id
-        if any(c.partial for c in part) and (
-            product in _HIDDEN_SUPPORT or self._known.directory.supports(PERMISSIVE)
-        ):
+        if any(c.partial for c in part) and (product in _HIDDEN_SUPPORT or self._known.directory.supports(PERMISSIVE)):
             given.append(RequestControl(PERMISSIVE, False))
         for _ in range(3):
             try:
@@ -79,7 +75,7 @@ class Changing:
             return post_read.entry(answered)
         raise Failure(Kind.CHANGED, "", "others change the same values all the time")
 
-    def _kept(self, part: Sequence[Change]) -> list[planning.Modification]:
+    def _kept(self, part: Sequence[Change]) -> list[Modification]:
         """Return what puts the placeholder into a group whose last member goes."""
         return [
             (ldap.MOD_ADD, c.column.wire, planning.placeholder(self._layout, c.column))
@@ -119,4 +115,3 @@ class Changing:
         wire = change.column.wire
         found = self._link.search(dn, ldap.SCOPE_BASE, EVERYTHING, [wire], seconds=seconds).entries
         return found[0].values.get(wire.lower(), []) if found else []
-

@@ -138,7 +138,7 @@ def connect(server: Server, settings: LdapSettings, seconds: float) -> Link:
         library = SimpleLDAPObject(_library_url(server), fileno=given.fileno())
         descriptor = given.detach()  # the library closes it
         link = Link(library, sock, server.url)
-        _set_options(library, settings, seconds)
+        _set_options(library, seconds)
         if server.scheme == "ldaps" or (server.scheme == "ldap" and settings.tls == "starttls"):
             _start_tls(link, server, settings, until)
         _bind(link, settings, max(_LEAST, until - time.monotonic()))
@@ -184,7 +184,7 @@ def _dial(server: Server, seconds: float) -> socket.socket:
     return sock
 
 
-def _set_options(library: SimpleLDAPObject, settings: LdapSettings, seconds: float) -> None:
+def _set_options(library: SimpleLDAPObject, seconds: float) -> None:
     library.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
     library.set_option(ldap.OPT_REFERRALS, 0)
     library.set_option(ldap.OPT_DEREF, ldap.DEREF_NEVER)
@@ -240,7 +240,12 @@ def _why(server: Server, settings: LdapSettings, until: float) -> str:
 
 def _system_authorities() -> str | None:
     paths = ssl.get_default_verify_paths()
-    known = (paths.cafile, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+    known = (
+        paths.cafile,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    )
     return next((path for path in known if path and os.path.isfile(path)), None)  # noqa: PTH113  text for the library
 
 
@@ -256,5 +261,3 @@ def _bind(link: Link, settings: LdapSettings, seconds: float) -> None:
             link.run(library.sasl_gssapi_bind_s, seconds)
         case _:
             link.run(library.simple_bind_s, seconds)
-
-

@@ -17,6 +17,7 @@ from isthmus.connectors.ldap.link import Link
 from isthmus.connectors.ldap.reading import Known, Reader
 from isthmus.connectors.ldap.schema import read_layouts
 from isthmus.connectors.ldap.settings import LdapSettings
+from isthmus.connectors.ldap.strategy import Session
 from isthmus.connectors.ldap.writing import Writer
 from isthmus.spi import (
     AttributeChange,
@@ -114,7 +115,7 @@ class LdapConnector(
         (name,) = scope.object_types
         known = self._known(found, self._named(found, name))
         with reported(known.layout.where()), self._connections.apart(call) as link:
-            return deltas.current_watermark(known, link, call)
+            return deltas.current_watermark(Session(known, link, call))
 
     def import_delta(
         self,
@@ -130,7 +131,7 @@ class LdapConnector(
         known = self._known(found, self._named(found, name))
         with reported(known.layout.where()), self._connections.apart(call) as link:
             yield from deltas.import_delta(
-                known, link, call, since=since, names=attributes.get(name, ()), page_size=page_size
+                Session(known, link, call), since=since, names=attributes.get(name, ()), page_size=page_size
             )
 
     # -- lookup
@@ -138,9 +139,7 @@ class LdapConnector(
     def read(
         self, object_type: str, identity: Identity, *, attributes: Sequence[str], call: Call
     ) -> ConnectorObject | None:
-        return self._look(
-            object_type, call, lambda known, link: reading.read(known, link, call, identity, attributes)
-        )
+        return self._look(object_type, call, lambda known, link: reading.read(known, link, call, identity, attributes))
 
     def find(
         self, object_type: str, attribute: str, value: Value, *, attributes: Sequence[str], call: Call
@@ -160,9 +159,7 @@ class LdapConnector(
         password: Secret | None = None,
         call: Call,
     ) -> ConnectorObject:
-        return self._write(
-            object_type, Operation.CREATE, call, lambda writer: writer.create(attributes, dn, password)
-        )
+        return self._write(object_type, Operation.CREATE, call, lambda writer: writer.create(attributes, dn, password))
 
     def update(
         self,

@@ -16,11 +16,11 @@ from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.delta_moves import pages_of
 from isthmus.connectors.ldap.dn import split
 from isthmus.connectors.ldap.errors import Failure, Kind
-from isthmus.connectors.ldap.link import Entry, Link
+from isthmus.connectors.ldap.link import Entry
 from isthmus.connectors.ldap.log_pages import log_pages
 from isthmus.connectors.ldap.reading import Known
-from isthmus.connectors.ldap.strategy import Present, Strategy, Touched, concerned
-from isthmus.spi import Call, ImportPage, WatermarkExpired
+from isthmus.connectors.ldap.strategy import Present, Session, Strategy, Touched, concerned
+from isthmus.spi import ImportPage, WatermarkExpired
 
 _WRITES = "(objectClass=auditWriteObject)"
 _ASKED = (
@@ -35,11 +35,11 @@ class AccessLog(Strategy):
 
     id: ClassVar[str] = "accesslog"
 
-    def hindrance(self, known: Known, link: Link, call: Call) -> str | None:
-        base = _base(known)
+    def hindrance(self, session: Session) -> str | None:
+        base = _base(session.known)
         try:
-            found = link.search(
-                base, ldap.SCOPE_BASE, filters.EVERYTHING, ("objectClass",), seconds=known.connections.seconds(call)
+            found = session.link.search(
+                base, ldap.SCOPE_BASE, filters.EVERYTHING, ("objectClass",), seconds=session.seconds()
             )
         except Failure as failure:
             if failure.kind in {Kind.NO_ENTRY, Kind.DENIED}:
@@ -47,16 +47,20 @@ class AccessLog(Strategy):
             raise
         if not found.entries:
             return f"{base} cannot be read"
-        writers = self._writers(known, link, call)
+        writers = self._writers(session)
         return f"{writers} servers write, and the log keeps only the order of one" if writers > 1 else None
 
-    def _writers(self, known: Known, link: Link, call: Call) -> int:
+    def _writers(self, session: Session) -> int:
         """Return how many servers the directory has changes of; one contextCSN for each."""
         most = 0
-        for suffix in known.directory.contexts:
+        for suffix in session.known.directory.contexts:
             try:
-                found = link.search(
-                    suffix, ldap.SCOPE_BASE, filters.EVERYTHING, ("contextCSN",), seconds=known.connections.seconds(call)
+                found = session.link.search(
+                    suffix,
+                    ldap.SCOPE_BASE,
+                    filters.EVERYTHING,
+                    ("contextCSN",),
+                    seconds=session.seconds(),
                 ).entries
             except Failure as failure:
                 if failure.kind is not Kind.NO_ENTRY:
@@ -65,43 +69,45 @@ class AccessLog(Strategy):
             most = max([most, *(len(entry.values.get("contextcsn", ())) for entry in found)])
         return most
 
-    def now(self, known: Known, link: Link, call: Call) -> str:
+    def now(self, session: Session) -> str:
         """Return the newest CSN of the log; looked for near the present first, since nothing sorts it for us."""
         moment = datetime.now(UTC)
         bounds = [filters.at_least("reqStart", f"{moment - back:%Y%m%d%H%M%S}.000000Z") for back in _LOOK_BACK]
         for bound in (*bounds, ""):
             newest = ""
-            for page in log_pages(known, link, call, _base(known), filters.both(_WRITES, bound), ("entryCSN",)):
+            for page in log_pages(session, _base(session.known), filters.both(_WRITES, bound), ("entryCSN",)):
                 newest = max([newest, *map(_csn, page)])
             if newest:
                 return newest
         return _OLDEST
 
-    def changes(
-        self, known: Known, link: Link, call: Call, *, token: str, names: Sequence[str], page_size: int
-    ) -> Iterator[ImportPage]:
+    def changes(self, session: Session, *, token: str, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
         if token != _OLDEST:
-            self._check_reach(known, link, call, token)
-        present = Present(known, link, call, names)
+            self._check_reach(session, token)
+        present = Present(session, names)
         wanted = filters.both(_WRITES, "(reqResult=0)", filters.at_least("entryCSN", token))
         seen = token
-        with known.connections.apart(call) as own:  # the log is read on while entries are read
-            for page in log_pages(known, own, call, _base(known), wanted, _ASKED, size=page_size):
+        with session.known.connections.apart(session.call) as own:  # the log is read on while entries are read
+            for page in log_pages(session.on(own), _base(session.known), wanted, _ASKED, size=page_size):
                 fresh = [entry for entry in page if _csn(entry) > token]
                 if not fresh:
                     continue
                 seen = max([seen, *map(_csn, fresh)])
-                yield from self._pages(known, link, call, present, fresh, seen, page_size)
+                yield from self._pages(session, present, fresh, seen, page_size)
 
     def _pages(
-        self, known: Known, link: Link, call: Call, present: Present, logged: Sequence[Entry], mark: str, size: int
+        self, session: Session, present: Present, logged: Sequence[Entry], mark: str, size: int
     ) -> Iterator[ImportPage]:
-        touched = [each for each in (_touched(known, entry) for entry in logged) if concerned(known.layout, each.names)]
-        yield from pages_of(known, link, call, present, touched, mark=mark, page_size=size)
+        touched = [
+            each
+            for each in (_touched(session.known, entry) for entry in logged)
+            if concerned(session.known.layout, each.names)
+        ]
+        yield from pages_of(session, present, touched, mark=mark, page_size=size)
 
-    def _check_reach(self, known: Known, link: Link, call: Call, token: str) -> None:
+    def _check_reach(self, session: Session, token: str) -> None:
         wanted = filters.both(_WRITES, filters.at_most("entryCSN", token))
-        for page in log_pages(known, link, call, _base(known), wanted, ("entryCSN",), size=1):
+        for page in log_pages(session, _base(session.known), wanted, ("entryCSN",), size=1):
             if page:
                 return
         raise WatermarkExpired("the accesslog no longer holds the changes since the last import (logpurge)")

@@ -7,21 +7,19 @@ from collections.abc import Iterator, Sequence
 from isthmus.connectors.ldap.dn import is_below
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.layout import DN
-from isthmus.connectors.ldap.link import Link
 from isthmus.connectors.ldap.log_pages import tree_pages
-from isthmus.connectors.ldap.reading import Known
-from isthmus.connectors.ldap.strategy import Present, Touched
-from isthmus.spi import Call, ImportPage
+from isthmus.connectors.ldap.strategy import Present, Session, Touched
+from isthmus.spi import ImportPage
 
 
-def below(known: Known, link: Link, call: Call, moved: Touched, *, page_size: int) -> Iterator[list[Touched]]:
+def below(session: Session, moved: Touched, *, page_size: int) -> Iterator[list[Touched]]:
     """Yield what happened to the entries below one that was renamed, in pages; it may be outside our bases now."""
-    layout = known.layout
+    layout = session.known.layout
     old, new = (layout.names.key(name) for name in (moved.names[0], moved.names[-1]))
     anchor = layout.columns[layout.anchor]
     asked = layout.asked([anchor])
     try:
-        for entries in tree_pages(known, link, call, moved.names[-1], layout.filter, asked, size=page_size):
+        for entries in tree_pages(session, moved.names[-1], layout.filter, asked, size=page_size):
             touched = []
             for entry in entries:
                 key = layout.names.key(entry.dn)
@@ -40,12 +38,12 @@ def below(known: Known, link: Link, call: Call, moved: Touched, *, page_size: in
 
 
 def pages_of(
-    known: Known, link: Link, call: Call, present: Present, touched: Sequence[Touched], *, mark: str, page_size: int
+    session: Session, present: Present, touched: Sequence[Touched], *, mark: str, page_size: int
 ) -> Iterator[ImportPage]:
     """Yield the pages of what a part of the log touched; only the last one carries the watermark."""
     for each in touched:
         if len(each.names) > 1:
-            for part in below(known, link, call, each, page_size=page_size):
+            for part in below(session, each, page_size=page_size):
                 yield present.page(part, mark=None)
     # A state, not a history, is reported: once for each entry.
     once = {each.anchor or "\n".join(each.names): each for each in touched}

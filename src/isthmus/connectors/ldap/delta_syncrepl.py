@@ -17,10 +17,10 @@ from isthmus.connectors.ldap.directory import SYNC
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import page_of
 from isthmus.connectors.ldap.layout import Column
-from isthmus.connectors.ldap.link import Answer, Entry, Link
+from isthmus.connectors.ldap.link import Answer, Entry
 from isthmus.connectors.ldap.reading import Known, Reader
-from isthmus.connectors.ldap.strategy import Strategy
-from isthmus.spi import Anchor, Call, DeletedObject, ImportPage, Watermark, WatermarkExpired
+from isthmus.connectors.ldap.strategy import Session, Strategy
+from isthmus.spi import Anchor, DeletedObject, ImportPage, Watermark, WatermarkExpired
 
 _STATE = "1.3.6.1.4.1.4203.1.9.1.2"
 _DONE = "1.3.6.1.4.1.4203.1.9.1.3"
@@ -50,62 +50,60 @@ class SyncRepl(Strategy):
 
     id: ClassVar[str] = "syncrepl"
 
-    def hindrance(self, known: Known, link: Link, call: Call) -> str | None:
-        if not known.directory.supports(SYNC):
+    def hindrance(self, session: Session) -> str | None:
+        if not session.known.directory.supports(SYNC):
             return "the server does not offer content synchronisation (RFC 4533)"
-        if known.layout.anchor.casefold() not in _IDS:
+        if session.known.layout.anchor.casefold() not in _IDS:
             return "deleted entries are known by entryUUID only; it must be the anchor"
-        if len(known.layout.bases) > 1:
+        if len(session.known.layout.bases) > 1:
             return "a type with several bases has no single cookie"
         return None
 
-    def now(self, known: Known, link: Link, call: Call) -> str:
-        if known.directory.product.id == "openldap":
-            stamps = self._stamps(known, link, call)
+    def now(self, session: Session) -> str:
+        if session.known.directory.product.id == "openldap":
+            stamps = self._stamps(session)
             if stamps:
                 return _token(b"rid=000,csn=" + b";".join(stamps))
         progress = _Progress()
-        with known.connections.apart(call) as own:
-            for answer in _refresh(known, own, call, b"", ()):
+        with session.known.connections.apart(session.call) as own:
+            for answer in _refresh(session.on(own), b"", ()):
                 _learn(progress, answer)
         return _token(progress.cookie)
 
-    def _stamps(self, known: Known, link: Link, call: Call) -> list[bytes]:
+    def _stamps(self, session: Session) -> list[bytes]:
         """Return the contextCSNs of the suffix that holds our base: OpenLDAP's cookie is made of them."""
-        names = known.layout.names
-        inside = [c for c in known.directory.contexts if known.layout.bases[0].endswith(names.key(c))]
+        names = session.known.layout.names
+        inside = [c for c in session.known.directory.contexts if session.known.layout.bases[0].endswith(names.key(c))]
         for suffix in inside:
-            found = link.search(
-                suffix, ldap.SCOPE_BASE, filters.EVERYTHING, ("contextCSN",), seconds=known.connections.seconds(call)
+            found = session.link.search(
+                suffix, ldap.SCOPE_BASE, filters.EVERYTHING, ("contextCSN",), seconds=session.seconds()
             ).entries
             for entry in found:
                 return entry.values.get("contextcsn", [])
         return []
 
-    def changes(
-        self, known: Known, link: Link, call: Call, *, token: str, names: Sequence[str], page_size: int
-    ) -> Iterator[ImportPage]:
-        layout = known.layout
+    def changes(self, session: Session, *, token: str, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
+        layout = session.known.layout
         columns = layout.readable(names)
         progress = _Progress()
         entries: list[Entry] = []
-        reader = Reader(known, link, call)
+        reader = Reader(session.known, session.link, session.call)
         try:
             cookie = base64.b64decode(token.encode(), validate=True)
         except (binascii.Error, ValueError) as exc:
             raise WatermarkExpired(f"the watermark {token!r} is no cookie") from exc
-        with known.connections.apart(call) as own:
-            for answer in _refresh(known, own, call, cookie, layout.asked(columns)):
-                call.check()
+        with session.known.connections.apart(session.call) as own:
+            for answer in _refresh(session.on(own), cookie, layout.asked(columns)):
+                session.call.check()
                 entries += [e for e in _learn(progress, answer) if reader.belongs(e)]
                 if progress.listed:
                     raise WatermarkExpired("the server does not remember deletions for so long (syncprov-sessionlog)")
                 if len(entries) >= page_size or len(progress.gone) >= page_size:
-                    yield self._page(known, entries[:page_size], progress, columns, None)
+                    yield self._page(session.known, entries[:page_size], progress, columns, None)
                     entries, progress.gone = entries[page_size:], []
         if cookie and progress.ended and not progress.deletes and progress.cookie != cookie:
             raise WatermarkExpired("the server does not remember deletions for so long (syncprov-sessionlog)")
-        yield self._page(known, entries, progress, columns, _token(progress.cookie or cookie))
+        yield self._page(session.known, entries, progress, columns, _token(progress.cookie or cookie))
 
     def _page(
         self, known: Known, entries: list[Entry], progress: _Progress, columns: Sequence[Column], mark: str | None
@@ -129,13 +127,18 @@ def _token(cookie: bytes) -> str:
     return base64.b64encode(cookie).decode()
 
 
-def _refresh(known: Known, link: Link, call: Call, cookie: bytes, asked: Sequence[str]) -> Iterator[Answer]:
+def _refresh(session: Session, cookie: bytes, asked: Sequence[str]) -> Iterator[Answer]:
     value = ber.sequence(ber.element(ber.ENUMERATED, _REFRESH_ONLY), ber.octets(cookie) if cookie else b"")
-    layout = known.layout
-    seconds = min(known.settings.import_timeout, call.remaining())
+    layout = session.known.layout
+    seconds = min(session.known.settings.import_timeout, session.call.remaining())
     try:
-        yield from link.stream(
-            layout.bases[0], layout.scope, layout.filter, asked, seconds=seconds, controls=[RequestControl(SYNC, True, value)]
+        yield from session.link.stream(
+            layout.bases[0],
+            layout.scope,
+            layout.filter,
+            asked,
+            seconds=seconds,
+            controls=[RequestControl(SYNC, True, value)],
         )
     except Failure as failure:
         if failure.kind is Kind.NOT_POSSIBLE and cookie:

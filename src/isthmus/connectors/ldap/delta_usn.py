@@ -12,10 +12,9 @@ from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.directory import SHOW_DELETED, read_root
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import import_entries, page_of
-from isthmus.connectors.ldap.link import Link
 from isthmus.connectors.ldap.reading import Known
-from isthmus.connectors.ldap.strategy import Strategy
-from isthmus.spi import Anchor, Call, DeletedObject, ImportPage, Watermark, WatermarkExpired
+from isthmus.connectors.ldap.strategy import Session, Strategy
+from isthmus.spi import Anchor, DeletedObject, ImportPage, Watermark, WatermarkExpired
 
 
 class UpdateNumbers(Strategy):
@@ -23,46 +22,44 @@ class UpdateNumbers(Strategy):
 
     id: ClassVar[str] = "usn"
 
-    def hindrance(self, known: Known, link: Link, call: Call) -> str | None:
-        if known.directory.said("highestCommittedUSN") is None:
+    def hindrance(self, session: Session) -> str | None:
+        if session.known.directory.said("highestCommittedUSN") is None:
             return "the server has no highestCommittedUSN"
-        if known.layout.anchor.casefold() != "objectguid":
+        if session.known.layout.anchor.casefold() != "objectguid":
             return "deleted entries keep only objectGUID; it must be the anchor"
         return None
 
-    def now(self, known: Known, link: Link, call: Call) -> str:
-        return f"{_server(known)}|{_highest(known, link, call)}"
+    def now(self, session: Session) -> str:
+        return f"{_server(session.known)}|{_highest(session)}"
 
-    def changes(
-        self, known: Known, link: Link, call: Call, *, token: str, names: Sequence[str], page_size: int
-    ) -> Iterator[ImportPage]:
+    def changes(self, session: Session, *, token: str, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
         server, _, number = token.rpartition("|")
-        if server != _server(known) or not number.isdigit():
+        if server != _server(session.known) or not number.isdigit():
             raise WatermarkExpired("the numbers of the last import were another server's")
-        reached = _highest(known, link, call)
+        reached = _highest(session)
         if int(number) > reached:
             raise WatermarkExpired("the server's numbers are lower than at the last import; it was restored")
-        layout = known.layout
+        layout = session.known.layout
         columns = layout.readable(names)
         since = filters.at_least("uSNChanged", str(int(number) + 1))
         wanted = filters.both(layout.filter, since)
-        for entries in import_entries(known, link, call, wanted, layout.asked(columns), page_size=page_size):
+        for entries in import_entries(
+            session.known, session.link, session.call, wanted, layout.asked(columns), page_size=page_size
+        ):
             yield page_of(layout, columns, entries)
-        for gone in self._deleted(known, link, call, since, page_size):
+        for gone in self._deleted(session, since, page_size):
             yield ImportPage(deleted=gone)
         yield ImportPage(watermark=Watermark(f"{server}|{reached}"))
 
-    def _deleted(
-        self, known: Known, link: Link, call: Call, since: str, page_size: int
-    ) -> Iterator[list[DeletedObject]]:
-        layout = known.layout
+    def _deleted(self, session: Session, since: str, page_size: int) -> Iterator[list[DeletedObject]]:
+        layout = session.known.layout
         guid = layout.columns[layout.anchor]
         wanted = filters.both("(isDeleted=TRUE)", since)
         found: list[DeletedObject] = []
-        for context in known.directory.contexts:
-            seconds = known.connections.seconds(call)
+        for context in session.known.directory.contexts:
+            seconds = session.seconds()
             try:
-                for answer in link.stream(
+                for answer in session.link.stream(
                     context,
                     ldap.SCOPE_SUBTREE,
                     wanted,
@@ -89,6 +86,6 @@ def _server(known: Known) -> str:
     return known.directory.said("dsServiceName") or ""
 
 
-def _highest(known: Known, link: Link, call: Call) -> int:
-    root = read_root(link, known.connections.seconds(call))
+def _highest(session: Session) -> int:
+    root = read_root(session.link, session.seconds())
     return int(root.get("highestcommittedusn", ("0",))[0])

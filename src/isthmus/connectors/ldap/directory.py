@@ -156,8 +156,10 @@ class Directory:
         return Names(exact)
 
 
-_OF_THE_SERVER = re.compile(r"^cn=(config|schema|monitor|changelog|accesslog)\b|^cn=\{|o=netscaperoot|^CN=Configuration|^CN=Schema,",
-                            re.IGNORECASE)  # fmt: skip
+_OF_THE_SERVER = re.compile(
+    r"^cn=(config|schema|monitor|changelog|accesslog)\b|^cn=\{|o=netscaperoot|^cn=configuration|^cn=schema,",
+    re.IGNORECASE,
+)
 
 
 def read_root(link: Link, seconds: float) -> dict[str, tuple[str, ...]]:

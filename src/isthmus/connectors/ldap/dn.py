@@ -11,7 +11,9 @@ import ldap.dn
 Rdn = tuple[tuple[str, str], ...]
 """The (type, value) pairs of one name; more than one in `cn=a+uid=b`."""
 
-_SIMPLE = re.compile(r"[A-Za-z][A-Za-z0-9-]*=[^\\\"+,;<>=# \t\r\n\x00-\x1f](?:[^\\\"+,;<>=\x00-\x1f]*[^\\\"+,;<>= \x00-\x1f])?")
+_SIMPLE = re.compile(
+    r"[A-Za-z][A-Za-z0-9-]*=[^\\\"+,;<>=# \t\r\n\x00-\x1f](?:[^\\\"+,;<>=\x00-\x1f]*[^\\\"+,;<>= \x00-\x1f])?"
+)
 """One RDN that every spelling rule leaves as it is."""
 
 _SPECIAL = re.compile(r'[\\"+,;<>=\x00-\x1f\x7f]')
@@ -20,6 +22,11 @@ _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz
 
 class BadName(ValueError):
     """A text that is no distinguished name."""
+
+
+def ascii_lower(text: str) -> str:
+    """Return text with the letters A to Z in lower case, which every server takes for equal."""
+    return text.translate(_LOWER)
 
 
 def escape(value: str) -> str:
@@ -44,7 +51,9 @@ def parse(dn: str) -> tuple[Rdn, ...]:
         names = ldap.dn.str2dn(dn, ldap.DN_FORMAT_LDAPV3)
     except (ldap.DECODING_ERROR, ldap.LDAPError, ValueError, UnicodeError, TypeError) as exc:
         shown = dn if len(dn) <= 120 else dn[:120] + "..."
-        raise BadName(f"{shown!r} is not a distinguished name (RFC 4514), such as uid=bjensen,dc=example,dc=org") from exc
+        raise BadName(
+            f"{shown!r} is not a distinguished name (RFC 4514), such as uid=bjensen,dc=example,dc=org"
+        ) from exc
     if any(not pair[0] or pair[1] is None for rdn in names for pair in rdn):
         raise BadName(f"{dn!r} has a name without type or value")
     return tuple(tuple((pair[0], pair[1]) for pair in rdn) for rdn in names)
@@ -71,8 +80,8 @@ def is_below(dn: str, base: str) -> bool:
 class Names:
     """Spells DNs in one way, so that equal DNs are equal text.
 
-    Types and ASCII letters become lower case, escapes and blanks between names take one form. Letters beyond ASCII stay:
-    servers differ in which of them they take for equal, and a DN in this form must still mean the same entry to each.
+    Types and ASCII letters become lower case, escapes and blanks between names take one form. Letters beyond ASCII stay
+    as they are: servers differ in which they take for equal, and a DN in this form still means the same entry.
     Values of the attribute types in `exact` keep their letters.
     """
 

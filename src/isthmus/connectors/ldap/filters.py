@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-
 _NEEDS = re.compile(rb"[\x00-\x1f()*\\\x7f-\xff]")
 
 EVERYTHING = "(objectClass=*)"

@@ -51,9 +51,7 @@ def import_entries(
 ) -> Iterator[list[Entry]]:
     """Yield every entry that meets the filter, in pages."""
     reader = Reader(known, link, call)
-    paged = known.settings.paging == "always" or (
-        known.settings.paging == "auto" and known.directory.supports(PAGED)
-    )
+    paged = known.settings.paging == "always" or (known.settings.paging == "auto" and known.directory.supports(PAGED))
     for base in known.layout.bases:
         pages = _paged if paged else _streamed
         try:
@@ -61,7 +59,7 @@ def import_entries(
                 call.check()
                 kept = [each for each in entries if reader.belongs(each)]
                 if known.ranges:
-                    kept = [reader.complete(each, asked) for each in kept]
+                    kept = [reader.complete(each) for each in kept]
                 elif (translating := known.member_uids()) is not None:
                     kept = translating.expand(link, kept, reader.seconds)
                 if kept:
@@ -120,9 +118,7 @@ def _complete(answer: Answer) -> None:
         raise Failure(Kind.REFERRAL, "", "part of the tree is on another server", referrals=answer.references)
 
 
-def import_pages(
-    known: Known, link: Link, call: Call, names: Sequence[str], *, page_size: int
-) -> Iterator[ImportPage]:
+def import_pages(known: Known, link: Link, call: Call, names: Sequence[str], *, page_size: int) -> Iterator[ImportPage]:
     """Yield all objects of the type."""
     layout = known.layout
     columns = layout.readable(names)

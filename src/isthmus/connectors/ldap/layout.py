@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import ldap
 
 from isthmus.connectors.ldap import filters
-from isthmus.connectors.ldap.dn import BadName, Names, is_below, parse
+from isthmus.connectors.ldap.dn import BadName, Names, ascii_lower, is_below, parse
 from isthmus.connectors.ldap.errors import Where
 from isthmus.connectors.ldap.link import Entry
 from isthmus.connectors.ldap.syntaxes import Codec, Unfit
@@ -119,7 +119,9 @@ class Layout:
             return False
         if not self.onelevel:
             return any(is_below(key, base) for base in self.bases)
-        return any(is_below(key, base) and key != base and len(parse(key)) == len(parse(base)) + 1 for base in self.bases)
+        return any(
+            is_below(key, base) and key != base and len(parse(key)) == len(parse(base)) + 1 for base in self.bases
+        )
 
     def identified(self, anchor: Anchor) -> str:
         """Return the filter that only the entry with this anchor meets."""
@@ -160,7 +162,8 @@ class Layout:
         text = str(value)
         if self.columns[self.anchor].definition.case_exact or self.anchor == DN:
             return text
-        return " ".join(text.casefold().split())
+        # ASCII letters only: servers differ in which others they take for equal, and the anchor must find its entry.
+        return ascii_lower(text)
 
     def values(self, column: Column, entry: Entry) -> tuple[Value, ...]:
         """Return the values of one attribute of an entry."""

@@ -26,7 +26,7 @@ Modification = tuple[int, str, list[bytes] | None]
 """(ldap.MOD_ADD, MOD_DELETE or MOD_REPLACE, name, values)."""
 
 
-class _Encoded(ResponseControl):
+class _Encoded(ResponseControl):  # type: ignore[misc]  # the library carries no types
     """A control whose value stays as it came."""
 
     def decodeControlValue(self, encodedControlValue: bytes | None) -> None:  # noqa: N802, N803  the library's names
@@ -112,7 +112,9 @@ class Link:
     ) -> Answer:
         """Return all entries of a search."""
         return self.finish_search(
-            self.start_search(base, scope, filter, attributes, seconds=seconds, controls=controls, size_limit=size_limit),
+            self.start_search(
+                base, scope, filter, attributes, seconds=seconds, controls=controls, size_limit=size_limit
+            ),
             seconds=seconds,
         )
 
@@ -152,7 +154,7 @@ class Link:
     ) -> Iterator[Answer]:
         """Yield what a search brings as it comes, with intermediate responses; `seconds` between two of them.
 
-        The last one carries the controls of the end. Whoever stops early must drop the connection or abandon the search.
+        The last one carries the controls of the end. Whoever stops early must drop the connection.
         """
         number = self.start_search(base, scope, filter, attributes, seconds=seconds, controls=controls)
         while True:
@@ -169,14 +171,10 @@ class Link:
             yield _answer_with_controls(found or ())
 
     def add(self, dn: str, values: Sequence[tuple[str, list[bytes]]], **more: Any) -> Sequence[LDAPControl]:
-        return self._written(
-            lambda controls: self.library.add_ext(dn, list(values), serverctrls=controls), **more
-        )
+        return self._written(lambda controls: self.library.add_ext(dn, list(values), serverctrls=controls), **more)
 
     def modify(self, dn: str, changes: Sequence[Modification], **more: Any) -> Sequence[LDAPControl]:
-        return self._written(
-            lambda controls: self.library.modify_ext(dn, list(changes), serverctrls=controls), **more
-        )
+        return self._written(lambda controls: self.library.modify_ext(dn, list(changes), serverctrls=controls), **more)
 
     def rename(
         self, dn: str, rdn: str, parent: str | None, *, delete_old: bool = True, **more: Any
@@ -245,7 +243,6 @@ class Link:
         except (TypeError, ValueError, UnicodeError) as exc:
             # The library refuses such arguments before it sends anything (a NUL in a name, for example).
             raise Failure(Kind.BAD_VALUE, type(exc).__name__, "a value cannot be sent", nothing_sent=True) from None
-
 
 
 def _answer(found: Sequence[tuple[Any, ...]], controls: Sequence[LDAPControl]) -> Answer:

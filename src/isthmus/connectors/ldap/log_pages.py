@@ -9,29 +9,29 @@ from ldap.controls import SimplePagedResultsControl
 
 from isthmus.connectors.ldap.directory import PAGED
 from isthmus.connectors.ldap.errors import Failure, Kind
-from isthmus.connectors.ldap.link import Entry, Link
-from isthmus.connectors.ldap.reading import Known
-from isthmus.spi import Call, MisconfiguredConnector
+from isthmus.connectors.ldap.link import Entry
+from isthmus.connectors.ldap.strategy import Session
+from isthmus.spi import MisconfiguredConnector
 
 _PAGE = 500
 
 
 def log_pages(
-    known: Known, link: Link, call: Call, base: str, wanted: str, asked: Sequence[str], *, size: int = _PAGE
+    session: Session, base: str, wanted: str, asked: Sequence[str], *, size: int = _PAGE
 ) -> Iterator[list[Entry]]:
     """Yield the entries directly below the log's base; the link serves nothing else meanwhile."""
     try:
-        yield from tree_pages(known, link, call, base, wanted, asked, size=size, scope=ldap.SCOPE_ONELEVEL)
+        yield from tree_pages(session, base, wanted, asked, size=size, scope=ldap.SCOPE_ONELEVEL)
     except Failure as failure:
         if failure.kind is Kind.NO_ENTRY:
-            raise MisconfiguredConnector(f"there is no change log at {base}, or the account may not read it") from failure
+            raise MisconfiguredConnector(
+                f"there is no change log at {base}, or the account may not read it"
+            ) from failure
         raise
 
 
 def tree_pages(
-    known: Known,
-    link: Link,
-    call: Call,
+    session: Session,
     base: str,
     wanted: str,
     asked: Sequence[str],
@@ -42,11 +42,11 @@ def tree_pages(
     """Yield the entries below a base, in pages."""
     cookie: bytes = b""
     while True:
-        call.check()
-        paged = known.directory.supports(PAGED)
+        session.call.check()
+        paged = session.known.directory.supports(PAGED)
         controls = [SimplePagedResultsControl(True, size=size, cookie=cookie)] if paged else []
-        seconds = min(known.settings.import_timeout, call.remaining())
-        answer = link.search(base, scope, wanted, asked, seconds=seconds, controls=controls)
+        seconds = min(session.known.settings.import_timeout, session.call.remaining())
+        answer = session.link.search(base, scope, wanted, asked, seconds=seconds, controls=controls)
         yield answer.entries
         cookie = next((c.cookie for c in answer.controls if c.controlType == PAGED), b"")
         if not cookie:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import ldap
 
 from isthmus.connectors.ldap import filters
-from isthmus.connectors.ldap.dn import BadName, parse
+from isthmus.connectors.ldap.dn import BadName, escape, parse
+from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.layout import Layout
 from isthmus.connectors.ldap.link import Entry, Link
 from isthmus.spi import InvalidValue
@@ -76,14 +77,20 @@ class MemberUids:
         if _UNKNOWN[:-1] in kinds:
             return kinds[_UNKNOWN[:-1]].encode()
         # The entry is asked even where the name holds the uid: names are compared without case, memberUid with it.
-        answer = link.search(dn, ldap.SCOPE_BASE, filters.EVERYTHING, ["uid"], seconds=seconds())
-        found = answer.entries[0].values.get("uid", ()) if answer.entries else ()
+        try:
+            entries = link.search(dn, ldap.SCOPE_BASE, filters.EVERYTHING, ["uid"], seconds=seconds()).entries
+        except Failure as failure:
+            if failure.kind is not Kind.NO_ENTRY:
+                raise
+            entries = []
+        found = entries[0].values.get("uid", ()) if entries else ()
         if not found:
             raise InvalidValue("memberUid: a member has no uid", attribute="memberUid")
-        return next((uid for uid in found if uid.decode("utf-8", "replace").casefold() == kinds.get("uid", "").casefold()), found[0])
+        return next(
+            (uid for uid in found if uid.decode("utf-8", "replace").casefold() == kinds.get("uid", "").casefold()),
+            found[0],
+        )
 
 
 def _unknown(uid: bytes) -> bytes:
-    from isthmus.connectors.ldap.dn import escape
-
     return (_UNKNOWN + escape(uid.decode("utf-8", "replace"))).encode()

@@ -35,9 +35,7 @@ def checked(layout: Layout, dn: str) -> str:
         raise InvalidValue("-dn- cannot hold the character NUL", attribute="-dn-")
     if not layout.located(key):
         bases = "; ".join(layout.bases)
-        raise InvalidValue(
-            f"-dn- is not below the base DNs of object type {layout.name} ({bases})", attribute="-dn-"
-        )
+        raise InvalidValue(f"-dn- is not below the base DNs of object type {layout.name} ({bases})", attribute="-dn-")
     return key
 
 
@@ -55,7 +53,9 @@ def new_dn(layout: Layout, given: str | None, attributes: Mapping[str, Sequence[
 
 def own_values(layout: Layout, dn: str) -> dict[str, bytes]:
     """Return the values in an entry's own name, by column name."""
-    by_name = {alias: column for column in layout.columns.values() for alias in (column.name.casefold(), *column.aliases)}
+    by_name = {
+        alias: column for column in layout.columns.values() for alias in (column.name.casefold(), *column.aliases)
+    }
     found = {}
     for kind, value in parse(dn)[0]:
         column = by_name.get(kind.casefold())

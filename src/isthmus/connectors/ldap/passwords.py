@@ -22,8 +22,8 @@ def attribute(directory: Directory, settings: LdapSettings) -> str:
 
 def by_extended_operation(directory: Directory, settings: LdapSettings) -> bool:
     """Whether a password is changed by RFC 3062, so that the server hashes it and its rules see it."""
-    if settings.password_method != "auto":
-        return settings.password_method == "extended"
+    if settings.password_method != "auto":  # noqa: S105
+        return settings.password_method == "extended"  # noqa: S105
     return directory.supports(PASSWORD_MODIFY) and attribute(directory, settings) == "userPassword"
 
 

@@ -104,7 +104,7 @@ class Reader:
             if failure.kind is Kind.NO_ENTRY:
                 return None
             raise
-        return self.complete(found[0], asked) if found else None
+        return self.complete(found[0]) if found else None
 
     def search(self, wanted: str, asked: Sequence[str], *, limit: int = FIND_LIMIT) -> list[Entry]:
         """Return at most `limit` entries that meet the filter, of all bases; the searches are under way together."""
@@ -133,13 +133,13 @@ class Reader:
                 raise Failure(Kind.REFERRAL, "", referrals=answer.references)
             found += answer.entries
         found = [each for each in found if self.belongs(each)]
-        return [self.complete(each, asked) for each in found[:limit]]
+        return [self.complete(each) for each in found[:limit]]
 
     def belongs(self, entry: Entry) -> bool:
         layout = self._layout
         return not layout.excluded or layout.located(layout.names.key(entry.dn))
 
-    def complete(self, entry: Entry, asked: Sequence[str]) -> Entry:
+    def complete(self, entry: Entry) -> Entry:
         """Return the entry with the values that the server keeps back at first: ranges, names behind memberUid."""
         if self._known.ranges:
             entry = all_ranges(self._link, entry, self.seconds)

@@ -38,7 +38,9 @@ class Renaming:
             names = naming.naming_columns(layout, self._entry.dn)
             columns = [layout.columns[name] for name in sorted(names)]
             before = {column.name: layout.values(column, self._entry) for column in columns}
-            dn = naming.renamed(layout, self._entry, before, {**before, **{n: v for n, v in values.items() if n in before}})
+            dn = naming.renamed(
+                layout, self._entry, before, {**before, **{n: v for n, v in values.items() if n in before}}
+            )
         # Names that differ by case only are the same name; the attribute's value is changed by a plain modification.
         return None if layout.names.key(dn) == layout.names.key(self._entry.dn) else dn
 
@@ -50,10 +52,7 @@ class Renaming:
         for change in planned:
             name = change.column.name
             values = self._entry.values.get(change.column.wire.lower(), [])
-            done = (
-                change.replace == [own.get(name)]
-                and [v.lower() for v in values] == [before.get(name, b"").lower()]
-            )
+            done = change.replace == [own.get(name)] and [v.lower() for v in values] == [before.get(name, b"").lower()]
             if not done:
                 rest.append(change)
         return rest

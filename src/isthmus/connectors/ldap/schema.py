@@ -133,9 +133,7 @@ def _key(directory: Directory, dn: str, one: LdapObjectType) -> str:
         raise MisconfiguredConnector(f"object type {one.name}: {exc}") from exc
 
 
-def _operations(
-    settings: LdapSettings, columns: Mapping[str, Column], directory: Directory
-) -> frozenset[Operation]:
+def _operations(settings: LdapSettings, columns: Mapping[str, Column], directory: Directory) -> frozenset[Operation]:
     found = {
         Operation.IMPORT, Operation.LOOKUP, Operation.CREATE, Operation.UPDATE, Operation.RENAME, Operation.DELETE,
     }  # fmt: skip
@@ -172,7 +170,8 @@ def _chosen(
 
 
 def _has_password(directory: Directory, required: Mapping[str, bool]) -> bool:
-    return directory.product.password_attribute in required or directory.product.password_attribute == "unicodePwd"
+    name = directory.product.password_attribute
+    return name in required or name.casefold() == "unicodepwd"
 
 
 def _anchor(one: LdapObjectType, directory: Directory) -> str:
@@ -236,7 +235,9 @@ def _column(
     wire = name
     if facts.syntax in syntaxes.BINARY_TRANSFER and ";" not in name:
         wire = f"{name};binary"
-    return Column(definition, wire, codec, facts.exact is not None, tuple(a.lower() for a in (*facts.aliases, facts.name)))
+    return Column(
+        definition, wire, codec, facts.exact is not None, tuple(a.lower() for a in (*facts.aliases, facts.name))
+    )
 
 
 def _secret(folded: str, one: LdapObjectType, settings: LdapSettings) -> bool:

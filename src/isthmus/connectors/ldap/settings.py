@@ -188,15 +188,11 @@ class LdapSettings:
         help="With the same account and TLS rules, to servers named in url and other_urls only.",
         page=_GLOBAL,
     )
-    paging: str = setting(
-        "auto", label="Paged results", choices=("auto", "always", "never"), page=_LIMITS
-    )
+    paging: str = setting("auto", label="Paged results", choices=("auto", "always", "never"), page=_LIMITS)
     connect_timeout: float = setting(
         5.0, label="Seconds to connect", page=_LIMITS, minimum=0.1, maximum=180, mim="Connection Timeout (seconds)"
     )
-    operation_timeout: float = setting(
-        20.0, label="Seconds for one operation", page=_LIMITS, minimum=0.1, maximum=3600
-    )
+    operation_timeout: float = setting(20.0, label="Seconds for one operation", page=_LIMITS, minimum=0.1, maximum=3600)
     import_timeout: float = setting(
         120.0, label="Seconds an import waits for the next page", page=_LIMITS, minimum=0.5, maximum=3600
     )

@@ -15,6 +15,27 @@ from isthmus.connectors.ldap.reading import Known, Reader
 from isthmus.spi import Anchor, Call, DeletedObject, Identity, ImportPage, Watermark, WatermarkExpired
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a delta import works with: what is known of the type, a connection, the call."""
+
+    known: Known
+    link: Link
+    call: Call
+
+    def seconds(self) -> float:
+        """Return how long one operation may take."""
+        return self.known.connections.seconds(self.call)
+
+    def patient_seconds(self) -> float:
+        """Return how long the next page of an import may take."""
+        self.call.check()
+        return min(self.known.settings.import_timeout, self.call.remaining())
+
+    def on(self, link: Link) -> Session:
+        return Session(self.known, link, self.call)
+
+
 class Strategy(ABC):
     """One way. The token of a watermark is text of its own."""
 
@@ -23,17 +44,15 @@ class Strategy(ABC):
     """Whether it learns of deletions; otherwise only a full import does."""
 
     @abstractmethod
-    def hindrance(self, known: Known, link: Link, call: Call) -> str | None:
+    def hindrance(self, session: Session) -> str | None:
         """Return why this server, or these settings, do not allow it; None if they do."""
 
     @abstractmethod
-    def now(self, known: Known, link: Link, call: Call) -> str:
+    def now(self, session: Session) -> str:
         """Return a token such that every change after this call is reported from it."""
 
     @abstractmethod
-    def changes(
-        self, known: Known, link: Link, call: Call, *, token: str, names: Sequence[str], page_size: int
-    ) -> Iterator[ImportPage]:
+    def changes(self, session: Session, *, token: str, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
         """Yield what changed since the token."""
 
 
@@ -58,12 +77,11 @@ class Touched:
 class Present:
     """Turns touched entries into pages: as they are now, or gone."""
 
-    def __init__(self, known: Known, link: Link, call: Call, names: Sequence[str]) -> None:
-        self._known = known
-        self._layout = known.layout
-        self._reader = Reader(known, link, call)
-        self._columns: list[Column] = known.layout.readable(names)
-        self._asked = known.layout.asked(self._columns)
+    def __init__(self, session: Session, names: Sequence[str]) -> None:
+        self._layout = session.known.layout
+        self._reader = Reader(session.known, session.link, session.call)
+        self._columns: list[Column] = self._layout.readable(names)
+        self._asked = self._layout.asked(self._columns)
 
     def page(self, touched: Sequence[Touched], *, mark: str | None) -> ImportPage:
         """Return the page of these entries; what is no entry of the type any more is deleted."""

@@ -58,7 +58,8 @@ def suggest(
         "bases": Suggestion(directory.contexts, "the server's naming contexts"),
         "object_types": Suggestion(
             tuple(_type(name, found, directory) for name, found in ordered),
-            f"of the first {SAMPLE} entries: {counts or 'none but containers'}; {directory.product.title}, anchor {anchor}",
+            f"of the first {SAMPLE} entries: {counts or 'none but containers'}; "
+            f"{directory.product.title}, anchor {anchor}",
         ),
         "delta": Suggestion(
             directory.product.deltas, f"what {directory.product.title} may offer, best first; auto tries in this order"

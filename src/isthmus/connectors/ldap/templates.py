@@ -55,9 +55,7 @@ def template(text: str, *, what: str) -> Template:
         if "{" in rest or "}" in rest or not parse(rest):
             raise BadName(f"{text!r} is no DN with attributes in braces")
     except BadName as exc:
-        raise MisconfiguredConnector(
-            f"{what}: {exc}; an example: uid={{uid}},ou=people,dc=example,dc=org"
-        ) from exc
+        raise MisconfiguredConnector(f"{what}: {exc}; an example: uid={{uid}},ou=people,dc=example,dc=org") from exc
     names = tuple(dict.fromkeys(_PART.findall(text)))
     if not all(names):
         raise MisconfiguredConnector(f"{what}: braces without an attribute between them")

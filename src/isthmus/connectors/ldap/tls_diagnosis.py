@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 
-from isthmus.connectors.ldap.starttls import START_TLS, read_message, succeeded
 from isthmus.connectors.ldap.settings import LdapSettings
+from isthmus.connectors.ldap.starttls import START_TLS, read_message, succeeded
 
 
 def diagnose(settings: LdapSettings, address: socket.socket, *, host: str, implicit: bool, seconds: float) -> str:

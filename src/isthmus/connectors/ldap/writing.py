@@ -105,8 +105,8 @@ class Writer:
             made = [("objectClass", [b"top", kind.encode()]), (attribute, [value.encode()])]
             try:
                 self._link.add(parent, made, seconds=self._reader.seconds())
-            except Failure as failure:
-                if failure.kind is not Kind.DUPLICATE:
+            except Failure as other:
+                if other.kind is not Kind.DUPLICATE:
                     raise
         return self._link.add(dn, listed, seconds=self._reader.seconds(), controls=controls, hidden=hidden)
 
@@ -192,7 +192,9 @@ class Writer:
                     raise
                 dn = None  # moved, or gone: the anchor tells
                 continue
-            return entry or self._found(self._reader.at(dn, layout.filter, asked))
+            if entry is not None:
+                return self._reader.complete(entry)
+            return self._found(self._reader.at(dn, layout.filter, asked))
         raise AssertionError("the last attempt returns or raises")
 
     def _changing(self, planned: Sequence[Change]) -> Changing:
@@ -268,7 +270,7 @@ class Writer:
                 f"object type {layout.name}: the entry was written, but does not match the type's filter or cannot be "
                 "read by the connector's account"
             )
-        return layout.object(columns, self._reader.complete(entry, ()) if self._known.ranges else entry)
+        return layout.object(columns, self._reader.complete(entry) if self._known.ranges else entry)
 
     def _found(self, entry: Entry | None) -> Entry:
         if entry is None:
@@ -306,5 +308,3 @@ class Writer:
             add=uids(change.add),
             remove=uids(change.remove),
         )
-
-
