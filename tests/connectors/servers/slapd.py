@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.servers.certificates import write_certificates
-from connectors.servers.process import Server, free_port, give_away
+from connectors.servers.process import Server, free_port, give_away, unprivileged
 from isthmus.connectors.ldap.settings import LdapSettings
 from isthmus.spi import Secret
 
@@ -64,7 +64,7 @@ class Variant:
     memberof: bool = False
     ppolicy: bool = False
     refint: bool = False
-    read_only: str = ""
+    referral: str = ""
     size_limit: str = ""
     extra: str = ""
     root: str = ""
@@ -90,7 +90,6 @@ class SlapdServer(Server):
         for name in ("db", "log"):
             (self.folder / name).mkdir()
             give_away(self.folder / name)
-        self.empty()
 
     def _write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -141,7 +140,7 @@ class SlapdServer(Server):
             f'rootpw "{self.password}"',
             "index objectClass,entryUUID,entryCSN,uid,cn,member,uniqueMember,memberUid,mail eq",
             f'access to attrs=userPassword by dn.exact="{self.user}" write by anonymous auth by * none',
-            f'access to * by dn.exact="{self.user}" write by * none' if not v.read_only else "access to * by * read",
+            f'access to * by dn.exact="{self.user}" write by * none',
             f'limits dn.exact="{self.user}" {v.size_limit or "size=unlimited"} time=unlimited',
         ]
         if v.syncprov:
@@ -154,8 +153,13 @@ class SlapdServer(Server):
             lines += ["overlay refint", "refint_attributes member manager"]
         if v.ppolicy:
             lines += ["overlay ppolicy", f"ppolicy_default cn=policy,{SUFFIX}"]
-        if v.read_only:
-            lines += ["readonly on" if v.read_only == "readonly" else f"updateref {v.read_only}"]
+        if v.referral:
+            # A replica: it takes writes from its provider only, and this one never calls.
+            lines += [
+                f"syncrepl rid=1 provider={v.referral} type=refreshOnly interval=30:00:00:00 retry=\"3600 +\" "
+                f'searchbase="{SUFFIX}" bindmethod=simple',
+                f"updateref {v.referral}",
+            ]
         return "\n".join(lines) + "\n"
 
     def command(self) -> Sequence[str]:
@@ -177,21 +181,33 @@ class SlapdServer(Server):
     def tls_url(self) -> str:
         return f"ldaps://{self.host}:{self.tls_port}"
 
-    def empty(self) -> None:
-        """Give it a fresh database with the containers only; it must not run."""
+    def wipe(self) -> None:
+        """Take its database away; it must not run."""
         for name in ("db", "log"):
             shutil.rmtree(self.folder / name)
             (self.folder / name).mkdir()
             give_away(self.folder / name)
 
-    def start(self) -> None:
+    def start(self, *, filled: bool = True) -> None:
+        """Start it, with the containers and the account in it unless `filled` is off."""
         super().start()
-        if not self.search(SUFFIX, "(objectClass=*)", ["1.1"], scope="base"):
+        if filled and not self.search(SUFFIX, "(objectClass=*)", ["1.1"], scope="base"):
             self.add(SUFFIX, {"objectClass": ["domain"], "dc": ["example"]})
             for name in ("people", "groups"):
                 self.add(f"ou={name},{SUFFIX}", {"objectClass": ["organizationalUnit"], "ou": [name]})
             account = {"objectClass": ["person", "simpleSecurityObject"], "cn": ["isthmus"], "sn": ["isthmus"]}
             self.add(self.user, {**account, "userPassword": [self.password]})
+
+    def load(self, other: SlapdServer) -> None:
+        """Take over what another server has; this one must not run."""
+        content = other.run(other.search_program, "-LLL", "-o", "ldif-wrap=no", "-b", SUFFIX)
+        program = str(Path(self.program).with_name("slapadd"))
+        subprocess.run(
+            unprivileged([program, "-f", str(self.folder / "slapd.conf"), "-b", SUFFIX]),
+            input=content.encode(),
+            check=True,
+            capture_output=True,
+        )
 
     # past the connector, by OpenLDAP's own programs
 
