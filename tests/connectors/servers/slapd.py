@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.servers.certificates import write_certificates
-from connectors.servers.process import Server, free_port, give_away, unprivileged
+from connectors.servers.process import Server, free_port, give_away, unprivileged, until
 from isthmus.connectors.ldap.settings import LdapSettings
 from isthmus.spi import Secret
 
@@ -61,6 +61,7 @@ class Variant:
 
     accesslog: bool = False
     syncprov: bool = False
+    sessionlog: int = 100_000
     memberof: bool = False
     ppolicy: bool = False
     refint: bool = False
@@ -144,7 +145,8 @@ class SlapdServer(Server):
             f'limits dn.exact="{self.user}" {v.size_limit or "size=unlimited"} time=unlimited',
         ]
         if v.syncprov:
-            lines += ["overlay syncprov", "syncprov-checkpoint 1000 60", "syncprov-sessionlog 100000"]
+            lines += ["overlay syncprov", "syncprov-checkpoint 1000 60"]
+            lines += [f"syncprov-sessionlog {v.sessionlog}"] if v.sessionlog else []
         if v.accesslog:
             lines += ["overlay accesslog", "logdb cn=accesslog", "logops writes", "logsuccess TRUE"]
         if v.memberof:
@@ -197,6 +199,16 @@ class SlapdServer(Server):
                 self.add(f"ou={name},{SUFFIX}", {"objectClass": ["organizationalUnit"], "ou": [name]})
             account = {"objectClass": ["person", "simpleSecurityObject"], "cn": ["isthmus"], "sn": ["isthmus"]}
             self.add(self.user, {**account, "userPassword": [self.password]})
+
+    def pause(self) -> None:
+        """Hang, and return once every thread has stopped: a signal takes a moment."""
+        super().pause()
+        assert self.process is not None
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        until(
+            lambda: all("T (stopped)" in (task / "status").read_text() for task in tasks.iterdir()),
+            what="every thread of slapd stopping",
+        )
 
     def load(self, other: SlapdServer) -> None:
         """Take over what another server has; this one must not run."""

@@ -18,23 +18,24 @@ def below(session: Session, moved: Touched, *, page_size: int) -> Iterator[list[
     old, new = (layout.names.key(name) for name in (moved.names[0], moved.names[-1]))
     anchor = layout.columns[layout.anchor]
     asked = layout.asked([anchor])
-    try:
-        for entries in tree_pages(session, moved.names[-1], layout.filter, asked, size=page_size):
-            touched = []
-            for entry in entries:
-                key = layout.names.key(entry.dn)
-                if key == new or not is_below(key, new):
-                    continue
-                former = key[: len(key) - len(new)] + old
-                known_as = None
-                if layout.anchor != DN and (values := layout.values(anchor, entry)):
-                    known_as = layout.anchor_text(values[0])
-                touched.append(Touched([former, key], known_as))
-            if touched:
-                yield touched
-    except Failure as failure:
-        if failure.kind is not Kind.NO_ENTRY:  # renamed once more: a later line of the log tells
-            raise
+    with session.known.connections.apart(session.call) as own:  # paged searches on one connection disturb one another
+        try:
+            for entries in tree_pages(session.on(own), moved.names[-1], layout.filter, asked, size=page_size):
+                touched = []
+                for entry in entries:
+                    key = layout.names.key(entry.dn)
+                    if key == new or not is_below(key, new):
+                        continue
+                    former = key[: len(key) - len(new)] + old
+                    known_as = None
+                    if layout.anchor != DN and (values := layout.values(anchor, entry)):
+                        known_as = layout.anchor_text(values[0])
+                    touched.append(Touched([former, key], known_as))
+                if touched:
+                    yield touched
+        except Failure as failure:
+            if failure.kind is not Kind.NO_ENTRY:  # renamed once more: a later line of the log tells
+                raise
 
 
 def pages_of(

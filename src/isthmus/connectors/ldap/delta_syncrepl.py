@@ -92,6 +92,8 @@ class SyncRepl(Strategy):
             cookie = base64.b64decode(token.encode(), validate=True)
         except (binascii.Error, ValueError) as exc:
             raise WatermarkExpired(f"the watermark {token!r} is no cookie") from exc
+        if not cookie:
+            raise WatermarkExpired("the watermark is empty: the server gave no cookie")
         with session.known.connections.apart(session.call) as own:
             for answer in _refresh(session.on(own), cookie, layout.asked(columns)):
                 session.call.check()
