@@ -15,7 +15,7 @@ from isthmus.spi import AlreadyExists, AttributeChange, Call, InvalidValue, Targ
 
 NAMES = (
     "a,b", "a+b", 'a"b', "a\\b", "a<b", "a>b", "a;b", "a=b", "#a", "a#b", " a", "a ", " a ", "a  b", "a*b", "(a)", "*",
-    "a)(uid=*", "a/b", "a\nb", "\ta", "a\x7fb", "\x01", "é", "ÀÉÎ", "ß", "ẞ", "名字", "👩🏽‍🚀", 
+    "a)(uid=*", "a/b", "a\nb", "\ta", "a\x7fb", "\x01", "é", "ÀÉÎ", "ß", "ẞ", "名字", "👩🏽‍🚀",
     "a\\2cb", "a\\,b", ",", "+", "=",
     "\\", "#", "##", "%2C", "{uid}", "cn=x,dc=y", "O'Neil", "a" * 200,
 )  # fmt: skip

@@ -72,7 +72,9 @@ def create(connector: Any, uid: str, seconds: float = 20) -> ConnectorObject:
 def test_a_server_that_stops_answering(plain_slapd: SlapdServer, mode: str) -> None:
     """Idle connections, new ones, and the TLS handshake, which the library's own timeouts do not cover."""
     plain_slapd.remove_all()
-    changes: dict[str, Any] = {"plain": {}, "starttls": {"tls": "starttls"}, "ldaps": {"url": plain_slapd.tls_url}}[mode]
+    changes: dict[str, Any] = {"plain": {}, "starttls": {"tls": "starttls"}, "ldaps": {"url": plain_slapd.tls_url}}[
+        mode
+    ]
     with opened(plain_slapd, **changes) as connector, opened(plain_slapd, **changes) as fresh:
         made = create(connector, "one")
         plain_slapd.pause()
@@ -176,7 +178,7 @@ def test_killed_in_a_stream_of_writes(server: SlapdServer) -> None:
         assert not [o for o in outcome.values() if o.startswith("wrong")]
         found = [v["uid"][0].decode() for v in server.search(PEOPLE, "(uid=w*)", ["uid"]).values()]
         assert len(found) == len(set(found))
-        # The database is not flushed at each commit in tests; the process was killed, not the machine, so nothing is lost.
+        # Tests do not flush the database at each commit; but the process was killed, not the machine.
         assert {u for u, o in outcome.items() if o == "made"} <= set(found)
         assert not {u for u, o in outcome.items() if o == "refused"} & set(found)
         create(connector, "after")
@@ -260,9 +262,8 @@ def test_a_read_only_replica_refers_writes(server: SlapdServer) -> None:
     try:
         replica.load(server)
         replica.start(filled=False)
-        with opened(replica) as connector:
-            with pytest.raises(MisconfiguredConnector, match="follow_referrals"):
-                create(connector, "one")
+        with opened(replica) as connector, pytest.raises(MisconfiguredConnector, match="follow_referrals"):
+            create(connector, "one")
         with opened(replica, follow_referrals=True) as connector:
             with pytest.raises(MisconfiguredConnector, match="other_urls"):
                 create(connector, "one")

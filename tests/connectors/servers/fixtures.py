@@ -7,8 +7,10 @@ from typing import TypeVar
 
 import pytest
 
+from connectors.servers import directory389
 from connectors.servers import mariadb as mariadb_programs
 from connectors.servers import postgresql as postgresql_programs
+from connectors.servers.directory389 import Directory389
 from connectors.servers.mariadb import MariadbServer
 from connectors.servers.postgresql import PostgresServer
 from connectors.servers.process import Server
@@ -53,6 +55,14 @@ def slapd() -> Iterator[SlapdServer]:
 @pytest.fixture(scope="session")
 def plain_slapd() -> Iterator[SlapdServer]:
     yield from _running(slapd_server(Variant()))
+
+
+@pytest.fixture(scope="session")
+def directory_389() -> Iterator[Directory389]:
+    programs = directory389.find_programs()
+    if programs is None:
+        missing("389 Directory Server (ns-slapd, ldapsearch)")
+    yield from _running(Directory389(programs))
 
 
 def _running(server: S) -> Iterator[S]:

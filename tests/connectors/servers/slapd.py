@@ -71,7 +71,72 @@ class Variant:
     root: str = ""
 
 
-class SlapdServer(Server):
+class LdapPrograms:
+    """Works on a server past the connector, by OpenLDAP's own programs."""
+
+    host: str
+    port: int
+    administrator: str
+    user: str
+    password: str
+    ca: str | None = None
+    search_program: str
+
+    @property
+    def url(self) -> str:
+        return f"ldap://{self.host}:{self.port}"
+
+    def run(self, program: str, *arguments: str, text: str = "", check: bool = True) -> str:
+        found = subprocess.run(
+            [program, "-x", "-H", self.url, "-D", self.administrator, "-w", self.password, *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if check and found.returncode != 0:
+            raise AssertionError(f"{program}: {found.stderr}\n{text[:1000]}")
+        return found.stdout
+
+    def add(self, dn: str, values: Mapping[str, Iterable[str | bytes]]) -> None:
+        self.run("ldapadd", text=ldif(dn, values))
+
+    def modify(self, text: str) -> None:
+        self.run("ldapmodify", text=text)
+
+    def delete(self, dn: str, *arguments: str) -> None:
+        self.run("ldapdelete", *arguments, dn)
+
+    def search(
+        self, base: str, filter: str, attributes: Sequence[str] = (), *, scope: str = "sub"
+    ) -> dict[str, dict[str, list[bytes]]]:
+        """Return entries as `ldapsearch` shows them; a base that is not there has none."""
+        output = self.run(
+            self.search_program, "-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope, filter, *attributes, check=False
+        )
+        return parsed(output)
+
+    def remove_all(self) -> None:
+        """Delete everything below the two containers."""
+        found = [*self.search(PEOPLE, "(objectClass=*)", ["1.1"]), *self.search(GROUPS, "(objectClass=*)", ["1.1"])]
+        gone = [dn for dn in found if dn not in {PEOPLE, GROUPS}]
+        if gone:
+            gone.sort(key=lambda dn: -dn.count(","))
+            self.run("ldapmodify", text="".join(ldif(dn, {"changetype": ["delete"]}) for dn in gone))
+
+    def settings(self, **changes: Any) -> LdapSettings:
+        given: dict[str, Any] = {
+            "url": self.url,
+            "user": self.user,
+            "password": Secret(self.password),
+            "tls": "none",
+            "tls_ca": self.ca,
+            "connect_timeout": 2.0,
+        }
+        return LdapSettings(**{**given, **changes})
+
+
+class SlapdServer(LdapPrograms, Server):
     """`user` is the account of the connector; `administrator` may do all. StartTLS and LDAPS are on (`ca`)."""
 
     administrator = f"cn=admin,{SUFFIX}"
@@ -158,8 +223,8 @@ class SlapdServer(Server):
         if v.referral:
             # A replica: it takes writes from its provider only, and this one never calls.
             lines += [
-                f"syncrepl rid=1 provider={v.referral} type=refreshOnly interval=30:00:00:00 retry=\"3600 +\" "
-                f'searchbase="{SUFFIX}" bindmethod=simple',
+                f"syncrepl rid=1 provider={v.referral} type=refreshOnly interval=30:00:00:00",
+                f'  retry="3600 +" searchbase="{SUFFIX}" bindmethod=simple',
                 f"updateref {v.referral}",
             ]
         return "\n".join(lines) + "\n"
@@ -174,10 +239,6 @@ class SlapdServer(Server):
             [self.search_program, "-x", "-H", self.url, "-b", "", "-s", "base", "1.1"], capture_output=True
         )
         return found.returncode == 0
-
-    @property
-    def url(self) -> str:
-        return f"ldap://{self.host}:{self.port}"
 
     @property
     def tls_url(self) -> str:
@@ -220,57 +281,6 @@ class SlapdServer(Server):
             check=True,
             capture_output=True,
         )
-
-    # past the connector, by OpenLDAP's own programs
-
-    def run(self, program: str, *arguments: str, text: str = "", check: bool = True) -> str:
-        found = subprocess.run(
-            [program, "-x", "-H", self.url, "-D", self.administrator, "-w", self.password, *arguments],
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        if check and found.returncode != 0:
-            raise AssertionError(f"{program}: {found.stderr}\n{text[:1000]}")
-        return found.stdout
-
-    def add(self, dn: str, values: Mapping[str, Iterable[str | bytes]]) -> None:
-        self.run("ldapadd", text=ldif(dn, values))
-
-    def modify(self, text: str) -> None:
-        self.run("ldapmodify", text=text)
-
-    def delete(self, dn: str, *arguments: str) -> None:
-        self.run("ldapdelete", *arguments, dn)
-
-    def search(
-        self, base: str, filter: str, attributes: Sequence[str] = (), *, scope: str = "sub"
-    ) -> dict[str, dict[str, list[bytes]]]:
-        """Return entries as `ldapsearch` shows them; a base that is not there has none."""
-        output = self.run(
-            self.search_program, "-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope, filter, *attributes, check=False
-        )
-        return parsed(output)
-
-    def remove_all(self) -> None:
-        """Delete everything below the two containers."""
-        found = [*self.search(PEOPLE, "(objectClass=*)", ["1.1"]), *self.search(GROUPS, "(objectClass=*)", ["1.1"])]
-        gone = [dn for dn in found if dn not in {PEOPLE, GROUPS}]
-        if gone:
-            gone.sort(key=lambda dn: -dn.count(","))
-            self.run("ldapmodify", text="".join(ldif(dn, {"changetype": ["delete"]}) for dn in gone))
-
-    def settings(self, **changes: Any) -> LdapSettings:
-        given: dict[str, Any] = {
-            "url": self.url,
-            "user": self.user,
-            "password": Secret(self.password),
-            "tls": "none",
-            "tls_ca": self.ca,
-            "connect_timeout": 2.0,
-        }
-        return LdapSettings(**{**given, **changes})
 
 
 def line(name: str, value: str | bytes) -> str:

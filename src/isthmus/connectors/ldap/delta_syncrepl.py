@@ -97,7 +97,7 @@ class SyncRepl(Strategy):
         with session.known.connections.apart(session.call) as own:
             for answer in _refresh(session.on(own), cookie, layout.asked(columns)):
                 session.call.check()
-                entries += [e for e in _learn(progress, answer) if reader.belongs(e)]
+                entries += [reader.complete(e) for e in _learn(progress, answer) if reader.belongs(e)]
                 if progress.listed:
                     raise WatermarkExpired("the server does not remember deletions for so long (syncprov-sessionlog)")
                 if len(entries) >= page_size or len(progress.gone) >= page_size:

@@ -9,6 +9,7 @@ import secrets
 from argon2 import PasswordHasher
 
 from isthmus.connectors.ldap.directory import PASSWORD_MODIFY, Directory
+from isthmus.connectors.ldap.servers import GENERIC, OPENLDAP
 from isthmus.connectors.ldap.settings import LdapSettings
 from isthmus.spi import InvalidValue, Secret
 
@@ -21,10 +22,14 @@ def attribute(directory: Directory, settings: LdapSettings) -> str:
 
 
 def by_extended_operation(directory: Directory, settings: LdapSettings) -> bool:
-    """Whether a password is changed by RFC 3062, so that the server hashes it and its rules see it."""
+    """Whether a password is changed by RFC 3062, so that the server hashes it and its rules see it.
+
+    Servers that hash what is written to the attribute do the same there; some of them want TLS for RFC 3062 alone.
+    """
     if settings.password_method != "auto":  # noqa: S105
         return settings.password_method == "extended"  # noqa: S105
-    return directory.supports(PASSWORD_MODIFY) and attribute(directory, settings) == "userPassword"
+    possible = directory.supports(PASSWORD_MODIFY) and attribute(directory, settings) == "userPassword"
+    return possible and directory.product in {OPENLDAP, GENERIC}
 
 
 def written(directory: Directory, settings: LdapSettings, password: Secret) -> bytes:

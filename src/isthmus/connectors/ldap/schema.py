@@ -42,7 +42,7 @@ SECRETS = frozenset(
 
 OPERATIONAL = (
     "memberOf", "isMemberOf", "nsAccountLock", "pwdAccountLockedTime", "ds-pwp-account-disabled",
-    "ibm-pwdAccountLocked", "nsRoleDN",
+    "ibm-pwdAccountLocked",
 )  # fmt: skip
 """Operational attributes that are offered where the schema has them: groups, and what disables people."""
 
@@ -255,6 +255,8 @@ def _anchor_column(
     definition = column.definition
     if definition.secret or definition.type in {AttributeType.BINARY, AttributeType.REFERENCE}:
         raise MisconfiguredConnector(f"object type {one.name}: {name} cannot be the anchor; choose text or a number")
+    if name in directory.product.anchors:
+        column = replace(column, searchable=True)  # 389 DS indexes nsUniqueId and declares no equality rule for it
     if not column.searchable:
         raise MisconfiguredConnector(f"object type {one.name}: the directory cannot search by {name} (anchor)")
     return _with(
