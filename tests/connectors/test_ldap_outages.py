@@ -134,18 +134,20 @@ def test_the_next_server_answers(plain_slapd: SlapdServer) -> None:
 
 def test_a_connection_cut_by_something_between(plain_slapd: SlapdServer) -> None:
     plain_slapd.remove_all()
-    with relay(plain_slapd.host, plain_slapd.port) as between:
-        with opened(plain_slapd, url=f"ldap://127.0.0.1:{between.port}") as connector:
-            made = create(connector, "one")
-            for _ in range(3):
-                between.cut()
-                assert connector.read("person", made.identity, attributes=("sn",), call=call()) is not None
-            between.freeze()
-            with pytest.raises(TargetUnavailable) as refused:
-                connector.update("person", made.identity, [AttributeChange("title", replace=("x",))], call=call(0.4))
-            assert refused.value.outcome_unknown
-            between.thaw()
-            assert create(connector, "two").attributes["uid"] == ("two",)
+    with (
+        relay(plain_slapd.host, plain_slapd.port) as between,
+        opened(plain_slapd, url=f"ldap://127.0.0.1:{between.port}") as connector,
+    ):
+        made = create(connector, "one")
+        for _ in range(3):
+            between.cut()
+            assert connector.read("person", made.identity, attributes=("sn",), call=call()) is not None
+        between.freeze()
+        with pytest.raises(TargetUnavailable) as refused:
+            connector.update("person", made.identity, [AttributeChange("title", replace=("x",))], call=call(0.4))
+        assert refused.value.outcome_unknown
+        between.thaw()
+        assert create(connector, "two").attributes["uid"] == ("two",)
 
 
 def test_killed_in_a_stream_of_writes(server: SlapdServer) -> None:
@@ -264,9 +266,11 @@ def test_a_read_only_replica_refers_writes(server: SlapdServer) -> None:
         replica.start(filled=False)
         with opened(replica) as connector, pytest.raises(MisconfiguredConnector, match="follow_referrals"):
             create(connector, "one")
-        with opened(replica, follow_referrals=True) as connector:
-            with pytest.raises(MisconfiguredConnector, match="other_urls"):
-                create(connector, "one")
+        with (
+            opened(replica, follow_referrals=True) as connector,
+            pytest.raises(MisconfiguredConnector, match="other_urls"),
+        ):
+            create(connector, "one")
         with opened(replica, follow_referrals=True, other_urls=(server.url,)) as connector:
             create(connector, "one")
         assert list(server.search(PEOPLE, "(uid=one)", ["uid"])) == [f"uid=one,{PEOPLE}"]
@@ -325,6 +329,8 @@ def test_a_wrong_server_is_no_crash(plain_slapd: SlapdServer) -> None:
 
 def test_base_that_is_not_there(plain_slapd: SlapdServer) -> None:
     wrong = LdapObjectType(name="inetOrgPerson", bases=(f"ou=nowhere,{SUFFIX}",))
-    with opened(plain_slapd, object_types=(wrong,)) as connector:
-        with pytest.raises(MisconfiguredConnector, match="ou=nowhere"):
-            connector.test(call=call())
+    with (
+        opened(plain_slapd, object_types=(wrong,)) as connector,
+        pytest.raises(MisconfiguredConnector, match="ou=nowhere"),
+    ):
+        connector.test(call=call())
