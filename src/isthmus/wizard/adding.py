@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +21,16 @@ from isthmus.engine.answers import connector_edge
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.mapping.suggesting import looks_secret, suggest_flows
-from isthmus.spi import AttributeType, Call, ConnectorError, MisconfiguredConnector, ObjectType, Schema
+from isthmus.spi import (
+    AttributeType,
+    Call,
+    Connector,
+    ConnectorError,
+    MisconfiguredConnector,
+    ObjectType,
+    Schema,
+    SupportsSuggestions,
+)
 
 PEOPLE = "Users"
 
@@ -47,6 +58,8 @@ class Draft:
     object_type: ObjectType | None
     definition: ResourceTypeDefinition
     notes: tuple[str, ...] = ()
+    learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By object type: settings that the target itself suggests, such as base DNs and a DN template."""
 
     @property
     def disables(self) -> bool:
@@ -118,7 +131,12 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
     if answers.url is not None:
         settings["url"] = answers.url
     everything = dict(settings)
-    if answers.table is not None:
+    learned: dict[str, Mapping[str, Any]] = {}
+    if answers.type != "sql" and "object_types" not in settings:
+        learned = _learn(configuration, answers, settings)
+    if answers.table is not None and answers.table in learned:
+        settings["object_types"] = [_declared(answers, learned[answers.table])]
+    elif answers.table is not None:
         chosen: dict[str, Any] = {"name": answers.table}
         if answers.anchor:
             chosen["anchor"] = list(answers.anchor)
@@ -139,13 +157,48 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         schema=schema,
         object_type=None,
         definition=ResourceTypeDefinition(object_type="", attributes=()),
+        learned=learned,
     )
     if len(schema.object_types) == 1:
         return choose(draft, next(iter(schema.object_types)))
     return draft
 
 
+def _declared(answers: Answers, learned: Mapping[str, Any]) -> dict[str, Any]:
+    return {**learned, **({"anchor": answers.anchor[0]} if answers.anchor else {})}
+
+
+def _learn(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what the connector suggests for each object type; nothing where it suggests none."""
+    with _opened(configuration, answers, settings) as connector:
+        if not isinstance(connector, SupportsSuggestions):
+            return {}
+        suggested = connector.suggest(call=Call(timeout=_timeout(answers, settings))).get("object_types")
+    return {one.name: _said(one) for one in (suggested.values if suggested is not None else ())}
+
+
+def _said(declared: Any) -> dict[str, Any]:
+    """Return what a settings object says beyond its defaults."""
+    fields = dataclasses.fields(declared)
+    said = {f.name: v for f in fields if (v := getattr(declared, f.name)) != f.default}
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(said))  # lists, as a document has them
+    return plain
+
+
+def _timeout(answers: Answers, settings: dict[str, Any]) -> float:
+    return ConnectorDocument(type=answers.type, settings=settings).timeout
+
+
 def _read(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> Schema:
+    with _opened(configuration, answers, settings) as connector:
+        call = Call(timeout=_timeout(answers, settings))
+        connector.test(call=call)
+        return connector.read_schema(call=call)
+
+
+@contextmanager
+def _opened(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> Iterator[Connector]:
+    """Give a connector with these settings, which are written nowhere yet."""
     document = ConnectorDocument(type=answers.type, settings=settings)
     key = answers.name.casefold()
     trial = msgspec.structs.replace(
@@ -159,9 +212,7 @@ def _read(configuration: Configuration, answers: Answers, settings: dict[str, An
         raise ConfigError(": ".join(part for part in (exc.where.key, exc.problem) if part)) from exc
     try:
         with connector_edge(answers.name, "test"):
-            call = Call(timeout=document.timeout)
-            connector.test(call=call)
-            return connector.read_schema(call=call)
+            yield connector
     finally:
         connector.close()
 
@@ -193,7 +244,9 @@ def choose(draft: Draft, object_type: str) -> Draft:
                 )
         definition = msgspec.structs.replace(definition, matching=draft.answers.matching)
     settings = dict(draft.settings)
-    if "object_types" not in settings and draft.answers.type == "sql":
+    if "object_types" not in settings and object_type in draft.learned:
+        settings["object_types"] = [_declared(draft.answers, draft.learned[object_type])]
+    elif "object_types" not in settings and draft.answers.type == "sql":
         settings["object_types"] = [{"name": object_type}]
     return replace(
         draft, settings=settings, object_type=found, definition=definition, notes=tuple(_notes(found, definition))
