@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ldap.dn
-import ldap.filter
 import pytest
+
+pytest.importorskip("ldap", reason="python-ldap is not installed")
+
+import ldap
+import ldap.dn
 from hypothesis import given
 from hypothesis import strategies as st
 

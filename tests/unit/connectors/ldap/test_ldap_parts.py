@@ -10,8 +10,11 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import ldap
 import pytest
+
+pytest.importorskip("ldap", reason="python-ldap is not installed")
+
+import ldap
 from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
