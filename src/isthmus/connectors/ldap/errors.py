@@ -112,7 +112,7 @@ RESULTS: dict[str, Kind] = {
     "NO_SUCH_OPERATION": Kind.REFUSED,
     "NO_UNIQUE_ENTRY": Kind.REFUSED,
     "OBJECT_CLASS_VIOLATION": Kind.BAD_VALUE,
-    "OPERATIONS_ERROR": Kind.LOGIN,  # OpenLDAP and AD say so to whoever must log in first
+    "OPERATIONS_ERROR": Kind.BROKEN,
     "OTHER": Kind.BROKEN,
     "PARAM_ERROR": Kind.SETTINGS,
     "PARTIAL_RESULTS": Kind.REFERRAL,
@@ -171,6 +171,7 @@ _ATTRIBUTE = (
     re.compile(r"""naming attribute ['"]([\w;-]+)['"]"""),
 )
 _NOT_UNIQUE = re.compile(r"not unique|same attribute value already exists|already exists|uniqueness", re.IGNORECASE)
+_LOG_IN_FIRST = re.compile(r"successful bind|must bind|not bound|anonymous", re.IGNORECASE)  # AD and its relatives
 _LONGEST = 400
 
 
@@ -191,6 +192,8 @@ def failure_of(error: ldap.LDAPError, *, hidden: Sequence[str] = ()) -> Failure:
     attribute = next((m.group(1) for p in _ATTRIBUTE if (m := p.search(text))), None)
     if kind is Kind.BAD_VALUE and name == "CONSTRAINT_VIOLATION" and _NOT_UNIQUE.search(text):
         kind = Kind.DUPLICATE
+    if name == "OPERATIONS_ERROR" and _LOG_IN_FIRST.search(text):
+        kind = Kind.LOGIN
     code = name if number is None or number < 0 else f"{name}, {number}"
     return Failure(kind, code, text, attribute=attribute, referrals=referrals)
 

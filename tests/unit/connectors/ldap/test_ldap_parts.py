@@ -125,6 +125,12 @@ def test_secrets_are_cut_out_of_what_the_server_says() -> None:
     assert str(failure) == "bad value *** sent (OTHER)"
 
 
+def test_operations_error_means_two_things() -> None:
+    said = "In order to perform this operation a successful bind must be completed on the connection."
+    assert failure_of(ldap.OPERATIONS_ERROR({"info": said})).kind is Kind.LOGIN
+    assert failure_of(ldap.OPERATIONS_ERROR({"desc": "Operations error"})).kind is Kind.BROKEN
+
+
 def test_referrals_are_named() -> None:
     failure = failure_of(ldap.REFERRAL({"info": "Referral:\nldap://a.example/dc=x\nldaps://b.example"}))
     assert failure.referrals == ("ldap://a.example/dc=x", "ldaps://b.example")
