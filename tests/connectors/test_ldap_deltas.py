@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.fixtures import slapd_server
-from connectors.servers.slapd import PEOPLE, SUFFIX, SlapdServer, Variant, ldif
+from connectors.servers.slapd import PEOPLE, SUFFIX, LdapPrograms, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, connector_type
 from isthmus.spi import Call, ConnectorObject, Unsupported, Watermark, WatermarkExpired
 
@@ -26,7 +26,7 @@ def call() -> Call:
 class Host:
     """What the engine does with a connector, in short."""
 
-    def __init__(self, server: SlapdServer, *, anchor: str = "", **settings: Any) -> None:
+    def __init__(self, server: LdapPrograms, *, anchor: str = "", **settings: Any) -> None:
         self.server = server
         person = LdapObjectType(
             name="person",
@@ -99,11 +99,15 @@ def delete(dn: str) -> str:
     return ldif(dn, {"changetype": ["delete"]})
 
 
-@pytest.fixture(params=[("accesslog", a) for a in ANCHORS] + [("syncrepl", "")], ids=lambda p: "-".join(p).strip("-"))
-def host(request: pytest.FixtureRequest, slapd: SlapdServer) -> Iterator[Host]:
+WAYS = [*(("accesslog", a) for a in ANCHORS), ("syncrepl", ""), *(("changelog", a) for a in ANCHORS)]
+
+
+@pytest.fixture(params=WAYS, ids=lambda p: "-".join(p).strip("-"))
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     strategy, anchor = request.param
-    slapd.remove_all()
-    made = Host(slapd, anchor=anchor, delta=strategy)
+    server = request.getfixturevalue("directory_389" if strategy == "changelog" else "slapd")
+    server.remove_all()
+    made = Host(server, anchor=anchor, delta=strategy)
     yield made
     made.connector.close()
 

@@ -64,6 +64,7 @@ class Variant:
     sessionlog: int = 100_000
     memberof: bool = False
     ppolicy: bool = False
+    policy: str = ""
     refint: bool = False
     referral: str = ""
     size_limit: str = ""
@@ -219,7 +220,7 @@ class SlapdServer(LdapPrograms, Server):
         if v.refint:
             lines += ["overlay refint", "refint_attributes member manager"]
         if v.ppolicy:
-            lines += ["overlay ppolicy", f"ppolicy_default cn=policy,{SUFFIX}"]
+            lines += ["overlay ppolicy", f"ppolicy_default cn=policy,{SUFFIX}", v.policy]
         if v.referral:
             # A replica: it takes writes from its provider only, and this one never calls.
             lines += [
