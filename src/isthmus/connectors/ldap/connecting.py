@@ -76,6 +76,9 @@ def _check(settings: LdapSettings, found: Sequence[Server]) -> None:
             raise MisconfiguredConnector("bind = 'simple' needs a password; an empty one would log in as nobody")
     if settings.bind == "external" and not settings.tls_certificate and any(s.scheme != "ldapi" for s in found):
         raise MisconfiguredConnector("bind = 'external' needs tls_certificate, or ldapi://")
+    if settings.bind == "gssapi" and any(s.scheme == "ldaps" for s in found):
+        # The library keeps the interpreter's lock during this log-in, and LDAPS needs a second thread until it is done.
+        raise MisconfiguredConnector("bind = 'gssapi' works with ldap:// and StartTLS, not with ldaps://")
     if settings.tls_fingerprint and not re.fullmatch(r"[0-9a-f]{64}", _pin(settings)):
         raise MisconfiguredConnector("tls_fingerprint must be the SHA-256 of a certificate: 64 hexadecimal digits")
     for name in ("tls_ca", "tls_certificate", "tls_key"):
@@ -188,6 +191,7 @@ def _set_options(library: SimpleLDAPObject, seconds: float) -> None:
     library.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
     library.set_option(ldap.OPT_REFERRALS, 0)
     library.set_option(ldap.OPT_DEREF, ldap.DEREF_NEVER)
+    library.set_option(ldap.OPT_X_SASL_NOCANON, 1)  # else the name behind the address is looked up, which may hang
     library.set_option(ldap.OPT_SIZELIMIT, 0)
     library.set_option(ldap.OPT_TIMELIMIT, 0)
     library.set_option(ldap.OPT_NETWORK_TIMEOUT, seconds)
@@ -256,7 +260,8 @@ def _bind(link: Link, settings: LdapSettings, seconds: float) -> None:
         case "simple":
             link.run(lambda: library.simple_bind_s(settings.user, secret), seconds, hidden=(secret,))
         case "external":
-            link.run(library.sasl_external_bind_s, seconds)
+            # Not the interactive call: it keeps the interpreter's lock, and no other thread could pass bytes on.
+            link.run(lambda: library.sasl_bind_s("", "EXTERNAL", b""), seconds)
         case "gssapi":
             link.run(library.sasl_gssapi_bind_s, seconds)
         case _:

@@ -257,6 +257,7 @@ def test_settings_that_do_not_fit() -> None:
         {"password": None},
         {"password": Secret("")},
         {"bind": "external"},
+        {"bind": "gssapi", "url": "ldaps://x"},
         {"tls_fingerprint": "abc"},
         {"tls_ca": "/no/such/file"},
     ):
