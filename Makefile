@@ -14,6 +14,7 @@ demo: ## Run the demo: a running host that provisions 1,000 generated people
 
 test: ## Run the tests; ISTHMUS_REQUIRE=all: a missing server is installed (root, Debian) or a failure
 	@tools/bootstrap.sh dev
+	@tools/ldap.sh
 	@tools/servers.sh
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
@@ -31,6 +32,7 @@ format: ## Format the code and mend what ruff can mend
 
 bench: ## Measure speed as ratios; writes docs/benchmarks.md
 	@tools/bootstrap.sh dev
+	@tools/ldap.sh
 	@tools/servers.sh
 	@$(BIN)/python -m benchmarks $(ARGS)
 

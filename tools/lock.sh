@@ -14,8 +14,9 @@ compile() {
 compile pyproject.toml --output-file requirements.lock "${@}"
 compile --group build --constraint requirements.lock --output-file requirements-build.lock "${@}"
 compile pyproject.toml --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock "${@}"
+compile pyproject.toml --extra ldap --constraint requirements-dev.lock --output-file requirements-ldap.lock "${@}"
 
-if grep -nE '://|^--|^[[:space:]]*-(i|f)[[:space:]]' requirements.lock requirements-build.lock requirements-dev.lock; then
+if grep -nE '://|^--|^[[:space:]]*-(i|f)[[:space:]]' requirements.lock requirements-build.lock requirements-dev.lock requirements-ldap.lock; then
   echo "lock: a lock file names a host or an option (lines above)" >&2
   exit 1
 fi

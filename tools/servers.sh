@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the database servers that the tests start privately, and the tools that the documentation uses; never start a
+# Install the database and directory servers that the tests start privately, and the tools that the documentation uses; never start a
 # server as a service.
 # Does nothing unless ISTHMUS_REQUIRE=all: without it tests use what is there and skip the rest with the reason.
 set -euo pipefail
@@ -12,6 +12,9 @@ have() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr
 missing=()
 if ! { have postgres && have initdb && have psql; }; then missing+=(postgresql); fi
 if ! { have mariadbd && have mariadb-install-db; }; then missing+=(mariadb-server); fi
+if ! { have slapd && have ldapsearch; }; then missing+=(slapd ldap-utils); fi
+# The second implementation; its tests need the server only, without its administration tools.
+have ns-slapd || missing+=(389-ds-base)
 have setpriv || missing+=(util-linux)
 # The documentation's own commands are run as they stand.
 have curl || missing+=(curl)

@@ -66,6 +66,8 @@ class Draft:
     suggested: tuple[Mapping[str, Any], ...] = ()
     read_again: Callable[[dict[str, Any]], Schema] | None = None
     groups: ResourceTypeDefinition | None = None
+    learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By object type: settings that the target itself suggests, such as base DNs and a DN template."""
 
     @property
     def disables(self) -> bool:
@@ -137,7 +139,12 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
     if answers.url is not None:
         settings["url"] = answers.url
     everything = dict(settings)
-    if answers.table is not None:
+    learned: dict[str, Mapping[str, Any]] = {}
+    if answers.type != "sql" and "object_types" not in settings:
+        learned = {each["name"]: each for each in _suggested(configuration, answers, settings)}
+    if answers.table is not None and answers.table in learned:
+        settings["object_types"] = [_declared(answers, learned[answers.table])]
+    elif answers.table is not None:
         chosen: dict[str, Any] = {"name": answers.table}
         if answers.anchor:
             chosen["anchor"] = list(answers.anchor)
@@ -152,7 +159,8 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         raise ConfigError(f"{exc.message}; {hint}") from exc
     if not schema.object_types:
         raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
-    suggested = () if "object_types" in answers.settings else _suggested(configuration, answers, everything)
+    in_tables = answers.type == "sql" and "object_types" not in answers.settings
+    suggested = _suggested(configuration, answers, everything) if in_tables else ()
     draft = Draft(
         answers=answers,
         settings=settings,
@@ -161,10 +169,15 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         definition=ResourceTypeDefinition(object_type="", attributes=()),
         suggested=suggested,
         read_again=lambda changed: _read(configuration, answers, changed),
+        learned=learned,
     )
     if len(draft.schema.object_types) == 1:
         return choose(draft, next(iter(draft.schema.object_types)))
     return draft
+
+
+def _declared(answers: Answers, learned: Mapping[str, Any]) -> dict[str, Any]:
+    return {**learned, **({"anchor": answers.anchor[0]} if answers.anchor else {})}
 
 
 def _choices(schema: Schema, suggested: Sequence[Mapping[str, Any]]) -> Schema:
@@ -243,6 +256,8 @@ def choose(draft: Draft, object_type: str) -> Draft:
         settings["object_types"] = [chosen]
         types, settings, notes = _with_belonging(draft, chosen, found, settings)
         groups = suggest_flows(types[1]) if len(types) > 1 else None
+    elif "object_types" not in settings and object_type in draft.learned:
+        settings["object_types"] = [_declared(draft.answers, draft.learned[object_type])]
     definition = suggest_flows(types[0])
     if draft.answers.matching:
         for name in draft.answers.matching:

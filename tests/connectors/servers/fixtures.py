@@ -7,12 +7,16 @@ from typing import TypeVar
 
 import pytest
 
+from connectors.servers import directory389
 from connectors.servers import mariadb as mariadb_programs
 from connectors.servers import postgresql as postgresql_programs
+from connectors.servers.directory389 import Directory389
 from connectors.servers.mariadb import MariadbServer
 from connectors.servers.postgresql import PostgresServer
 from connectors.servers.process import Server
 from connectors.servers.requirement import missing
+from connectors.servers.slapd import SlapdServer, Variant
+from connectors.servers.slapd import find_programs as find_slapd
 
 S = TypeVar("S", bound=Server)
 
@@ -33,6 +37,32 @@ def mariadb() -> Iterator[MariadbServer]:
         missing("MariaDB (mariadbd, mariadb-install-db)")
     server = MariadbServer(programs)
     yield from _running(server)
+
+
+def slapd_server(variant: Variant) -> SlapdServer:
+    """Return an OpenLDAP server of its own for a test, not started."""
+    programs = find_slapd()
+    if programs is None:
+        missing("OpenLDAP (slapd, ldapsearch)")
+    return SlapdServer(programs, variant)
+
+
+@pytest.fixture(scope="session")
+def slapd() -> Iterator[SlapdServer]:
+    yield from _running(slapd_server(Variant(accesslog=True, syncprov=True, memberof=True)))
+
+
+@pytest.fixture(scope="session")
+def plain_slapd() -> Iterator[SlapdServer]:
+    yield from _running(slapd_server(Variant()))
+
+
+@pytest.fixture(scope="session")
+def directory_389() -> Iterator[Directory389]:
+    programs = directory389.find_programs()
+    if programs is None:
+        missing("389 Directory Server (ns-slapd, ldapsearch)")
+    yield from _running(Directory389(programs))
 
 
 def _running(server: S) -> Iterator[S]:

@@ -1,0 +1,75 @@
+"""Delta imports: which strategy, and the watermark that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from isthmus.connectors.ldap import (
+    delta_accesslog,
+    delta_changelog,
+    delta_modify_timestamp,
+    delta_syncrepl,
+    delta_usn,
+)
+from isthmus.connectors.ldap.strategy import Choice, Session, Strategy
+from isthmus.spi import ImportPage, Unsupported, Watermark, WatermarkExpired
+
+STRATEGIES: dict[str, Strategy] = {
+    each.id: each
+    for each in (
+        delta_accesslog.AccessLog(),
+        delta_changelog.ChangeLog(),
+        delta_syncrepl.SyncRepl(),
+        delta_usn.UpdateNumbers(),
+        delta_modify_timestamp.ModifyTimestamps(),
+    )
+}
+
+_NONE = "none"
+
+
+def choose(session: Session) -> Choice:
+    """Return the strategy that the settings name, or the best that the server offers, and why."""
+    wanted = session.known.settings.delta
+    if wanted == _NONE:
+        return Choice(None, "delta = 'none'")
+    if wanted != "auto":
+        reason = STRATEGIES[wanted].hindrance(session)
+        if reason is not None:
+            raise Unsupported(f"delta = '{wanted}' is not possible: {reason}")
+        return Choice(STRATEGIES[wanted], "as set")
+    passed: list[str] = []
+    for name in session.known.directory.product.deltas:
+        reason = STRATEGIES[name].hindrance(session)
+        if reason is None:
+            why = f"{session.known.directory.product.title} offers {name}"
+            return Choice(STRATEGIES[name], "; ".join((why, *passed)))
+        passed.append(f"not {name}: {reason}")
+    return Choice(None, "; ".join(passed))
+
+
+def current_watermark(session: Session) -> Watermark:
+    chosen = choose(session)
+    if chosen.strategy is None:
+        return Watermark(f"{_NONE}:")
+    session.call.sent(f"delta by {chosen.strategy.id}: {chosen.reason}")
+    return Watermark(f"{chosen.strategy.id}:{chosen.strategy.now(session)}")
+
+
+def import_delta(session: Session, *, since: Watermark, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
+    """Yield what changed.
+
+    Raises:
+        Unsupported: no strategy works with this server.
+        WatermarkExpired: it was made by another strategy, or the server no longer knows all changes.
+    """
+    chosen = choose(session)
+    if chosen.strategy is None:
+        raise Unsupported(f"no delta import: {chosen.reason}")
+    kind, _, token = since.token.partition(":")
+    if kind != chosen.strategy.id:
+        raise WatermarkExpired(f"the last import counted by {kind or 'nothing'}, this one by {chosen.strategy.id}")
+    session.call.sent(f"delta by {kind}: {chosen.reason}")
+    for page in chosen.strategy.changes(session, token=token, names=names, page_size=page_size):
+        mark = None if page.watermark is None else Watermark(f"{kind}:{page.watermark.token}")
+        yield ImportPage(objects=page.objects, deleted=page.deleted, watermark=mark, wire=page.wire)

@@ -1,0 +1,128 @@
+"""All entries of a type, page by page."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from ldap.controls import SimplePagedResultsControl
+
+from isthmus.connectors.ldap.directory import PAGED
+from isthmus.connectors.ldap.errors import Failure, Kind
+from isthmus.connectors.ldap.layout import Column, Layout
+from isthmus.connectors.ldap.link import Answer, Entry, Link
+from isthmus.connectors.ldap.reading import Known, Reader, missing_base
+from isthmus.spi import Call, ConnectorObject, ImportPage
+
+
+class Objects(Sequence[ConnectorObject]):
+    """The objects of a page, each decoded when it is asked for."""
+
+    __slots__ = ("_columns", "_decode", "_entries", "_layout")
+
+    def __init__(self, entries: Sequence[Entry], layout: Layout, columns: Sequence[Column]) -> None:
+        self._entries = entries
+        self._layout = layout
+        self._columns = columns
+        self._decode = layout.decoder(columns)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> ConnectorObject: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ConnectorObject]: ...
+    def __getitem__(self, index: int | slice) -> ConnectorObject | Sequence[ConnectorObject]:
+        if isinstance(index, slice):
+            return Objects(self._entries[index], self._layout, self._columns)
+        return self._decode(self._entries[index])
+
+
+def page_of(layout: Layout, columns: Sequence[Column], entries: Sequence[Entry]) -> ImportPage:
+    # Version 0 of the format writes equal values as equal bytes; later ones refer back to texts met before.
+    wire = [marshal.dumps((entry.dn, sorted(entry.values.items())), 0) for entry in entries]
+    return ImportPage(objects=Objects(entries, layout, columns), wire=wire)
+
+
+def import_entries(
+    known: Known, link: Link, call: Call, wanted: str, asked: Sequence[str], *, page_size: int
+) -> Iterator[list[Entry]]:
+    """Yield every entry that meets the filter, in pages."""
+    reader = Reader(known, link, call)
+    paged = known.settings.paging == "always" or (known.settings.paging == "auto" and known.directory.supports(PAGED))
+    for base in known.layout.bases:
+        pages = _paged if paged else _streamed
+        try:
+            for entries in pages(known, link, call, base, wanted, asked, page_size):
+                call.check()
+                kept = [each for each in entries if reader.belongs(each)]
+                if known.ranges:
+                    kept = [reader.complete(each) for each in kept]
+                elif (translating := known.member_uids()) is not None:
+                    kept = translating.expand(link, kept, reader.seconds)
+                if kept:
+                    yield kept
+        except Failure as failure:
+            if failure.kind is Kind.NO_ENTRY:
+                raise missing_base(known.layout, base) from failure
+            raise
+
+
+def _seconds(known: Known, call: Call) -> float:
+    call.check()
+    return min(known.settings.import_timeout, call.remaining())
+
+
+def _paged(
+    known: Known, link: Link, call: Call, base: str, wanted: str, asked: Sequence[str], page_size: int
+) -> Iterator[list[Entry]]:
+    size, cookie = page_size, b""
+    while True:
+        control = SimplePagedResultsControl(True, size=size, cookie=cookie)
+        try:
+            answer = link.search(
+                base, known.layout.scope, wanted, asked, seconds=_seconds(known, call), controls=[control]
+            )
+        except Failure as failure:
+            # The server's limit for one page; what it sets for all pages together, smaller pages do not help.
+            if failure.kind is Kind.LIMIT and not cookie and size > 1:
+                size //= 2
+                continue
+            raise
+        _complete(answer)
+        yield answer.entries
+        cookie = next((c.cookie for c in answer.controls if c.controlType == PAGED), b"")
+        if not cookie:
+            return
+
+
+def _streamed(
+    known: Known, link: Link, call: Call, base: str, wanted: str, asked: Sequence[str], page_size: int
+) -> Iterator[list[Entry]]:
+    page: list[Entry] = []
+    seconds = _seconds(known, call)
+    for answer in link.stream(base, known.layout.scope, wanted, asked, seconds=seconds):
+        _complete(answer)
+        page += answer.entries
+        if len(page) >= page_size:
+            yield page
+            page = []
+        call.check()
+    yield page
+
+
+def _complete(answer: Answer) -> None:
+    if answer.references:
+        raise Failure(Kind.REFERRAL, "", "part of the tree is on another server", referrals=answer.references)
+
+
+def import_pages(known: Known, link: Link, call: Call, names: Sequence[str], *, page_size: int) -> Iterator[ImportPage]:
+    """Yield all objects of the type."""
+    layout = known.layout
+    columns = layout.readable(names)
+    asked = layout.asked(columns)
+    call.sent(f"search {layout.name}: {len(layout.bases)} base(s), {layout.filter}")
+    for entries in import_entries(known, link, call, layout.filter, asked, page_size=page_size):
+        yield page_of(layout, columns, entries)

@@ -1,0 +1,260 @@
+"""One bound connection: operations with a limit of time, failures in our words."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import ldap
+import ldap.extop
+from ldap.controls import LDAPControl, RequestControl, ResponseControl, SimplePagedResultsControl
+from ldap.ldapobject import SimpleLDAPObject
+
+from isthmus.connectors.ldap.errors import Failure, Kind, failure_of
+from isthmus.connectors.ldap.watchdog import Watched, watchdog
+
+T = TypeVar("T")
+
+Values = dict[str, list[bytes]]
+"""Values by attribute name in lower case."""
+
+Modification = tuple[int, str, list[bytes] | None]
+"""(ldap.MOD_ADD, MOD_DELETE or MOD_REPLACE, name, values)."""
+
+
+class _Encoded(ResponseControl):  # type: ignore[misc]  # the library carries no types
+    """A control whose value stays as it came."""
+
+    def decodeControlValue(self, encodedControlValue: bytes | None) -> None:  # noqa: N802, N803  the library's names
+        self.encodedControlValue = encodedControlValue
+
+
+class _Controls(dict[str, type[ResponseControl]]):
+    """Every control that is not decoded is kept; the library would drop it."""
+
+    def __missing__(self, _oid: str) -> type[ResponseControl]:
+        return _Encoded
+
+
+_CONTROLS = _Controls({SimplePagedResultsControl.controlType: SimplePagedResultsControl})
+
+_FAREWELL = 1.0  # seconds for a polite end of a healthy connection
+_LOST = {Kind.LOST, Kind.TLS, Kind.UNREACHABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as the server sent it."""
+
+    dn: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search brought. `controls` are those of its end, `entry_controls` those of each entry."""
+
+    entries: list[Entry]
+    controls: Sequence[LDAPControl] = ()
+    entry_controls: list[Sequence[LDAPControl]] = field(default_factory=list)
+    references: tuple[str, ...] = ()
+
+
+class Link:
+    """A connection. After a failure without a definite answer it is `broken` and used no more."""
+
+    def __init__(self, library: SimpleLDAPObject, sock: socket.socket, url: str) -> None:
+        self.library = library
+        self.url = url
+        self.broken = False
+        self.session = ""
+        self._socket = sock
+        self._watched = Watched(sock)
+        watchdog.add(self._watched)
+
+    def quiet(self) -> bool:
+        """Whether nothing has come in: bytes nobody asked for are the server's farewell (RFC 4511 4.4.1)."""
+        if self.broken:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
+        return not poll.poll(0)
+
+    def close(self) -> None:
+        if self.broken:
+            self._watched.cut()
+        with contextlib.suppress(ldap.LDAPError), watchdog.limit(self._watched, _FAREWELL):
+            self.library.unbind_ext()
+        watchdog.remove(self._watched)
+        self._socket.close()
+
+    def interrupt(self) -> None:
+        """End it from another thread; the one that waits gets a failure."""
+        self._watched.expired = True
+        self._watched.cut()
+
+    # operations
+
+    def search(
+        self,
+        base: str,
+        scope: int,
+        filter: str,
+        attributes: Sequence[str],
+        *,
+        seconds: float,
+        controls: Sequence[RequestControl] = (),
+        size_limit: int = 0,
+    ) -> Answer:
+        """Return all entries of a search."""
+        return self.finish_search(
+            self.start_search(
+                base, scope, filter, attributes, seconds=seconds, controls=controls, size_limit=size_limit
+            ),
+            seconds=seconds,
+        )
+
+    def start_search(
+        self,
+        base: str,
+        scope: int,
+        filter: str,
+        attributes: Sequence[str],
+        *,
+        seconds: float,
+        controls: Sequence[RequestControl] = (),
+        size_limit: int = 0,
+    ) -> int:
+        """Send a search and return its number; several may be under way."""
+        return self._sent(
+            lambda: self.library.search_ext(
+                base, scope, filter, list(attributes) or ["1.1"], 0, list(controls) or None, None, -1, size_limit
+            ),
+            seconds,
+        )
+
+    def finish_search(self, number: int, *, seconds: float) -> Answer:
+        with watchdog.limit(self._watched, seconds), self._watching(seconds):
+            _, found, _, controls, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
+        return _answer(found or (), controls or ())
+
+    def stream(
+        self,
+        base: str,
+        scope: int,
+        filter: str,
+        attributes: Sequence[str],
+        *,
+        seconds: float,
+        controls: Sequence[RequestControl] = (),
+    ) -> Iterator[Answer]:
+        """Yield what a search brings as it comes, with intermediate responses; `seconds` between two of them.
+
+        The last one carries the controls of the end. Whoever stops early must drop the connection.
+        """
+        number = self.start_search(base, scope, filter, attributes, seconds=seconds, controls=controls)
+        while True:
+            with watchdog.limit(self._watched, seconds), self._watching(seconds):
+                kind, found, _, ended, _, _ = self.library.result4(
+                    number, 0, seconds, 1, 1, resp_ctrl_classes=_CONTROLS
+                )
+            if kind == ldap.RES_SEARCH_RESULT:
+                yield _answer((), ended or ())
+                return
+            if kind == ldap.RES_INTERMEDIATE:
+                yield Answer([], [LDAPControl(each[0], False, None, each[1]) for each in found or ()])
+                continue
+            yield _answer_with_controls(found or ())
+
+    def add(self, dn: str, values: Sequence[tuple[str, list[bytes]]], **more: Any) -> Sequence[LDAPControl]:
+        return self._written(lambda controls: self.library.add_ext(dn, list(values), serverctrls=controls), **more)
+
+    def modify(self, dn: str, changes: Sequence[Modification], **more: Any) -> Sequence[LDAPControl]:
+        return self._written(lambda controls: self.library.modify_ext(dn, list(changes), serverctrls=controls), **more)
+
+    def rename(
+        self, dn: str, rdn: str, parent: str | None, *, delete_old: bool = True, **more: Any
+    ) -> Sequence[LDAPControl]:
+        return self._written(
+            lambda controls: self.library.rename(dn, rdn, parent, int(delete_old), serverctrls=controls), **more
+        )
+
+    def delete(self, dn: str, **more: Any) -> Sequence[LDAPControl]:
+        return self._written(lambda controls: self.library.delete_ext(dn, serverctrls=controls), **more)
+
+    def set_password(self, dn: str, password: str, *, seconds: float) -> None:
+        """Change a password by RFC 3062."""
+        self._written(lambda _: self.library.passwd(dn, None, password), seconds=seconds, hidden=(password,))
+
+    def who_am_i(self, *, seconds: float) -> str:
+        """Return the server's name for us (RFC 4532)."""
+        request = ldap.extop.ExtendedRequest("1.3.6.1.4.1.4203.1.11.3", None)
+        number = self._sent(lambda: self.library.extop(request), seconds)
+        with watchdog.limit(self._watched, seconds), self._watching(seconds):
+            *_, value = self.library.result4(number, 1, seconds, add_extop=1)
+        return (value or b"").decode("utf-8", "replace")
+
+    # what all of them share
+
+    def run(self, action: Callable[[], T], seconds: float, *, hidden: Sequence[str] = ()) -> T:
+        """Run a call of the library that waits for its own answer, such as a log-in."""
+        with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
+            return action()
+
+    def _written(
+        self,
+        send: Callable[[list[RequestControl] | None], int],
+        *,
+        seconds: float,
+        controls: Sequence[RequestControl] = (),
+        hidden: Sequence[str] = (),
+    ) -> Sequence[LDAPControl]:
+        number = self._sent(lambda: send(list(controls) or None), seconds, hidden=hidden)
+        with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
+            _, _, _, answered, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
+        return answered or ()
+
+    def _sent(self, send: Callable[[], int], seconds: float, *, hidden: Sequence[str] = ()) -> int:
+        """Send; a request that did not leave as a whole is never carried out."""
+        try:
+            with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
+                return send()
+        except Failure as failure:
+            failure.nothing_sent = True
+            raise
+
+    @contextlib.contextmanager
+    def _watching(self, seconds: float, *, hidden: Sequence[str] = ()) -> Iterator[None]:
+        try:
+            yield
+        except ldap.LDAPError as exc:
+            failure = failure_of(exc, hidden=hidden)
+            if self._watched.expired or isinstance(exc, ldap.TIMEOUT):
+                failure = Failure(Kind.LOST, "TIMEOUT", f"no answer within {seconds:.1f} s")
+            if failure.kind in _LOST:
+                self.broken = True
+            if hidden:
+                raise failure from None  # the library's own text may repeat what it was given
+            raise failure from exc
+        except (TypeError, ValueError, UnicodeError) as exc:
+            # The library refuses such arguments before it sends anything (a NUL in a name, for example).
+            raise Failure(Kind.BAD_VALUE, type(exc).__name__, "a value cannot be sent", nothing_sent=True) from None
+
+
+def _answer(found: Sequence[tuple[Any, ...]], controls: Sequence[LDAPControl]) -> Answer:
+    entries, references = [], []
+    for dn, values, *_ in found:
+        if dn is None:
+            references += [str(each) for each in values]
+        else:
+            entries.append(Entry(dn, {name.lower(): given for name, given in values.items()}))
+    return Answer(entries, controls, references=tuple(references))
+
+
+def _answer_with_controls(found: Sequence[tuple[Any, ...]]) -> Answer:
+    plain = _answer(found, ())
+    return Answer(plain.entries, (), [each[2] for each in found if each[0] is not None], plain.references)

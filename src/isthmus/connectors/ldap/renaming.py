@@ -1,0 +1,119 @@
+"""Giving an entry another name or another place, in one request; and mending what refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import ldap
+
+from isthmus.connectors.ldap import filters, naming
+from isthmus.connectors.ldap.dn import split
+from isthmus.connectors.ldap.errors import Failure, Kind
+from isthmus.connectors.ldap.layout import Layout
+from isthmus.connectors.ldap.link import Entry, Link
+from isthmus.connectors.ldap.planning import Change
+from isthmus.connectors.ldap.reading import Known
+from isthmus.spi import AttributeType, Call, Value
+
+_ALREADY = {Kind.VALUE_GONE, Kind.VALUE_THERE, Kind.NO_ENTRY}
+
+
+class Renaming:
+    """The change of one entry's name. `entry` is as it was read, with the attributes that name it."""
+
+    def __init__(self, known: Known, link: Link, call: Call, entry: Entry) -> None:
+        self._known = known
+        self._layout = known.layout
+        self._link = link
+        self._call = call
+        self._entry = entry
+
+    def plan(self, values: Mapping[str, Sequence[Value]], new_dn: str | None) -> str | None:
+        """Return the DN the entry shall have, or None if it keeps its own."""
+        layout = self._layout
+        if new_dn is not None:
+            naming.checked(layout, new_dn)
+            dn = new_dn
+        else:
+            names = naming.naming_columns(layout, self._entry.dn)
+            columns = [layout.columns[name] for name in sorted(names)]
+            before = {column.name: layout.values(column, self._entry) for column in columns}
+            dn = naming.renamed(
+                layout, self._entry, before, {**before, **{n: v for n, v in values.items() if n in before}}
+            )
+        # Names that differ by case only are the same name; the attribute's value is changed by a plain modification.
+        return None if layout.names.key(dn) == layout.names.key(self._entry.dn) else dn
+
+    def remaining(self, planned: Sequence[Change], dn: str) -> list[Change]:
+        """Return the changes that the new name does not bring about by itself."""
+        own = naming.own_values(self._layout, dn)
+        before = naming.own_values(self._layout, self._entry.dn)
+        rest = []
+        for change in planned:
+            name = change.column.name
+            values = self._entry.values.get(change.column.wire.lower(), [])
+            done = change.replace == [own.get(name)] and [v.lower() for v in values] == [before.get(name, b"").lower()]
+            if not done:
+                rest.append(change)
+        return rest
+
+    def run(self, dn: str) -> None:
+        self._move(self._entry.dn, dn)
+
+    def undo(self, dn: str) -> None:
+        """Give the entry its former name back."""
+        self._move(dn, self._entry.dn)
+
+    def _move(self, old: str, new: str) -> None:
+        layout = self._layout
+        rdn, parent = split(new)
+        _, before = split(old)
+        moved = parent if layout.names.key(parent) != layout.names.key(before) else None
+        self._call.sent(f"modifyDN {layout.name}: {'another name and place' if moved else 'another name'}")
+        try:
+            self._link.rename(old, rdn, moved, seconds=self._known.connections.seconds(self._call))
+        except Failure as failure:
+            if failure.kind is Kind.NO_ENTRY and moved is not None:
+                failure.kind = Kind.BAD_VALUE
+                failure.text = f"there is no entry {parent} to move it to"
+            raise
+
+    def mend(self, dn: str) -> None:
+        """Rewrite references to the old name, where that is set and the server does not do it."""
+        if not self._known.settings.mend_references:
+            return
+        old, new = self._entry.dn.encode(), dn.encode()
+        for layout in self._known.layouts.values():
+            names = [
+                column.wire
+                for column in layout.columns.values()
+                if column.definition.type is AttributeType.REFERENCE
+                and not column.definition.readonly
+                and column.searchable
+                and column.name != "memberUid"
+            ]
+            if names:
+                self._mend_in(layout, names, old, new)
+
+    def _mend_in(self, layout: Layout, names: Sequence[str], old: bytes, new: bytes) -> None:
+        wanted = filters.both(layout.filter, filters.either(filters.equal(name, old) for name in names))
+        for base in layout.bases:
+            seconds = self._known.connections.seconds(self._call)
+            found = self._link.search(base, layout.scope, wanted, names, seconds=seconds).entries
+            for entry in found:
+                for name in names:
+                    if self._refers(layout, entry, name, old):
+                        self._replace(entry.dn, name, old, new)
+
+    def _refers(self, layout: Layout, entry: Entry, name: str, old: bytes) -> bool:
+        key = layout.names.key(old.decode())
+        return any(layout.names.key(v.decode("utf-8", "replace")) == key for v in entry.values.get(name.lower(), ()))
+
+    def _replace(self, dn: str, name: str, old: bytes, new: bytes) -> None:
+        changes = [(ldap.MOD_DELETE, name, [old]), (ldap.MOD_ADD, name, [new])]
+        self._call.sent(f"modify: {name} follows the new name")
+        try:
+            self._link.modify(dn, changes, seconds=self._known.connections.seconds(self._call))
+        except Failure as failure:
+            if failure.kind not in _ALREADY:
+                raise

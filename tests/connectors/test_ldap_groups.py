@@ -1,0 +1,212 @@
+"""A lifecycle for each kind of group, compared with what ldapsearch shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ldap", reason="python-ldap is not installed")
+
+from connectors.servers.slapd import GROUPS, PEOPLE, SlapdServer, ldif
+from isthmus.connectors.ldap import LdapObjectType, connector_type
+from isthmus.spi import AttributeChange, Call, ConnectorObject, Identity, InvalidValue, Reference
+
+PERSON = LdapObjectType(
+    name="person", structural_class="inetOrgPerson", bases=(PEOPLE,), dn_template=f"uid={{uid}},{PEOPLE}"
+)
+
+
+def call() -> Call:
+    return Call(timeout=20)
+
+
+def group(structural: str, **more: Any) -> LdapObjectType:
+    return LdapObjectType(
+        name="group", structural_class=structural, bases=(GROUPS,), dn_template=f"cn={{cn}},{GROUPS}", **more
+    )
+
+
+class Kind:
+    """One kind of group on a server."""
+
+    def __init__(self, server: SlapdServer, declared: LdapObjectType, attribute: str, **settings: Any) -> None:
+        self.server = server
+        self.attribute = attribute
+        self.connector: Any = connector_type.open(server.settings(object_types=(PERSON, declared), **settings))
+        self.extra = {"gidNumber": (1000,)} if declared.structural_class == "posixGroup" else {}
+
+    def person(self, uid: str) -> ConnectorObject:
+        return self.connector.create("person", {"uid": (uid,), "cn": (uid,), "sn": (uid,)}, call=call())
+
+    def group(self, name: str, *members: ConnectorObject) -> ConnectorObject:
+        given = {"cn": (name,), **self.extra}
+        if members:
+            given[self.attribute] = tuple(map(to, members))
+        return self.connector.create("group", given, call=call())
+
+    def change(self, changed: ConnectorObject, **how: Any) -> ConnectorObject:
+        return self.connector.update("group", changed.identity, [AttributeChange(self.attribute, **how)], call=call())
+
+    def members(self, of: ConnectorObject) -> set[str]:
+        found = self.connector.read("group", of.identity, attributes=(self.attribute,), call=call())
+        return {each.key[0] for each in found.attributes[self.attribute]}
+
+    def stored(self, name: str) -> set[str]:
+        """Return what ldapsearch shows."""
+        (values,) = self.server.search(GROUPS, f"(cn={name})", [self.attribute]).values()
+        return {each.decode() for each in values.get(self.attribute.lower(), ())}
+
+
+def to(found: ConnectorObject) -> Reference:
+    assert found.identity.dn is not None
+    return Reference((found.identity.dn,), found.object_type)
+
+
+@pytest.fixture(params=["groupOfNames", "groupOfUniqueNames", "posixGroup"])
+def kind(request: pytest.FixtureRequest, slapd: SlapdServer) -> Iterator[Kind]:
+    slapd.remove_all()
+    attribute = {"groupOfNames": "member", "groupOfUniqueNames": "uniqueMember", "posixGroup": "memberUid"}
+    more = {"member_uid_type": "person"} if request.param == "posixGroup" else {}
+    made = Kind(slapd, group(request.param, **more), attribute[request.param])
+    yield made
+    made.connector.close()
+
+
+def test_lifecycle(kind: Kind) -> None:
+    one, two, three = kind.person("one"), kind.person("two"), kind.person("three")
+    empty = kind.group("empty")
+    assert kind.members(empty) == set()
+    made = kind.group("made", one, two)
+    assert kind.members(made) == {one.identity.dn, two.identity.dn}
+
+    changed = kind.change(made, add=(to(three),), remove=(to(one),))
+    assert kind.attribute not in changed.attributes, "the list may be long; the host knows it by the same change"
+    assert kind.members(made) == {two.identity.dn, three.identity.dn}
+    kind.change(made, add=(to(three),), remove=(to(one),))  # again: nothing is left to do, and nothing is wrong
+    kind.change(made, remove=(to(two), to(three)))
+    assert kind.members(made) == set()
+    kind.change(made, add=(to(one),))
+    assert kind.members(made) == {one.identity.dn}
+    kind.change(made, replace=(to(two), to(three)))
+    assert kind.members(made) == {two.identity.dn, three.identity.dn}
+    shown = {"two", "three"} if kind.attribute == "memberUid" else {two.identity.dn, three.identity.dn}
+    assert kind.stored("made") == shown
+    kind.change(made, replace=())
+    assert kind.members(made) == set()
+    assert [f.identity for f in find(kind, two)] == []
+    kind.change(made, add=(to(two),))
+    assert [f.identity for f in find(kind, two)] == [made.identity]
+    kind.connector.delete("group", made.identity, call=call())
+    assert not kind.server.search(GROUPS, "(cn=made)")
+
+
+def find(kind: Kind, member: ConnectorObject) -> list[ConnectorObject]:
+    return list(kind.connector.find("group", kind.attribute, to(member), attributes=(), call=call()))
+
+
+def test_import_gives_references(kind: Kind) -> None:
+    one = kind.person("one")
+    made = kind.group("made", one)
+    scope = next(s for s in kind.connector.scopes() if s.key == "group")
+    pages = kind.connector.import_full(scope, attributes={"group": (kind.attribute,)}, page_size=10, call=call())
+    found = {o.identity: o for page in pages for o in page.objects}
+    assert [v.key for v in found[made.identity].attributes[kind.attribute]] == [(one.identity.dn,)]
+
+
+def test_a_member_uid_that_nobody_has_is_kept(slapd: SlapdServer) -> None:
+    slapd.remove_all()
+    kind = Kind(slapd, group("posixGroup", member_uid_type="person"), "memberUid")
+    one = kind.person("one")
+    slapd.add(
+        f"cn=made,{GROUPS}", {"objectClass": ["posixGroup"], "cn": ["made"], "gidNumber": ["5"], "memberUid": ["ghost"]}
+    )
+    (made,) = kind.connector.find("group", "cn", "made", attributes=("memberUid",), call=call())
+    (ghost,) = made.attributes["memberUid"]
+    kind.change(made, add=(to(one),))
+    assert kind.stored("made") == {"ghost", "one"}
+    kind.change(made, remove=(ghost,))
+    assert kind.stored("made") == {"one"}
+    with pytest.raises(InvalidValue):
+        kind.change(made, add=(Reference((f"uid=nobody,{PEOPLE}",)),))
+    kind.connector.close()
+
+
+def test_member_of_is_read_as_references(slapd: SlapdServer) -> None:
+    slapd.remove_all()
+    kind = Kind(slapd, group("groupOfNames"), "member")
+    one = kind.person("one")
+    made = kind.group("made", one)
+    found = kind.connector.read("person", one.identity, attributes=("memberOf",), call=call())
+    assert [v.key[0] for v in found.attributes["memberOf"]] == [made.identity.dn]
+    with pytest.raises(InvalidValue):
+        kind.connector.update("person", one.identity, [AttributeChange("memberOf", add=(to(made),))], call=call())
+    kind.connector.close()
+
+
+def test_references_follow_a_renamed_entry_where_that_is_set(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("groupOfNames"), "member", mend_references=True)
+    one, boss = kind.person("one"), kind.person("boss")
+    made = kind.group("made", one, boss)
+    kind.connector.update("person", one.identity, [AttributeChange("manager", replace=(to(boss),))], call=call())
+    renamed = kind.connector.update("person", boss.identity, [AttributeChange("uid", replace=("chief",))], call=call())
+    assert renamed.identity.anchor == boss.identity.anchor
+    assert kind.stored("made") == {one.identity.dn, f"uid=chief,{PEOPLE}"}
+    found = kind.connector.read("person", one.identity, attributes=("manager",), call=call())
+    assert found.attributes["manager"][0].key == (f"uid=chief,{PEOPLE}",)
+    kind.connector.close()
+    del made
+
+
+def test_many_members_go_in_portions(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("groupOfNames"), "member", members_at_once=100)
+    made = kind.group("made")
+    everyone = tuple(Reference((f"uid=p{i},{PEOPLE}",)) for i in range(1050))
+    kind.change(made, add=everyone[:1000])
+    assert len(kind.members(made)) == 1000
+    # Some are there already, some are new; some that go were never there.
+    kind.change(made, add=everyone[900:], remove=everyone[:450])
+    assert kind.members(made) == {each.key[0] for each in everyone[450:]}
+    kind.change(made, remove=everyone)
+    assert kind.members(made) == set()
+    kind.connector.close()
+
+
+@pytest.mark.parametrize("permissive", [True, False])
+def test_values_that_are_there_already_are_no_failure(
+    plain_slapd: SlapdServer, monkeypatch: pytest.MonkeyPatch, permissive: bool
+) -> None:
+    """Also on a server without the permissive modify control: then the rest is sent."""
+    from isthmus.connectors.ldap import changing
+
+    if not permissive:
+        monkeypatch.setattr(changing, "_HIDDEN_SUPPORT", set())
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("groupOfNames"), "member")
+    one, two, three = (Reference((f"uid={n},{PEOPLE}",)) for n in ("one", "two", "three"))
+    made = kind.group("made")
+    kind.change(made, replace=(one, two))
+    kind.change(
+        made, add=(Reference((f"UID=Two , {PEOPLE}",)), three), remove=(Reference((f"uid=none,{PEOPLE}",)), one)
+    )
+    assert kind.members(made) == {two.key[0], three.key[0]}
+    kind.connector.close()
+
+
+def test_identity_is_found_after_a_move_by_others(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("groupOfNames"), "member")
+    one = kind.person("one")
+    plain_slapd.add(f"ou=left,{PEOPLE}", {"objectClass": ["organizationalUnit"], "ou": ["left"]})
+    plain_slapd.modify(
+        ldif(str(one.identity.dn), {"changetype": ["modrdn"], "newrdn": ["uid=uno"], "deleteoldrdn": ["1"],
+                                    "newsuperior": [f"ou=left,{PEOPLE}"]})
+    )  # fmt: skip
+    changed = kind.connector.update("person", one.identity, [AttributeChange("title", replace=("x",))], call=call())
+    assert changed.identity == Identity(one.identity.anchor, f"uid=uno,ou=left,{PEOPLE}")
+    kind.connector.delete("person", one.identity, call=call())
+    assert not plain_slapd.search(PEOPLE, "(uid=uno)")
+    kind.connector.close()
