@@ -13,7 +13,7 @@ from isthmus.config.documents import Configuration
 from isthmus.engine.admission import Admission
 from isthmus.engine.endpoint import Endpoint
 from isthmus.engine.sessions import Sessions
-from isthmus.engine.target import Target
+from isthmus.engine.target import OnCall, Target
 from isthmus.engine.tokens import Tokens
 from isthmus.engine.turns import Turns
 from isthmus.store import Store, StoreError
@@ -27,13 +27,16 @@ CLOSE_DELAY = 60.0  # how long a connector that was replaced by a reload may sti
 class Host:
     """One process's view of all connectors. Open it after a fork, never before."""
 
-    def __init__(self, configuration: Configuration, store: Store, *, threads: int) -> None:
+    def __init__(
+        self, configuration: Configuration, store: Store, *, threads: int, on_call: OnCall | None = None
+    ) -> None:
         self.store = store
         self.turns = Turns()
         store.take_place(self.turns)
         self.tokens = Tokens(store, self.turns)
         self.configuration = configuration
         self._admission = Admission(threads, self.turns)
+        self._on_call = on_call
         self._sessions = Sessions(store.owner)
         self._lock = threading.Lock()
         self._endpoints: dict[str, Endpoint] = {}
@@ -43,9 +46,9 @@ class Host:
         self._replace_endpoints(configuration)
 
     @classmethod
-    def open(cls, configuration: Configuration, *, threads: int = 32) -> Host:
-        """Open the store and prepare every connector; no target is asked."""
-        return cls(configuration, Store.open(configuration.state_dir), threads=threads)
+    def open(cls, configuration: Configuration, *, threads: int = 32, on_call: OnCall | None = None) -> Host:
+        """Open the store and prepare every connector; no target is asked. `on_call` is told of each call of one."""
+        return cls(configuration, Store.open(configuration.state_dir), threads=threads, on_call=on_call)
 
     def close(self) -> None:
         """Stop the repair thread, close every connector and the store; call it when no request is under way."""
@@ -105,6 +108,7 @@ class Host:
                 admission=self._admission,
                 sessions=self._sessions,
                 turns=self.turns,
+                on_call=self._on_call,
             )
             new[key] = Endpoint(target)
         with self._lock:

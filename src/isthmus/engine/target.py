@@ -35,6 +35,8 @@ from isthmus.store.records import Space
 
 log = structlog.get_logger("isthmus.engine")
 T = TypeVar("T")
+OnCall = Callable[[str, str, str, float], None]
+"""Told of each call of a target: the connector's name, the operation, "ok" or the error's class, seconds."""
 
 RETRY_SECONDS = 10.0
 
@@ -55,6 +57,7 @@ class Target:
         admission: Admission,
         sessions: Sessions,
         turns: Turns | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
         self.name = name
         self.key = name.casefold()
@@ -64,6 +67,7 @@ class Target:
         self._configuration = configuration
         self._admission = admission
         self.turns = turns or Turns()
+        self._on_call = on_call
         self._lock = threading.RLock()
         self._serial = threading.RLock()
         self.default_count = configuration.host.scim.default_count
@@ -138,8 +142,9 @@ class Target:
     @contextmanager
     def using_unbounded(self, operation: str) -> Iterator[Connector]:
         """Lend the connector outside requests: imports, repair, commands."""
-        with self.turns.lent(), connector_edge(self.name, operation):
-            try:
+        began, outcome = time.perf_counter(), "ok"
+        try:
+            with self.turns.lent(), connector_edge(self.name, operation):
                 connector = self.connector
                 if self.type.concurrency == "serial":
                     if not self._serial.acquire(timeout=self.document.timeout):
@@ -150,10 +155,15 @@ class Target:
                         self._serial.release()
                 else:
                     yield connector
-            except MisconfiguredConnector as exc:
-                self.attention.failed(exc.message)
-                raise
             self.attention.succeeded()
+        except BaseException as exc:
+            outcome = type(exc).__name__
+            if isinstance(exc, MisconfiguredConnector):
+                self.attention.failed(exc.message)
+            raise
+        finally:
+            if self._on_call is not None:
+                self._on_call(self.name, operation, outcome, time.perf_counter() - began)
 
     def call(
         self,

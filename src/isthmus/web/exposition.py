@@ -39,28 +39,35 @@ class _Requests(Collector):
         self._folder = folder
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the request counters, summed over all worker processes."""
-        series = collect(self._folder)
+        """Yield the counters of requests and of calls, summed over all processes."""
+        requests, calls = collect(self._folder)
         labels = ["connector", "method"]
-        requests = CounterMetricFamily("isthmus_requests", "SCIM requests answered", labels=[*labels, "status"])
-        durations = HistogramMetricFamily("isthmus_request_seconds", "Time from headers to answer", labels=labels)
-        sums: dict[tuple[str, str], Series] = {}
-        for one in series:
-            requests.add_metric([one.connector, one.method, str(one.status)], sum(one.buckets))
-            found = sums.setdefault(
-                (one.connector, one.method), Series(one.connector, one.method, 0, 0.0, [0] * (len(BUCKETS) + 1))
-            )
-            found.seconds += one.seconds
-            found.buckets = [a + b for a, b in zip(found.buckets, one.buckets, strict=True)]
-        bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
-        for one in sums.values():
-            durations.add_metric(
-                [one.connector, one.method],
-                list(zip(bounds, accumulate(one.buckets), strict=True)),
-                sum_value=one.seconds,
-            )
-        yield requests
-        yield durations
+        yield _counter("isthmus_requests", "SCIM requests answered", [*labels, "status"], requests)
+        yield _histogram("isthmus_request_seconds", "Time from headers to answer", labels, requests)
+        labels = ["connector", "operation"]
+        yield _counter("isthmus_target_calls", "Calls of targets that ended", [*labels, "outcome"], calls)
+        yield _histogram("isthmus_target_call_seconds", "Time that a target took", labels, calls)
+
+
+def _counter(name: str, text: str, labels: list[str], series: Iterable[Series]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for one in series:
+        family.add_metric([one.connector, one.operation, one.outcome], sum(one.buckets))
+    return family
+
+
+def _histogram(name: str, text: str, labels: list[str], series: Iterable[Series]) -> Metric:
+    sums: dict[tuple[str, str], Series] = {}
+    for one in series:
+        key = (one.connector, one.operation)
+        found = sums.setdefault(key, Series(*key, "", 0.0, [0] * (len(BUCKETS) + 1)))
+        found.seconds += one.seconds
+        found.buckets = [a + b for a, b in zip(found.buckets, one.buckets, strict=True)]
+    bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for key, one in sums.items():
+        family.add_metric(list(key), list(zip(bounds, accumulate(one.buckets), strict=True)), sum_value=one.seconds)
+    return family
 
 
 class _State(Collector):

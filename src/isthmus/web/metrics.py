@@ -1,4 +1,4 @@
-"""Count requests in every worker process; the operations process adds them up.
+"""Count requests and calls of targets in every process; the operations process adds them up.
 
 Counting costs one lock and three additions. A worker writes its totals to a file of its own once a second, and only if
 they changed; a process that is killed loses at most the last second of them. (prometheus-client's multiprocess mode
@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from bisect import bisect_left
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -20,23 +21,32 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Upper bounds of the duration histogram, in seconds."""
 
 _MOST_SERIES = 5000
+_TEXTS = {status: str(status) for status in range(100, 600)}
 
 
 class Series(msgspec.Struct):
-    """Requests of one connector with one method and status. `buckets` are counts per bucket, not cumulative."""
+    """Requests or calls of one connector of one kind that ended alike. `buckets` are counts per bucket, not cumulative.
+
+    Of a request: its method, and the answer's status. Of a call: what was done in the target, and "ok" or the class of
+    the error.
+    """
 
     connector: str
-    method: str
-    status: int
+    operation: str
+    outcome: str
     seconds: float
     buckets: list[int]
+
+
+Sums = dict[tuple[str, str, str], Series]
 
 
 class Totals(msgspec.Struct):
     """What one process counted since it began."""
 
     process: int
-    series: list[Series]
+    requests: list[Series]
+    calls: list[Series]
 
 
 class Recorder:
@@ -45,20 +55,27 @@ class Recorder:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._series: dict[tuple[str, str, int], Series] = {}
+        self._requests: Sums = {}
+        self._calls: Sums = {}
         self._changed = False
         self._file = None if folder is None else folder / f"{os.getpid()}-{time.time_ns():x}.json"
 
     def request(self, connector: str, method: str, status: int, seconds: float) -> None:
         """Count one request. `connector` is one that exists, or "": names that clients invent make no series."""
-        key = (connector, method, status)
+        self._count(self._requests, (connector, method, _TEXTS.get(status) or str(status)), seconds)
+
+    def call(self, connector: str, operation: str, outcome: str, seconds: float) -> None:
+        """Count one call of a target. `outcome`: "ok", or the class of the error."""
+        self._count(self._calls, (connector, operation, outcome), seconds)
+
+    def _count(self, sums: Sums, key: tuple[str, str, str], seconds: float) -> None:
         bucket = bisect_left(BUCKETS, seconds)
         with self._lock:
-            series = self._series.get(key)
+            series = sums.get(key)
             if series is None:
-                if len(self._series) >= _MOST_SERIES:
+                if len(sums) >= _MOST_SERIES:
                     return
-                series = self._series[key] = Series(connector, method, status, 0.0, [0] * (len(BUCKETS) + 1))
+                series = sums[key] = Series(*key, 0.0, [0] * (len(BUCKETS) + 1))
             series.seconds += seconds
             series.buckets[bucket] += 1
             self._changed = True
@@ -66,10 +83,7 @@ class Recorder:
     def totals(self) -> Totals:
         """Return a copy of the counters."""
         with self._lock:
-            return Totals(
-                os.getpid(),
-                [Series(s.connector, s.method, s.status, s.seconds, list(s.buckets)) for s in self._series.values()],
-            )
+            return Totals(os.getpid(), _copies(self._requests), _copies(self._calls))
 
     def publish(self) -> None:
         """Write the totals to this process's file if they changed since the last time."""
@@ -87,13 +101,19 @@ class Recorder:
 _RETIRED = "retired.json"
 
 
-def collect(folder: Path) -> list[Series]:
-    """Return the sums over all processes that published into the folder, also those that have ended.
+def _copies(sums: Sums) -> list[Series]:
+    return [Series(s.connector, s.operation, s.outcome, s.seconds, list(s.buckets)) for s in sums.values()]
+
+
+def collect(folder: Path) -> tuple[list[Series], list[Series]]:
+    """Return requests and calls, summed over all processes that published into the folder, also those that have ended.
 
     Files of ended processes are folded into one. Only one process may call this.
     """
-    sums: dict[tuple[str, str, int], Series] = {}
-    retired: dict[tuple[str, str, int], Series] = {}
+    requests: Sums = {}
+    calls: Sums = {}
+    retired_requests: Sums = {}
+    retired_calls: Sums = {}
     ended: list[Path] = []
     for file in sorted(folder.glob("*.json")):
         try:
@@ -101,19 +121,22 @@ def collect(folder: Path) -> list[Series]:
         except (OSError, msgspec.DecodeError):
             continue  # a file that vanished or was cut by a full disk counts nothing
         over = file.name != _RETIRED and not _runs(totals.process)
-        for series in totals.series:
-            _add(sums, series)
-            if over or file.name == _RETIRED:
-                _add(retired, series)
+        _add(requests, totals.requests)
+        _add(calls, totals.calls)
+        if over or file.name == _RETIRED:
+            _add(retired_requests, totals.requests)
+            _add(retired_calls, totals.calls)
         if over:
             ended.append(file)
     if ended:
         beside = folder / "retired.new"
-        beside.write_bytes(msgspec.json.encode(Totals(0, list(retired.values()))))
+        beside.write_bytes(
+            msgspec.json.encode(Totals(0, list(retired_requests.values()), list(retired_calls.values())))
+        )
         beside.replace(folder / _RETIRED)
         for file in ended:
             file.unlink(missing_ok=True)
-    return list(sums.values())
+    return list(requests.values()), list(calls.values())
 
 
 def start_afresh(folder: Path) -> None:
@@ -123,14 +146,15 @@ def start_afresh(folder: Path) -> None:
             file.unlink()
 
 
-def _add(sums: dict[tuple[str, str, int], Series], series: Series) -> None:
-    key = (series.connector, series.method, series.status)
-    found = sums.get(key)
-    if found is None:
-        sums[key] = Series(series.connector, series.method, series.status, series.seconds, list(series.buckets))
-        return
-    found.seconds += series.seconds
-    found.buckets = [a + b for a, b in zip(found.buckets, series.buckets, strict=True)]
+def _add(sums: Sums, more: Iterable[Series]) -> None:
+    for series in more:
+        key = (series.connector, series.operation, series.outcome)
+        found = sums.get(key)
+        if found is None:
+            sums[key] = Series(*key, series.seconds, list(series.buckets))
+            continue
+        found.seconds += series.seconds
+        found.buckets = [a + b for a, b in zip(found.buckets, series.buckets, strict=True)]
 
 
 def _runs(process: int) -> bool:

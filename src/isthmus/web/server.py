@@ -103,9 +103,9 @@ def worker_loader(
         sys.setswitchinterval(0.05)
         gc.set_threshold(20_000, 20, 20)  # requests leave no cycles; looking for them costs more than keeping a few
         scim = configuration.host.scim
-        host = Host.open(configuration, threads=scim.threads)
-        host.start_background()
         recorder = Recorder(configuration.state_dir / "metrics")
+        host = Host.open(configuration, threads=scim.threads, on_call=recorder.call)
+        host.start_background()
         access_log = logs.AccessLog(configuration.host.log)
         access_log.gather()
         application = scim_application(host, recorder=recorder, access_log=access_log)

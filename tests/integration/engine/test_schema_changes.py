@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import Bench, Client, SqlPeople, bench, sql_document
-from isthmus.spi import MisconfiguredConnector
+from harness import Bench, Client, SqlPeople, bench, new_folder, sql_document
+from isthmus.config.loading import load
+from isthmus.engine.host import Host
+from isthmus.spi import MisconfiguredConnector, TargetUnavailable
 
 OWN = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:User"
 
@@ -86,3 +89,19 @@ def test_what_only_an_operator_can_mend_is_shown_until_a_call_succeeds(opened: B
     assert "refuses the password" in target.attention.reason
     opened.client("app").created("ann")
     assert target.attention.reason == "", "writes are not stopped by it, and the first that succeeds clears it"
+
+
+def test_calls_of_the_target_are_counted_by_how_they_ended(tmp_path: Path, people: SqlPeople) -> None:
+    calls: list[tuple[str, str, str]] = []
+    folder = new_folder(tmp_path / "host", {"app": sql_document(people.path)})
+    with closing(
+        Host.open(
+            load(folder / "isthmus.toml"),
+            on_call=lambda name, what, outcome, _seconds: calls.append((name, what, outcome)),
+        )
+    ) as host:
+        target = host.target("app")
+        target.resource_types()
+        with pytest.raises(TargetUnavailable), target.using("read"):
+            raise TargetUnavailable("gone")
+    assert calls == [("app", "read_schema", "ok"), ("app", "read", "TargetUnavailable")]

@@ -354,7 +354,7 @@ def test_errors_of_the_engine(client: Client) -> None:
     assert headers["retry-after"].startswith("7")
     assert "\r" not in headers["retry-after"]
     assert body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
-    assert client.recorder.totals().series[0].status == 503
+    assert client.recorder.totals().requests[0].outcome == "503"
 
 
 def test_a_bug_tells_nothing_but_the_correlation_id(client: Client) -> None:
@@ -383,4 +383,4 @@ def test_closing_tells_clients_to_leave(client: Client) -> None:
 def test_only_known_connectors_make_series(client: Client) -> None:
     for number in range(50):
         client("GET", "/Users", base=f"/scim/guess{number}")
-    assert {series.connector for series in client.recorder.totals().series} == {""}
+    assert {series.connector for series in client.recorder.totals().requests} == {""}

@@ -43,6 +43,7 @@ def test_sums_over_processes_that_live_and_that_ended(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     recorder.request("hr", "GET", 200, 0.0001)
     recorder.request("hr", "GET", 200, 99.0)
+    recorder.call("hr", "create", "ok", 0.25)
     recorder.publish()
     child = (
         "import sys; from pathlib import Path; from isthmus.web.metrics import Recorder\n"
@@ -51,14 +52,16 @@ def test_sums_over_processes_that_live_and_that_ended(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", child, str(tmp_path)], check=True, timeout=60)
     for _ in range(2):  # the second time, what has ended is counted from the folded file
-        found = {(series.method, series.status): series for series in collect(tmp_path)}
-        assert sum(found["GET", 200].buckets) == 3
-        assert found["GET", 200].buckets[0] == 1
-        assert found["GET", 200].buckets[len(BUCKETS)] == 1
-        assert found["POST", 409].seconds == 0.5
+        found = {(series.operation, series.outcome): series for series in collect(tmp_path)[0]}
+        assert sum(found["GET", "200"].buckets) == 3
+        assert found["GET", "200"].buckets[0] == 1
+        assert found["GET", "200"].buckets[len(BUCKETS)] == 1
+        assert found["POST", "409"].seconds == 0.5
+        (call,) = collect(tmp_path)[1]
+        assert (call.operation, call.outcome, call.seconds, sum(call.buckets)) == ("create", "ok", 0.25, 1)
     assert len(list(tmp_path.glob("*.json"))) == 2
     start_afresh(tmp_path)
-    assert collect(tmp_path) == []
+    assert collect(tmp_path) == ([], [])
 
 
 def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
@@ -75,4 +78,4 @@ def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
 
 def test_a_cut_file_counts_nothing(tmp_path: Path) -> None:
     (tmp_path / f"{os.getpid()}-1.json").write_text('{"process":1,')
-    assert collect(tmp_path) == []
+    assert collect(tmp_path) == ([], [])
