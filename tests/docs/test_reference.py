@@ -76,6 +76,6 @@ def test_every_metric_has_a_row_and_every_row_is_a_metric() -> None:
     text = (ROOT / "docs" / "reference" / "metrics.md").read_text()
     rows = {name.removesuffix("_total") for name in re.findall(r"^\| `(isthmus_\w+)` \|", text, re.MULTILINE)}
     source = (ROOT / "src" / "isthmus" / "web" / "exposition.py").read_text()
-    made = set(re.findall(r'MetricFamily\(\s*"(isthmus_\w+)"', source))
+    made = set(re.findall(r'(?:MetricFamily|_counter|_histogram)\(\s*"(isthmus_\w+)"', source))
     assert len(made) > 5
     assert rows == made
