@@ -145,9 +145,10 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C means this process
 
 
-def _sleeps(pid: int) -> bool:
-    """Tell whether a process waits for something; one that has just asked waits for the terminal."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+def _listens(pid: int) -> bool:
+    """Tell whether a process waits in a system call whose first argument is standard input: it reads."""
+    call = Path(f"/proc/{pid}/syscall").read_text().split()
+    return len(call) > 1 and call[1] == "0x0"
 
 
 def _talk(terminal: int, pid: int, answers: Sequence[tuple[str, str]], *, seconds: float = 40) -> str:
@@ -169,6 +170,6 @@ def _talk(terminal: int, pid: int, answers: Sequence[tuple[str, str]], *, second
         if waiting and waiting[0][0] in shown[read_until:]:
             read_until = len(shown)
             # Python looks for signals before it reads, not between: a Ctrl-C in that instant waits for the next key.
-            wait_for(lambda: _sleeps(pid), f"never waited for an answer to {waiting[0][0]!r}")
+            wait_for(lambda: _listens(pid), f"never waited for an answer to {waiting[0][0]!r}")
             os.write(terminal, waiting.pop(0)[1].encode())
     raise AssertionError(f"not within {seconds:.0f} s: {waiting}\n{shown}")
