@@ -3,7 +3,7 @@
 A request takes some hundred microseconds of the interpreter, and gives it away at each step of SQLite. With 64 threads
 that all want it back at once, handing it round costs several times the work itself. So requests take turns: whoever has
 the place runs, the others sleep; a thread that must wait for something else (a target, a commit, a long scan) lends it
-meanwhile. The place goes from hand to hand, first come, first served: nobody is woken who then finds it taken.
+meanwhile.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Turns:
     """The place: `with turns:` takes it, `with turns.lent():` gives it away while waiting."""
 
     def __init__(self) -> None:
-        self._mutex = threading.Lock()  # held for a few steps of the interpreter, never while waiting
-        self._taken = False
+        self._place = threading.Lock()  # a semaphore of two costs more than it brings: it is made of locks in Python
         self._ready: deque[threading.Lock] = deque()
+        self._mutex = threading.Lock()  # over `_ready` and `Pause._ended` together
         self._local = _Held()
         self._lent = _Lent(self)
 
     def __enter__(self) -> None:
-        self._acquire()
+        self._place.acquire()
         self._local.held = 1
 
     def __exit__(
@@ -77,28 +77,22 @@ class Turns:
         held = local.held
         if held:
             if held == 2:
-                self._acquire()
+                self._place.acquire()
             local.held = held - 1
 
     def pause(self) -> Pause:
         """Return what this thread sleeps on until another one ends it; see `Pause`."""
         return Pause(self, self._local.held == 1)
 
-    def _acquire(self) -> None:
-        with self._mutex:
-            if not self._taken:
-                self._taken = True
-                return
-            baton = self._local.baton
-            self._ready.append(baton)
-        baton.acquire()
-
     def _release(self) -> None:
-        with self._mutex:
-            if self._ready:
+        """Hand the place to a thread whose pause has ended, or else leave it to whoever comes."""
+        while True:
+            if self._ready:  # only who has the place takes from it
                 self._ready.popleft().release()
-            else:
-                self._taken = False
+                return
+            self._place.release()
+            if not self._ready or not self._place.acquire(blocking=False):
+                return
 
 
 class Pause:
@@ -132,7 +126,7 @@ class Pause:
         if in_time:
             self._baton.acquire()
         else:
-            turns._acquire()
+            turns._place.acquire()
         return in_time
 
     def end(self) -> None:
@@ -143,11 +137,9 @@ class Pause:
         turns = self._turns
         with turns._mutex:
             self._ended = True
-            if turns._taken:
-                turns._ready.append(self._baton)
-            else:
-                turns._taken = True
-                self._baton.release()
+            turns._ready.append(self._baton)
+        if turns._place.acquire(blocking=False):
+            turns._release()
 
 
 class _Held(threading.local):

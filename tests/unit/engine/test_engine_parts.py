@@ -217,25 +217,31 @@ def _locked_out(admission: Admission) -> None:
 # -- turns
 
 
-def test_the_place_goes_from_hand_to_hand() -> None:
+def test_one_thread_at_a_time_has_the_place() -> None:
     turns = Turns()
-    order: list[int] = []
-    queued = [threading.Event() for _ in range(3)]
+    inside: list[int] = []
+    most: list[int] = []
 
-    def take(number: int) -> None:
-        queued[number].set()
-        with turns:
-            order.append(number)
+    def work(number: int) -> None:
+        for _ in range(50):
+            with turns:
+                inside.append(number)
+                with turns.lent():
+                    inside.remove(number)
+                inside.append(number)
+                most.append(len(inside))
+                pause = turns.pause()
+                pool.submit(pause.end)
+                inside.remove(number)
+                assert pause.wait(20)
+                assert inside == []
 
-    threads = [threading.Thread(target=take, args=(n,)) for n in range(3)]
+    with ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(8) as workers:
+        for done in [workers.submit(work, number) for number in range(8)]:
+            done.result(60)
+    assert set(most) == {1}
     with turns:
-        for number, thread in enumerate(threads):
-            thread.start()
-            assert queued[number].wait(20)
-            until(lambda number=number: len(turns._ready) == number + 1)
-    for thread in threads:
-        thread.join(20)
-    assert order == [0, 1, 2]
+        assert not turns._ready
 
 
 def test_who_pauses_lends_the_place_and_has_it_again_when_woken() -> None:
@@ -296,8 +302,7 @@ def test_who_waits_for_a_body_first_takes_no_place_before() -> None:
 
         before = threading.Event()
         done = pool.submit(request)
-        assert before.wait(20)
-        until(lambda: len(turns._ready) == 1)
+        assert before.wait(20), "it began without a place"
         assert not done.done()
         with turns.lent():
             assert done.result(20) == "arrived"
