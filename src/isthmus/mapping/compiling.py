@@ -356,8 +356,10 @@ class LayoutCompiler:
         aliases: dict[str, str] = {}
         elsewhere = {name: main.nodes[shown] for shown, own in self._own_names.items() for name in (shown, own)}
         plain = self._definition.own_names == "plain"
+        unmapped_only = self._definition.own_names == "unmapped"
+        flowing = {flow.attribute for flow in self._definition.flows.values()} if unmapped_only else set()
         for name in self._published:
-            if name in self._own_names.values():
+            if name in self._own_names.values() or name in flowing:
                 continue
             shown, other = (name, escaped(name)) if plain else (escaped(name), name)
             nodes[shown] = self._own_node(f"{self._urn}:{shown}", shown, self._attributes[name], open=False)

@@ -56,6 +56,7 @@ reference_columns = [{{ column = "owner", object_type = "person" }}]
 object_type = "person"
 name = "User"
 endpoint = "Users"
+own_names = "unmapped" # nothing is published twice
 attributes = [
   "login", "display_name", "formatted_name", "family_name", "given_name", "middle_name", "prefix", "suffix", "nick_name",
   "title", "user_type", "language", "locale", "timezone", "employee_number", "cost_center", "organization", "division",
@@ -106,6 +107,7 @@ action = "delete"
 object_type = "team"
 name = "Group"
 endpoint = "Groups"
+own_names = "unmapped" # nothing is published twice
 attributes = ["name", "purpose", "members"]
 matching = ["name"]
 delete = {{ action = "delete" }}
