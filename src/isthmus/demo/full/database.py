@@ -49,7 +49,7 @@ class FullDatabase:
             self.drop()
             raise DemoProblem(f"The database refused the demo's tables: {refusal(exc)}") from exc
 
-    def rows(self, name: str, **wanted: Any) -> list[dict[str, Any]]:
+    def rows(self, name: str, /, **wanted: Any) -> list[dict[str, Any]]:
         """Return the rows that have these values, in the order of their key, without keys that the database made."""
         table = self._table(name)
         shown = [column for column in table.columns if column.name != "id"]
