@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from acceptance.command import isthmus, processes_naming
 from isthmus.demo.table import parse_url
 
-STEPS = 14
+STEPS = 15
 
 
 def test_the_full_walk_is_as_it_should_be(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ _DEPARTMENTS = ("Finance", "Logistics", "Research", "Sales", "Support", "Works")
 _TITLES = ("Analyst", "Buyer", "Engineer", "Planner", "Technician", "Tour guide")
 _MODELS = (("Fieldbook 14", 16), ("Slate 11", 8), ("Tower 5", 64))
 _SPAN = 8  # people of one manager
-_FIRST_DAY = datetime(2021, 1, 4, 9)
+_FIRST_DAY = datetime(2021, 1, 4, 9)  # noqa: DTZ001  (the column keeps no zone)
 
 Generated = dict[str, list[dict[str, Any]]]
 

@@ -28,7 +28,7 @@ def show_step(
     *,
     base: str,
 ) -> None:
-    """Print one step; rows that went begin with −, rows that came with +."""
+    """Print one step; rows that went begin with -, rows that came with +."""
     console.print()
     console.print(Text.assemble((f"{number}. {step.title}", "bold cyan"), (f"  {step.why}", "dim")))
     target = _abbreviated(abbreviated(base + step.request.target(encoded=False)))
@@ -51,11 +51,11 @@ def _marked(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[t
     if len(gone) == len(come) == 1:  # one row changed: its key, and what differs
         names = [name for number, name in enumerate(gone[0]) if number == 0 or gone[0][name] != come[0][name]]
         gone, come = [{name: row[name] for name in names} for row in gone], [{n: row[n] for n in names} for row in come]
-    return [("−", row) for row in gone] + [(" ", row) for row in after if row in before] + [("+", row) for row in come]
+    return [("-", row) for row in gone] + [(" ", row) for row in after if row in before] + [("+", row) for row in come]
 
 
 def _line(table: str, mark: str, row: Mapping[str, Any], *, width: int) -> Text:
-    style = {"−": "red", "+": "bold green"}.get(mark, "dim")
+    style = {"-": "red", "+": "bold green"}.get(mark, "dim")
     cells = ", ".join(f"{name}={_cell(value)}" for name, value in row.items() if value is not None or len(row) == 2)
     line = Text.assemble((f"{mark} ", style), (f"{table}: ", "dim"), (cells, style))
     line.truncate(width, overflow="ellipsis")

@@ -14,8 +14,8 @@ PLURALS = ("emails", "phones", "messengers", "photos", "entitlements", "roles")
 
 TEXT_OF_PERSON = (
     "display_name", "formatted_name", "family_name", "given_name", "middle_name", "prefix", "suffix", "nick_name",
-    "title", "user_type", "language", "locale", "timezone", "employee_number", "cost_center", "organization", "division",
-    "department",
+    "title", "user_type", "language", "locale", "timezone", "employee_number", "cost_center", "organization",
+    "division", "department",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from isthmus.demo.people import Person
 from isthmus.demo.steps import differs
 
 LOGIN, TEAM, SERIAL = "mstone-demo", "Night shift", "DEMO-0001"
+_IMPORT_SECONDS = 120.0
 
 
 class FullWalk:
@@ -204,11 +206,23 @@ class FullWalk:
         )
 
     def _search(self) -> None:
+        if not self._imported():
+            self._differ(f"the first import did not end within {_IMPORT_SECONDS:.0f} s")
+            return
         body = {"schemas": [SEARCH], "attributes": ["userName"], "sortBy": "userName", "count": 2, "cursor": ""}
         first = self._take(self._page("Search, sorted, two at a time", body, []))
         cursor, seen = first.body.get("nextCursor"), [each.get("userName") for each in first.resources]
         if cursor is not None:
             self._take(self._page("The next page", {**body, "cursor": cursor}, seen))
+
+    def _imported(self) -> bool:
+        """Wait for the first import: a list shows what is in the connector space."""
+        until, people = time.monotonic() + _IMPORT_SECONDS, self._database.counts()["people"]
+        while self._client.send(Request("GET", "/Users?count=0")).body.get("totalResults") != people:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)  # between two questions, bounded by the deadline above
+        return True
 
     def _page(self, title: str, body: dict[str, Any], seen: list[Any]) -> FullStep:
         def check(answer: Answer) -> Iterator[str]:
@@ -241,7 +255,7 @@ class FullWalk:
                 status=204,
                 gone={**before, "devices": [{"serial": SERIAL}]},
                 result="no row of the person is left",
-            )  # fmt: skip
+            )
         )
         for title, path, table, key in (
             ("Delete the group", f"/Groups/{team}", "teams", {"name": TEAM}),
