@@ -365,13 +365,13 @@ class LayoutCompiler:
             nodes[shown] = self._own_node(f"{self._urn}:{shown}", shown, self._attributes[name], open=False)
             if other != shown:
                 aliases[other] = shown
-        if not has_own_schema(self._definition.name) or self._object_type.dn is not None:
+        if not (unmapped_only or has_own_schema(self._definition.name)) or self._object_type.dn is not None:
             nodes.setdefault("-dn-", Simple(dn_slot(self._urn)))
-        if Operation.PASSWORD in self._object_type.operations:
+        if Operation.PASSWORD in self._object_type.operations and not unmapped_only:
             nodes.setdefault(
                 "export_password", Simple(password_slot(f"{self._urn}:export_password", "export_password"))
             )
-        return Section(self._urn, nodes, open=False, aliases=aliases, elsewhere=elsewhere)
+        return Section(self._urn, nodes, open=False, aliases=aliases, elsewhere=elsewhere, removable=unmapped_only)
 
     def _own_node(self, path: str, name: str, definition: AttributeDefinition, *, open: bool) -> Node:
         """Return the node of an attribute that is published under its own name."""

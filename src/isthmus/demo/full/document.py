@@ -59,8 +59,8 @@ endpoint = "Users"
 own_names = "unmapped" # nothing is published twice
 attributes = [
   "login", "display_name", "formatted_name", "family_name", "given_name", "middle_name", "prefix", "suffix",
-  "nick_name", "title", "user_type", "language", "locale", "timezone", "employee_number", "cost_center", "organization", "division",
-  "department", "profile_url", "manager", "disabled",
+  "nick_name", "title", "user_type", "language", "locale", "timezone", "employee_number", "cost_center",
+  "organization", "division", "department", "profile_url", "manager", "disabled",
   "emails", "phoneNumbers", "ims", "photos", "entitlements", "roles", "x509Certificates", "addresses",
 ]
 matching = ["login"]
