@@ -25,6 +25,9 @@ def demo(
             help="URL of a PostgreSQL, MySQL or MariaDB database; the demo makes and removes a table of its own."
         ),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Groups, managers, devices, and values in child tables: a dozen tables.")
+    ] = False,
 ) -> None:
     """Run the demo: a host with generated people, and a walk through what Entra ID sends.
 
@@ -33,6 +36,8 @@ def demo(
         isthmus demo
 
         isthmus demo --once
+
+        isthmus demo --full
 
         isthmus demo --port 9000 --people 50
 
@@ -43,5 +48,14 @@ def demo(
 
     chosen = None if token is None else Secret(token)
     raise typer.Exit(
-        run(once=once, walk=walk, port=port, token=chosen, directory=directory, people=people, database=database)
+        run(
+            once=once,
+            walk=walk,
+            port=port,
+            token=chosen,
+            directory=directory,
+            people=people,
+            database=database,
+            full=full,
+        )
     )

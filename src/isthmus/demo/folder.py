@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,7 @@ type = "sql"
 description = "The demo's HR database"
 
 [settings]
-url = {url}
-{password}
+{connection}
 [[settings.object_types]]
 name = "Employee"
 table = {table}
@@ -122,8 +122,11 @@ def clear(folder: Path) -> None:
     (folder / _MARK).write_text(_MARK_TEXT)
 
 
-def write(folder: Path, *, ports: Ports, database: sa.URL, table: str) -> Path:
-    """Write `isthmus.toml`, the connector and the certificates; return the path of `isthmus.toml`."""
+def write(folder: Path, *, ports: Ports, database: sa.URL, connector: str, document: Callable[[str], str]) -> Path:
+    """Write `isthmus.toml`, the connector and the certificates; return the path of `isthmus.toml`.
+
+    `document` makes the connector's file from the lines of `[settings]` that say where the database is.
+    """
     settings = folder / "isthmus.toml"
     settings.write_text(_host(ports))
     connectors, secrets = folder / "connectors", folder / "secrets"
@@ -131,7 +134,7 @@ def write(folder: Path, *, ports: Ports, database: sa.URL, table: str) -> Path:
     secrets.mkdir(mode=0o700)
     if database.password:
         _write_private(secrets / _PASSWORD_FILE, str(database.password))
-    (connectors / f"{CONNECTOR}.toml").write_text(_connector(database, table))
+    (connectors / f"{connector}.toml").write_text(document(_connection(database)))
     tls.init_ca(folder / "tls")
     tls.renew_leaf(folder / "tls")
     return settings
@@ -151,7 +154,12 @@ def _host(ports: Ports) -> str:
     return _HOST.format(scim=ports.scim, console=ports.console, operations=ports.operations)
 
 
-def _connector(database: sa.URL, table: str) -> str:
+def employees_document(connection: str, *, table: str) -> str:
+    """Return the file of the connector to the one table."""
+    return _CONNECTOR.format(connection=connection, table=tomlkit.string(table).as_string())
+
+
+def _connection(database: sa.URL) -> str:
     # URL.set(password=None) would leave the password in.
     shown = sa.URL.create(
         database.get_backend_name(),
@@ -162,11 +170,7 @@ def _connector(database: sa.URL, table: str) -> str:
         query=database.query,
     )
     password = f'password = {{ file = "{_PASSWORD_FILE}" }} # below secrets/\n' if database.password else ""
-    return _CONNECTOR.format(
-        url=tomlkit.string(shown.render_as_string()).as_string(),
-        password=password,
-        table=tomlkit.string(table).as_string(),
-    )
+    return f"url = {tomlkit.string(shown.render_as_string()).as_string()}\n{password}"
 
 
 def _write_private(path: Path, text: str) -> Path:

@@ -14,12 +14,11 @@ from rich.console import Console
 from isthmus.demo import folder as demo_folder
 from isthmus.demo import people as demo_people
 from isthmus.demo.client import ScimClient
-from isthmus.demo.folder import CONNECTOR
 from isthmus.demo.next_steps import show_next_steps
+from isthmus.demo.scenes import FullScene, OneTable, Scene
 from isthmus.demo.server import ServerProcess
-from isthmus.demo.table import OWN_NAME, SQLITE_NAME, DemoProblem, PeopleTable, parse_url
+from isthmus.demo.table import DemoProblem, parse_url
 from isthmus.demo.tokens import make_token
-from isthmus.demo.walk import Walk
 from isthmus.spi import Secret
 
 
@@ -36,12 +35,14 @@ def run(
     directory: Path | None = None,
     people: int = 1000,
     database: str | None = None,
+    full: bool = False,
     console: Console | None = None,
 ) -> int:
     """Run the demo and return the exit code: 0, or 1 if it could not run or a step differed from what it should be.
 
     `once` ends after the walk instead of serving on. `port` 0 takes free ports. `database` names a PostgreSQL, MySQL or
-    MariaDB database in which the demo makes a table of its own, which it removes at the end.
+    MariaDB database in which the demo makes a table of its own, which it removes at the end. `full`: a
+    dozen tables with groups, references and values in child tables, instead of one.
     """
     console = console or _console()
     where = (directory or Path("demo")).absolute()
@@ -49,7 +50,16 @@ def run(
         try:
             stack.enter_context(_signals_stop())
             return _run(
-                stack, console, once=once, walk=walk, port=port, token=token, where=where, count=people, url=database
+                stack,
+                console,
+                once=once,
+                walk=walk,
+                port=port,
+                token=token,
+                where=where,
+                count=people,
+                url=database,
+                scene=FullScene() if full else OneTable(),
             )
         except DemoProblem as problem:
             console.print(str(problem), style="bold red", markup=False)
@@ -70,40 +80,40 @@ def _run(
     where: Path,
     count: int,
     url: str | None,
+    scene: Scene,
 ) -> int:
     if count < 1:
         raise DemoProblem("--people must be at least 1")
     ports = demo_folder.choose_ports(port)
     external = None if url is None else parse_url(url)
     demo_folder.clear(where)
-    table = PeopleTable(external or sa.URL.create("sqlite", database=str(where / "hr.db")))
-    stack.callback(table.close)
+    target = external or sa.URL.create("sqlite", database=str(where / f"{scene.connector}.db"))
+    scene.open(target)
+    stack.callback(scene.close)
     if external is not None:
-        # The table is ours and goes with the demo, whatever happens; the server, entered later, stops before.
-        stack.callback(table.drop)
+        # The tables are ours and go with the demo, whatever happens; the server, entered later, stops before.
+        stack.callback(scene.drop)
     everyone = demo_people.generate(count)
-    table.create(everyone, name=OWN_NAME if external is not None else SQLITE_NAME)
-    configuration = demo_folder.write(where, ports=ports, database=table.url, table=table.name)
-    secret = make_token(configuration, CONNECTOR, token)
+    scene.create(everyone, own=external is None)
+    configuration = demo_folder.write(
+        where, ports=ports, database=target, connector=scene.connector, document=scene.document
+    )
+    secret = make_token(configuration, scene.connector, token)
     token_file = demo_folder.write_token(where, secret.reveal())
 
     server = ServerProcess(configuration, operations_port=ports.operations)
     stack.callback(server.stop)
     seconds = server.start()
-    base_path = f"/ecma2host_{CONNECTOR}/scim"
+    base_path = f"/ecma2host_{scene.connector}/scim"
     base = f"https://localhost:{ports.scim}{base_path}"
-    console.print(
-        f"{table.count():,} generated people in table [bold]{table.name}[/] ({table.url.get_backend_name()})."
-    )
+    console.print(f"{scene.summary()} ({target.get_backend_name()}).")
     console.print(f"Isthmus serves them at [bold]{base}[/]; ready {seconds:.1f} s after its start.")
 
     differences = 0
     if walk:
         client = ScimClient(port=ports.scim, base_path=base_path, token=secret, ca=demo_folder.ca_certificate(where))
         stack.callback(client.close)
-        steps = Walk(console, client, table, base=base_path, existing=everyone[0])
-        steps.run()
-        differences = steps.differences
+        differences = scene.walk(console, client, base=base_path, existing=everyone[0])
         if differences:
             console.print(
                 f"\n{differences} thing(s) differed from what they should be; the server's log: {server.log}",

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from isthmus.demo.client import Answer
 from isthmus.demo.steps import ECMA, Outcome, Row, Step
 
 _COLUMNS = ("ContosoLogin", "FirstName", "LastName", "Email", "textID", "Disabled")
@@ -27,11 +28,11 @@ def show_step(
     console.print()
     console.print(Text.assemble((f"{number}. {step.title}", "bold cyan"), (f"  {step.why}", "dim")))
     request = step.request
-    target = _abbreviated(base + request.target(encoded=False))
+    target = abbreviated(base + request.target(encoded=False))
     console.print(Padding(Text(f"{request.method} {target}", style="bold"), _INDENT))
     if request.body is not None:
-        console.print(Padding(Text(_short(request.body), style="magenta"), _INDENT))
-    console.print(Padding(_answer_line(outcome), _INDENT))
+        console.print(Padding(Text(short(request.body), style="magenta"), _INDENT))
+    console.print(Padding(answer_line(outcome.answer), _INDENT))
     console.print(Padding(_rows(outcome.before, outcome.after, console.width), _INDENT))
     if not problems:
         console.print(Padding(Text(f"✓ {step.result}", style="green"), _INDENT))
@@ -39,8 +40,8 @@ def show_step(
         console.print(Padding(Text(f"✗ {problem}", style="bold red"), _INDENT))
 
 
-def _answer_line(outcome: Outcome) -> Text:
-    answer = outcome.answer
+def answer_line(answer: Answer) -> Text:
+    """Return status, time, and what the answer is about."""
     style = "green" if answer.status < 300 else "yellow"
     line = Text.assemble(
         ("→ ", "dim"), (f"{answer.status} {answer.reason}", style), (f"  {answer.seconds * 1000:.0f} ms", "dim")
@@ -86,12 +87,12 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _short(body: Mapping[str, Any]) -> str:
+def short(body: Mapping[str, Any]) -> str:
     """Return the body as JSON; `schemas` and `meta` say nothing new."""
     told = {name: value for name, value in body.items() if name not in ("schemas", "meta")}
-    return _abbreviated(json.dumps(told, ensure_ascii=False))
+    return abbreviated(json.dumps(told, ensure_ascii=False))
 
 
-def _abbreviated(text: str) -> str:
+def abbreviated(text: str) -> str:
     """Return the text with the long URN and GUIDs cut; what is sent is whole."""
     return _GUID.sub(r"\1…", text.replace(ECMA, "urn:…:ECMA2Host:2.0:User"))

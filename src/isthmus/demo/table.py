@@ -64,7 +64,7 @@ class PeopleTable:
                     connection.execute(table.insert(), [each.row() for each in people])
         except DBAPIError as exc:
             self.drop()
-            raise DemoProblem(f"The database refused the demo's table: {_reason(exc)}") from exc
+            raise DemoProblem(f"The database refused the demo's table: {refusal(exc)}") from exc
 
     def row(self, login: str) -> dict[str, Any] | None:
         """Return the person's row as the database has it now, or None."""
@@ -116,7 +116,7 @@ def parse_url(text: str) -> sa.URL:
     except NoSuchModuleError as exc:
         raise DemoProblem(f"The driver for {plain} is not installed") from exc
     except DBAPIError as exc:
-        raise DemoProblem(f"The database cannot be opened: {_reason(exc)}") from exc
+        raise DemoProblem(f"The database cannot be opened: {refusal(exc)}") from exc
 
 
 def _columns() -> list[sa.Column[Any]]:
@@ -136,6 +136,6 @@ def _names(name: str) -> Sequence[str]:
     return [name, *(f"{name}_{number}" for number in range(2, 1000))]
 
 
-def _reason(exc: DBAPIError) -> str:
+def refusal(exc: DBAPIError) -> str:
     """Return the driver's words; a driver names host and user, never the password."""
     return str(exc.orig).strip().splitlines()[0] if exc.orig else type(exc).__name__

@@ -93,7 +93,7 @@ class Assigner:
                 self.node(draft, node, part, verb)
             elif section.open:
                 self.unknown(draft, f"{section.urn}:{name}", part)
-            else:
+            elif name.lower() != "schemas":  # some model libraries write it into extensions as well; it says nothing
                 raise InvalidValue(self.unknown_own(section, name))
 
     def unknown_own(self, section: Section, name: str) -> str:

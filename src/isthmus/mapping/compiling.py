@@ -356,20 +356,22 @@ class LayoutCompiler:
         aliases: dict[str, str] = {}
         elsewhere = {name: main.nodes[shown] for shown, own in self._own_names.items() for name in (shown, own)}
         plain = self._definition.own_names == "plain"
+        unmapped_only = self._definition.own_names == "unmapped"
+        flowing = {flow.attribute for flow in self._definition.flows.values()} if unmapped_only else set()
         for name in self._published:
-            if name in self._own_names.values():
+            if name in self._own_names.values() or name in flowing:
                 continue
             shown, other = (name, escaped(name)) if plain else (escaped(name), name)
             nodes[shown] = self._own_node(f"{self._urn}:{shown}", shown, self._attributes[name], open=False)
             if other != shown:
                 aliases[other] = shown
-        if not has_own_schema(self._definition.name) or self._object_type.dn is not None:
+        if not (unmapped_only or has_own_schema(self._definition.name)) or self._object_type.dn is not None:
             nodes.setdefault("-dn-", Simple(dn_slot(self._urn)))
-        if Operation.PASSWORD in self._object_type.operations:
+        if Operation.PASSWORD in self._object_type.operations and not unmapped_only:
             nodes.setdefault(
                 "export_password", Simple(password_slot(f"{self._urn}:export_password", "export_password"))
             )
-        return Section(self._urn, nodes, open=False, aliases=aliases, elsewhere=elsewhere)
+        return Section(self._urn, nodes, open=False, aliases=aliases, elsewhere=elsewhere, removable=unmapped_only)
 
     def _own_node(self, path: str, name: str, definition: AttributeDefinition, *, open: bool) -> Node:
         """Return the node of an attribute that is published under its own name."""

@@ -40,6 +40,7 @@ class ResourceTypeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=
     `attributes`: the selected ones; only these are read, stored and published. `matching`: attributes by which clients
     find an object before they create one; each is indexed and looked up in the target. `flows`: by SCIM path.
     `own_names`: how names of the target that SCIM does not allow are shown (`escaping`); both forms are understood.
+    `unmapped`: escaped, and only those that no flow shows, so that nothing is published twice.
     """
 
     object_type: str
@@ -47,7 +48,7 @@ class ResourceTypeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=
     endpoint: str = "Users"
     attributes: tuple[str, ...]
     matching: tuple[str, ...] = ()
-    own_names: Literal["escaped", "plain"] = "escaped"
+    own_names: Literal["escaped", "plain", "unmapped"] = "escaped"
     flows: dict[str, Flow] = {}
     disable: Deprovisioning | None = None
     delete: Deprovisioning | None = None

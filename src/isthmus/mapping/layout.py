@@ -179,6 +179,8 @@ class Section:
     """Other spellings that are understood: the name in use by the name as published."""
     elsewhere: Mapping[str, Node] = field(default_factory=dict, repr=False)
     """What is shown by another section and understood here too, by name."""
+    removable: bool = True
+    """Whether a PATCH may remove all of it at once."""
     _folded: dict[str, Node] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:

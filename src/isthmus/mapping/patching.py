@@ -133,7 +133,7 @@ class Patcher:
         if step.op != "remove":
             self._assign.section(draft, section, step.value, step.verb)
             return
-        if section is self._layout.extension or section is self._layout.main:
+        if not section.removable or section is self._layout.main:
             raise InvalidPath(f"{section.urn} cannot be removed as a whole; name its attributes")
         for node in section.nodes.values():
             if not isinstance(node, Unmapped):

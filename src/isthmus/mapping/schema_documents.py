@@ -44,6 +44,7 @@ class SchemaWriter:
         names: Mapping[str, str],
     ) -> None:
         self._name = definition.name
+        self._unmapped_only = definition.own_names == "unmapped"
         self._endpoint = definition.endpoint
         self._object_type = object_type
         self._layout = layout
@@ -58,7 +59,7 @@ class SchemaWriter:
         for section in self._layout.sections:
             if section is self._layout.extension:
                 own = self._own(section)
-                if own.attributes or not has_own_schema(self._name):
+                if own.attributes or not (self._unmapped_only or has_own_schema(self._name)):
                     found.append(own)
             else:
                 schema = replace(known[section.urn], attributes=self._attributes(known[section.urn], section))
@@ -136,7 +137,7 @@ class SchemaWriter:
             elif sub.name == "type" and types:
                 parts.append(replace(sub, canonical_values=types))
             elif sub.name == "primary" and types:
-                parts.append(sub)
+                parts.append(replace(sub, mutability="readOnly"))  # which flow is the primary one is fixed
         return replace(
             attribute,
             sub_attributes=tuple(parts),

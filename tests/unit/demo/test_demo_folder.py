@@ -17,10 +17,18 @@ PORTS = Ports(18585, 18586, 18587)
 URL = sa.URL.create("postgresql+psycopg", username="me", password="p@ss/word", host="127.0.0.1", database="hr")
 
 
+def _odd(connection: str) -> str:
+    return folder.employees_document(connection, table='odd "name"')
+
+
+def _employees(connection: str) -> str:
+    return folder.employees_document(connection, table="Employees")
+
+
 def test_what_is_written_is_a_valid_configuration(tmp_path: Path) -> None:
     where = tmp_path / "demo"
     folder.clear(where)
-    configuration = load(folder.write(where, ports=PORTS, database=URL, table='odd "name"'))
+    configuration = load(folder.write(where, ports=PORTS, database=URL, connector="hr", document=_odd))
     document = configuration.connectors["hr"]
     assert configuration.host.scim.listen == "127.0.0.1:18585"
     assert document.settings["object_types"][0]["table"] == 'odd "name"'
@@ -30,7 +38,7 @@ def test_what_is_written_is_a_valid_configuration(tmp_path: Path) -> None:
 def test_the_password_stands_in_its_own_private_file_only(tmp_path: Path) -> None:
     where = tmp_path / "demo"
     folder.clear(where)
-    folder.write(where, ports=PORTS, database=URL, table="Employees")
+    folder.write(where, ports=PORTS, database=URL, connector="hr", document=_employees)
     holding = [path for path in where.rglob("*") if path.is_file() and b"word" in path.read_bytes()]
     written = (where / "connectors" / "hr.toml").read_text()
     assert "p@ss" not in written
@@ -44,12 +52,12 @@ def test_the_password_stands_in_its_own_private_file_only(tmp_path: Path) -> Non
 def test_made_anew_but_the_ca_stays(tmp_path: Path) -> None:
     where = tmp_path / "demo"
     folder.clear(where)
-    folder.write(where, ports=PORTS, database=URL, table="Employees")
+    folder.write(where, ports=PORTS, database=URL, connector="hr", document=_employees)
     trusted = folder.ca_certificate(where).read_bytes()
     folder.write_token(where, "secret")
     folder.clear(where)
     assert sorted(path.name for path in where.iterdir()) == [".isthmus-demo", "tls"]
-    folder.write(where, ports=PORTS, database=URL, table="Employees")
+    folder.write(where, ports=PORTS, database=URL, connector="hr", document=_employees)
     assert folder.ca_certificate(where).read_bytes() == trusted
 
 

@@ -1,0 +1,1 @@
+"""`isthmus demo --full`: people with everything RFC 7643 has, groups and devices, in a dozen tables."""
