@@ -221,8 +221,8 @@ def timed(entry: Entry) -> Entry:
 
 
 @contextmanager
-def opened() -> Iterator[dict[str, Entry]]:
-    """Lend the entry points by name, over a host in a folder of its own: in memory, where there is such a place."""
+def served() -> Iterator[Host]:
+    """Lend a host in a folder of its own: in memory, where there is such a place."""
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="isthmus-fuzz-", dir=where))
@@ -230,5 +230,11 @@ def opened() -> Iterator[dict[str, Entry]]:
         for name, extra in (("app", ""), ("strict", "strict = true")):
             target, _ = stack.enter_context(memory_target())
             connectors[name] = DOCUMENT.format(target=target, extra=extra, enterprise=ENTERPRISE)
-        host = Host(stack.enter_context(bench(Path(folder) / "host", connectors, host=QUIET, threads=4)))
+        yield Host(stack.enter_context(bench(Path(folder) / "host", connectors, host=QUIET, threads=4)))
+
+
+@contextmanager
+def opened() -> Iterator[dict[str, Entry]]:
+    """Lend the entry points by name, over a host of their own."""
+    with served() as host:
         yield {name: timed(getattr(host, name)) for name in NAMES}
