@@ -1,5 +1,5 @@
 # Each target makes what it needs from nothing (a Python >= 3.11 and make) and passes ARGS on: make demo ARGS="--port 9000"
-.PHONY: help demo test check format bench docs lock servers clean
+.PHONY: help demo test check format bench docs lock servers fuzz clean
 .DEFAULT_GOAL := help
 PYTHONPATH :=
 export PYTHONPATH
@@ -44,6 +44,10 @@ docs: ## Write the command line reference, run every command of the documentatio
 lock: ## Write the lock files anew
 	@tools/bootstrap.sh dev
 	@tools/lock.sh $(ARGS)
+
+fuzz: ## Fuzz every entry point, ten minutes each, guided by coverage; what is found goes to found/
+	@tools/bootstrap.sh dev
+	@tools/fuzz.sh $(ARGS)
 
 servers: ## Install the database servers the tests use (root, Debian)
 	@ISTHMUS_REQUIRE=all tools/servers.sh

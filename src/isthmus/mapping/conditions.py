@@ -38,7 +38,10 @@ def slot_condition(slot: Slot, test: Comparison | Presence, *, indexed: bool = F
         return presence(slot.attribute, test)
     operator = test.operator
     if slot.scim_type == "boolean" or slot.invert:
-        return truth(slot.definition, wanted=boolean(slot.path, test) is not slot.invert)
+        # `ne` is the contrary of `eq`, so that it is true where there is no value, as with every other type
+        held = boolean(slot.path, test) is (operator == "eq")
+        same = truth(slot.definition, wanted=held is not slot.invert)
+        return same if operator == "eq" else negated(same)
     if operator not in allowed(slot.definition):
         raise InvalidFilter(f"{slot.path} is a {slot.definition.type} and cannot be compared with {operator}")
     value: Any = test.value
