@@ -21,7 +21,7 @@ from fuzzing.seeds import DICTIONARY, seeds
 
 MEMORY_MB = 1_024
 HANG_SECONDS = 30
-"""Wall-clock time after which an input counts as a hang; CPU time is bounded more strictly, and fairly, by the entry."""
+"""Wall-clock time after which an input counts as a hang; CPU time is bounded by the entry."""
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ class Host:
             self.ask(connector, "GET", f"{path}?filter={quote_from_bytes(data[1:], safe='')}")
 
     def path(self, data: bytes) -> None:
-        """Use a text as the path of each operation on a person or a group, as key of one without a path, and to sort."""
+        """Use a text as the path of each operation on a person or a group, as key without a path, and to sort."""
         if not data:
             return
         text = data[1:].decode("utf-8", "replace")

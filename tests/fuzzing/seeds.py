@@ -36,10 +36,14 @@ PATHS = (
     "externalId",
 )
 PATCHES = (
-    b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Add","path":"emails","value":'
-    b'[{"value":"n@x.org","type":"other","primary":true}]}]}',
-    b'{"Operations":[{"op":"replace","path":"emails[type eq \\"work\\"].value","value":"c@x"},'
-    b'{"op":"remove","path":"emails[type eq \\"home\\"]"}]}',
+    (
+        b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Add","path":"emails","value":'
+        b'[{"value":"n@x.org","type":"other","primary":true}]}]}'
+    ),
+    (
+        b'{"Operations":[{"op":"replace","path":"emails[type eq \\"work\\"].value","value":"c@x"},'
+        b'{"op":"remove","path":"emails[type eq \\"home\\"]"}]}'
+    ),
     b'{"Operations":[{"op":"Replace","value":{"displayName":"D","name.givenName":"G","'
     + OWN.encode()
     + b':rooms":[3],"emails[type eq \\"work\\"].value":"d@x"}}]}',
@@ -53,11 +57,15 @@ JSON = (
     b'{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new","active":"true","emails":[{"value":'
     b'"n@x"},"m@x"],"name":{"givenName":"N"},"' + OWN.encode() + b'":{"salary":1e2,"rooms":[1],"badge":"AA=="}}',
     b'{"displayName":"new","members":[]}',
-    b'{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"b"}},{"method":"POST","path":'
-    b'"/Groups","bulkId":"g","data":{"displayName":"b","members":[{"value":"bulkId:a"}]}},{"method":"DELETE","path":'
-    b'"/Users/bulkId:a"},{"method":"DELETE","path":"/Groups/bulkId:g"}],"failOnErrors":1}',
-    b'{"filter":"userName pr","sortBy":"name.givenName","sortOrder":"descending","startIndex":1,"count":2,"attributes":'
-    b'["userName"]}',
+    (
+        b'{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"b"}},{"method":"POST","path":'
+        b'"/Groups","bulkId":"g","data":{"displayName":"b","members":[{"value":"bulkId:a"}]}},{"method":"DELETE","path":'
+        b'"/Users/bulkId:a"},{"method":"DELETE","path":"/Groups/bulkId:g"}],"failOnErrors":1}'
+    ),
+    (
+        b'{"filter":"userName pr","sortBy":"name.givenName","sortOrder":"descending","startIndex":1,"count":2,'
+        b'"attributes":["userName"]}'
+    ),
     b'{"cursor":"","count":1,"excludedAttributes":["emails"]}',
     b'\xef\xbb\xbf{"a":[[[1e400,-0.0,123456789012345678901234567890]]],"A":"\\ud800"}',
 )

@@ -73,7 +73,7 @@ def test_the_entries_notice_what_is_broken(host: dict[str, Entry], monkeypatch: 
     monkeypatch.setattr(entries, "CPU_SECONDS", 5.0)
     monkeypatch.setattr("isthmus.engine.endpoint.Endpoint.list", lambda *_given, **_named: 1 / 0)
     with pytest.raises(Broken, match="500"):
-        host["filter"](b'\x00userName pr')
+        host["filter"](b"\x00userName pr")
 
 
 @pytest.mark.slow

@@ -74,9 +74,7 @@ def _list(value: Any) -> list[Any]:
 def _compared(node: e.Comparison, within: Mapping[str, Any], prefix: str, facts: Facts) -> bool:
     operator, wanted = node.op.value.lower(), node.value
     path = ".".join(part.lower() for part in (node.attr_path.attr, node.attr_path.sub_attr) if part)
-    values = [
-        _member(each, "value") if isinstance(each, dict) else each for each in _values(within, node.attr_path)
-    ]
+    values = [_member(each, "value") if isinstance(each, dict) else each for each in _values(within, node.attr_path)]
     values = [each for each in values if each not in (None, "")]
     if wanted is None:  # `eq null` asks for no value (RFC 7643 2.5: null and absent are the same)
         return (not values) is (operator == "eq")

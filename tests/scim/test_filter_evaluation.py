@@ -48,9 +48,7 @@ addresses = st.lists(
     some(type=kinds, streetAddress=texts, locality=texts, postalCode=texts).filter(lambda each: each.keys() - {"type"}),
     max_size=2,
 )
-position = some(
-    title=texts, grade=numbers, share=st.sampled_from(AMOUNTS), acting=st.booleans(), since=moments
-)
+position = some(title=texts, grade=numbers, share=st.sampled_from(AMOUNTS), acting=st.booleans(), since=moments)
 own = some(
     salary=st.sampled_from(AMOUNTS),
     hiredAt=moments,
