@@ -11,14 +11,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scim2_models import Context, PatchOp, Resource, Schema
+from scim2_models import Context, PatchOp, Path, Resource, Schema
 from scim2_models.exceptions import SCIMException
 
 from harness import PATCH_OP
@@ -45,9 +45,13 @@ class Shape:
     """Sub-attributes of the multi-valued complex attribute `items`; `value` is one of them."""
 
 
-@lru_cache(maxsize=256)
-def sides(shape: Shape) -> tuple[ResourceType, Any]:
-    """Return the type as we and as they know it."""
+@cache
+def sides(shape: Shape) -> tuple[ResourceType, Any, Any, Any]:
+    """Return the type as we and as they know it, their PATCH message and their path.
+
+    Their classes are kept, each made once: scim2-models finds a bound path again in a weak dictionary, by a test and
+    then a look-up, and raises KeyError if the garbage collector comes in between.
+    """
     items = tuple(_definition(name, T.BOOLEAN if name == "primary" else T.STRING) for name in shape.elements)
     parts = tuple(_definition(name, kind) for name, kind in shape.complex)
     attributes = [
@@ -63,7 +67,8 @@ def sides(shape: Shape) -> tuple[ResourceType, Any]:
     definition = ResourceTypeDefinition(object_type="Things", name="Thing", endpoint="Things", attributes=names)
     ours = compile_resource_type(definition, kind, shape=1, strict=True, names={"Things": "Thing"})
     theirs = Resource.from_schema(Schema.model_validate(ours.schema_documents()[0]))
-    return ours, theirs
+    path = Path[theirs]
+    return ours, theirs, PatchOp[theirs], path
 
 
 def _definition(name: str, kind: AttributeType = T.STRING, **facts: Any) -> AttributeDefinition:
@@ -72,7 +77,7 @@ def _definition(name: str, kind: AttributeType = T.STRING, **facts: Any) -> Attr
 
 def ours_after(shape: Shape, body: Body, operations: Sequence[Body]) -> Body | None:
     """Return the resource after the operations, None if they are refused."""
-    rt, _ = sides(shape)
+    rt = sides(shape)[0]
     made = rt.plan_create(body).attributes
     current = CurrentObject(id="i", attributes={a.name: made.get(a.name, ()) for a in rt.object_type.attributes})
     try:
@@ -83,10 +88,10 @@ def ours_after(shape: Shape, body: Body, operations: Sequence[Body]) -> Body | N
 
 
 def theirs_after(shape: Shape, body: Body, operations: Sequence[Body]) -> Body | None:
-    _, model = sides(shape)
+    _, model, patch_op, _ = sides(shape)
     resource = model.model_validate(body)
     try:
-        message = PatchOp[model].model_validate(_message(operations), scim_ctx=Context.RESOURCE_PATCH_REQUEST)
+        message = patch_op.model_validate(_message(operations), scim_ctx=Context.RESOURCE_PATCH_REQUEST)
         message.patch(resource)
     except (ValidationError, SCIMException):
         return None
@@ -300,6 +305,8 @@ def apart(shape: Shape, body: Body, operation: Body) -> bool:
     chosen = [each for each in elements if each not in left]
     if not chosen:
         return True  # nothing fits: three ways to see it
+    if operation["op"] == "replace" and not sub and len(chosen) > 1:
+        return True  # they become the same; with a mark as primary theirs refuses, ours has one of them left
     if operation["op"] == "remove":
         return any(not each.keys() - DESCRIBING - {sub.removeprefix(".")} for each in chosen) if sub else False
     return False
