@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["isthmus"]):
-    from fuzzing.entries import LONGEST, NAMES, opened
+    from fuzzing.entries import LONGEST, NAMES, new_folder, opened
 from fuzzing.seeds import DICTIONARY, seeds
 
 MEMORY_MB = 1_024
@@ -30,13 +30,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--keep", type=Path, default=Path())
     parser.add_argument("--again", type=Path)
+    parser.add_argument("--within", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    with opened() as entries:
-        if asked.again is not None:
+    if asked.again is not None:
+        with opened() as entries:
             entries[asked.entry](asked.again.read_bytes())
-            return
-        with tempfile.TemporaryDirectory(prefix="isthmus-corpus-") as folder:
-            _run(entries[asked.entry], Path(folder), asked)
+    elif asked.within is None:
+        # the fuzzer leaves by _exit, so somebody else has to clean up
+        with new_folder() as folder:
+            command = [sys.executable, "-m", "fuzzing", *sys.argv[1:], "--within", folder]
+            sys.exit(subprocess.run(command, check=False).returncode)
+    else:
+        with opened(asked.within) as entries:
+            _run(entries[asked.entry], Path(asked.within), asked)
 
 
 def _run(entry: object, folder: Path, asked: argparse.Namespace) -> None:
@@ -58,7 +64,6 @@ def _run(entry: object, folder: Path, asked: argparse.Namespace) -> None:
     }
     arguments = [sys.argv[0], str(corpus), *(f"-{name}={value}" for name, value in options.items())]
     atheris.Setup(arguments, entry)
-    # the fuzzer leaves by os._exit, and our threads are daemons
     with contextlib.suppress(KeyboardInterrupt):
         atheris.Fuzz()
 

@@ -221,11 +221,18 @@ def timed(entry: Entry) -> Entry:
 
 
 @contextmanager
-def served() -> Iterator[Host]:
-    """Lend a host in a folder of its own: in memory, where there is such a place."""
+def new_folder() -> Iterator[str]:
+    """Lend a folder: in memory, where there is such a place."""
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="isthmus-fuzz-", dir=where) as folder:
+        yield folder
+
+
+@contextmanager
+def served(within: str | None = None) -> Iterator[Host]:
+    """Lend a host in a folder of its own, or in one that somebody else removes."""
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="isthmus-fuzz-", dir=where))
+        folder = within or stack.enter_context(new_folder())
         connectors = {}
         for name, extra in (("app", ""), ("strict", "strict = true")):
             target, _ = stack.enter_context(memory_target())
@@ -234,7 +241,7 @@ def served() -> Iterator[Host]:
 
 
 @contextmanager
-def opened() -> Iterator[dict[str, Entry]]:
+def opened(within: str | None = None) -> Iterator[dict[str, Entry]]:
     """Lend the entry points by name, over a host of their own."""
-    with served() as host:
+    with served(within) as host:
         yield {name: timed(getattr(host, name)) for name in NAMES}
