@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzz the entry points one after the other. Usage: tools/fuzz.sh [SECONDS [ENTRY...]]
 # Ends with 1 if anything was found; the inputs stand in found/, and the words above each say what it broke.
-set -uo pipefail
+set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${1:-600}

@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -116,8 +117,17 @@ class Shell:
         records = self.good("audit", "--json", "--limit", "1000").json
         return [(one["operation"], one["actor"]) for one in reversed(records)]
 
-    def terminal(self, *arguments: str, answers: Iterable[tuple[str, str]] = (), columns: int = 120) -> Ran:
-        """Run a command at a terminal, where a person waits for each prompt and types the answer."""
+    def terminal(
+        self,
+        *arguments: str,
+        answers: Iterable[tuple[str, str]] = (),
+        interrupted_at: str | None = None,
+        columns: int = 120,
+    ) -> Ran:
+        """Run a command at a terminal, where a person waits for each prompt and types the answer.
+
+        `interrupted_at`: Ctrl-C is typed once this is shown, whatever the command is busy with.
+        """
         mine, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         variables = {**self.environment, "TERM": "xterm", "COLUMNS": str(columns)}
@@ -133,7 +143,7 @@ class Shell:
         )
         os.close(theirs)
         try:
-            shown = _talk(mine, process.pid, list(answers))
+            shown = _talk(mine, process.pid, list(answers), interrupted_at)
             return Ran(process.wait(20), ESCAPES.sub("", shown), "")
         finally:
             process.kill()
@@ -142,16 +152,20 @@ class Shell:
 
 
 def _take_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as a person's shell does; a job in the background ignores it
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C means this process
 
 
 def _listens(pid: int) -> bool:
-    """Tell whether a process waits in a system call whose first argument is standard input: it reads."""
+    """Tell whether a process waits in a system call whose first argument is its terminal: it reads from it."""
     call = Path(f"/proc/{pid}/syscall").read_text().split()
-    return len(call) > 1 and call[1] == "0x0"
+    file = Path(f"/proc/{pid}/fd/{int(call[1], 16)}") if len(call) > 1 else None
+    return file is not None and file.is_symlink() and str(file.readlink()).startswith(("/dev/pts/", "/dev/tty"))
 
 
-def _talk(terminal: int, pid: int, answers: Sequence[tuple[str, str]], *, seconds: float = 40) -> str:
+def _talk(
+    terminal: int, pid: int, answers: Sequence[tuple[str, str]], interrupted_at: str | None, *, seconds: float = 40
+) -> str:
     """Return everything that was shown until the process closed the terminal."""
     waiting = list(answers)
     shown, read_until = "", 0
@@ -167,6 +181,9 @@ def _talk(terminal: int, pid: int, answers: Sequence[tuple[str, str]], *, second
             assert not waiting, f"never asked: {waiting[0][0]}\n{shown}"
             return shown
         shown += part.decode(errors="replace")
+        if interrupted_at is not None and interrupted_at in shown:
+            interrupted_at = None
+            os.write(terminal, b"\x03")
         if waiting and waiting[0][0] in shown[read_until:]:
             read_until = len(shown)
             # Python looks for signals before it reads, not between: a Ctrl-C in that instant waits for the next key.

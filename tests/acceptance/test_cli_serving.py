@@ -136,7 +136,7 @@ def test_ctrl_c_cancels_an_import_that_this_command_carries_out(hr: Shell) -> No
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO Employees "
         "(ContosoLogin, FirstName, LastName) SELECT 'more' || i, 'First', 'Last' FROM n"
     )
-    ran = hr.terminal("run", "start", "hr", answers=[("/s", "\x03")])
+    ran = hr.terminal("run", "start", "hr", interrupted_at="/s")
     assert ran.code == 1
     assert "cancelled: " in ran.out
     assert "interrupted by operator" in ran.out
