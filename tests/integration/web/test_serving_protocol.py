@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,8 +65,12 @@ def bulk(served: Serving) -> None:
     assert [each["status"] for each in json.loads(answer)["Operations"]] == ["201"] * 20 + ["204"]
     assert {f"bulk{n}" for n in range(20)} - served.logins() == {"bulk3"}
     assert served.request("GET", "/Users/x", None)[0] == 404
-    status, _, answer = served.request("POST", "/Bulk", {"x": "y" * 2_000_000})
-    assert status == 413
+    try:
+        status, _, answer = served.request("POST", "/Bulk", {"x": "y" * 2_000_000})
+    except (ConnectionError, ssl.SSLEOFError):
+        pass  # refused by its Content-Length: the connection may be closed while the client is still sending
+    else:
+        assert status == 413
     assert served.request("DELETE", f"/Users/{_id(served, 'bulk4')}")[0] == 204
 
 
