@@ -35,6 +35,11 @@ def test_links_lead_somewhere(page: Page) -> None:
 
 
 @each_page
+def test_no_merge_was_left_half_done(page: Page) -> None:
+    assert re.findall(r"^(?:<{7}|>{7}|={7})(?: .*)?$", page.text, re.MULTILINE) == []
+
+
+@each_page
 def test_every_block_is_run_or_says_why_not(page: Page) -> None:
     poor = []
     for block in page.blocks():
