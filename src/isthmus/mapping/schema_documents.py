@@ -165,6 +165,7 @@ class SchemaWriter:
             case_exact=definition.case_exact,
             mutability=self._mutability(slot),
             returned=_returned(slot),
+            canonical_values=definition.choices or attribute.canonical_values,
             uniqueness="server" if definition.unique or self._identifies(slot) else attribute.uniqueness,
         )
 
