@@ -105,7 +105,7 @@ class Endpoint:
             id,
             lambda current: rt.plan_replace(body, current),
             operation="replace",
-            fresh=False,
+            fresh=rt.keeps_parts(body),
             conditions=Conditions(if_match, if_none_match),
             caller=caller,
             projection=projection,
