@@ -16,7 +16,7 @@ from isthmus.engine.target import Target
 from isthmus.engine.updating import ATTEMPTS, Updater
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
-from isthmus.scim.etag import parse_entity_tags
+from isthmus.scim.etag import Conditions
 from isthmus.spi import AttributeChange, Call, Connector, Operation, SupportsDelete
 from isthmus.store.records import State, StoredObject
 
@@ -32,7 +32,7 @@ class Deleter:
         self._updater = updater
 
     def delete(
-        self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller, action: str | None = None
+        self, rt: ResourceType, id: str, *, conditions: Conditions, caller: Caller, action: str | None = None
     ) -> None:
         """Deprovision the object; afterwards SCIM answers 404 for it.
 
@@ -50,14 +50,13 @@ class Deleter:
             action = rt.definition.delete.action
         for _ in range(ATTEMPTS):
             stored = self._reader.stored(rt, id)
-            if if_match is not None:
+            if conditions:
                 if self._reader.live.possible(rt):
                     refreshed = self._reader.live.refresh(rt, stored, caller)
                     if refreshed is None or refreshed.state is not State.LIVE:
                         raise not_found(rt, id)
                     stored = refreshed
-                if not parse_entity_tags(if_match).match(etag(stored)):
-                    raise ScimError(412, f"the version is now {etag(stored)}; read the resource again")
+                conditions.check(etag(stored))
             trail = Trail(
                 target.name,
                 rt,

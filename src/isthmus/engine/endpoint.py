@@ -20,7 +20,7 @@ from isthmus.engine.target import Target
 from isthmus.engine.updating import Plan, Updater
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.bulk import BulkRequest, BulkResult
-from isthmus.scim.etag import check_if_none_match
+from isthmus.scim.etag import Conditions
 from isthmus.scim.listing import ListRequest
 from isthmus.scim.patch import parse_operations
 from isthmus.scim.projection import Projection
@@ -100,14 +100,13 @@ class Endpoint:
         projection: Projection | None = None,
     ) -> Resource:
         """Replace a resource (RFC 7644 3.5.1)."""
-        self._check_none_match(rt, id, if_none_match)
         return self._change(
             rt,
             id,
             lambda current: rt.plan_replace(body, current),
             operation="replace",
-            fresh=False,
-            if_match=if_match,
+            fresh=rt.keeps_parts(body),
+            conditions=Conditions(if_match, if_none_match),
             caller=caller,
             projection=projection,
         )
@@ -124,7 +123,6 @@ class Endpoint:
         projection: Projection | None = None,
     ) -> Resource:
         """Change a resource (RFC 7644 3.5.2); a client that names attributes to be returned is answered with them."""
-        self._check_none_match(rt, id, if_none_match)
         operations = parse_operations(body, strict=self.document.strict)
         return self._change(
             rt,
@@ -132,7 +130,7 @@ class Endpoint:
             lambda current: rt.plan_patch(operations, current),
             operation="patch",
             fresh=any(map(rt.depends_on_values, operations)) or rt.judged_on_values(operations),
-            if_match=if_match,
+            conditions=Conditions(if_match, if_none_match),
             caller=caller,
             projection=projection,
             with_body=projection is not None or not self._answers_without_body(rt),
@@ -142,8 +140,7 @@ class Endpoint:
         self, rt: ResourceType, id: str, *, if_match: str | None, caller: Caller, if_none_match: str | None = None
     ) -> None:
         """Deprovision a resource (RFC 7644 3.6)."""
-        self._check_none_match(rt, id, if_none_match)
-        self._deleter.delete(rt, id, if_match=if_match, caller=caller)
+        self._deleter.delete(rt, id, conditions=Conditions(if_match, if_none_match), caller=caller)
 
     def bulk(self, request: BulkRequest, *, caller: Caller) -> Sequence[BulkResult]:
         """Carry out a bulk request (RFC 7644 3.7); what fails is in the results."""
@@ -157,25 +154,22 @@ class Endpoint:
         *,
         operation: str,
         fresh: bool,
-        if_match: str | None,
+        conditions: Conditions,
         caller: Caller,
         projection: Projection | None = None,
         with_body: bool = True,
     ) -> Resource:
-        stored = self._updater.update(rt, id, plan, operation=operation, fresh=fresh, if_match=if_match, caller=caller)
+        stored = self._updater.update(
+            rt, id, plan, operation=operation, fresh=fresh, conditions=conditions, caller=caller
+        )
         if stored is None:  # active = false, and the disable flow is to delete
             before = self._reader.resource(rt, self._reader.stored(rt, id), caller)
-            self._deleter.delete(rt, id, if_match=if_match, caller=caller, action="delete")
+            self._deleter.delete(rt, id, conditions=conditions, caller=caller, action="delete")
             return Resource(body=b"", etag=before.etag, id=id, location=before.location, with_body=False)
         if not with_body:  # of a group of 100,000 members nothing is made that nobody reads
             location = f"{caller.base_url}/{rt.endpoint}/{stored.id}"
             return Resource(body=b"", etag=etag(stored), id=stored.id, location=location, with_body=False)
         return self._reader.resource(rt, stored, caller, projection)
-
-    def _check_none_match(self, rt: ResourceType, id: str, header: str | None) -> None:
-        """Refuse a write of a version the client excludes (RFC 9110 13.1.2), judged on what the space shows."""
-        if header is not None:
-            check_if_none_match(header, etag(self._reader.stored(rt, id)))
 
     def _answers_without_body(self, rt: ResourceType) -> bool:
         wanted = self.document.patch_response

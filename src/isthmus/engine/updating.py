@@ -24,7 +24,7 @@ from isthmus.mapping.plans import CurrentObject, UpdatePlan
 from isthmus.mapping.plans import Unset as PlanUnset
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
-from isthmus.scim.etag import parse_entity_tags
+from isthmus.scim.etag import Conditions
 from isthmus.spi import (
     AttributeChange,
     Call,
@@ -61,20 +61,20 @@ class Updater:
         *,
         operation: str,
         fresh: bool,
-        if_match: str | None,
+        conditions: Conditions,
         caller: Caller,
     ) -> StoredObject | None:
         """Carry out a PUT or PATCH; return the object, or None where `active` = false means to delete.
 
-        `fresh`: the plan depends on what the target has now, so it is read first; so does If-Match, and so does a list
-        of references sent as a whole, of which only the difference goes to the target. The plan is made outside the
-        journal's lock and made anew if another request changed the object before the lock was ours.
+        `fresh`: the plan depends on what the target has now, so it is read first; so do conditions, and so does a list
+        of references sent as a whole, of which only the difference goes to the target. Conditions are judged and the
+        plan is made outside the journal's lock, and anew if another request changed the object before it was ours.
         """
         target = self._target
         target.require_writable()
         space = target.space(rt)
         stored = self._reader.stored(rt, id)
-        fresh = fresh or if_match is not None
+        fresh = fresh or bool(conditions)
         possible = self._reader.live.possible(rt)
         for _ in range(ATTEMPTS):
             if fresh and possible:
@@ -82,10 +82,8 @@ class Updater:
                 if refreshed is None or refreshed.state is not State.LIVE:
                     raise not_found(rt, id)
                 stored = refreshed
-            if if_match is not None and not parse_entity_tags(if_match).match(etag(stored)):
-                raise ScimError(
-                    412, f"the version is now {etag(stored)}; read the resource again and repeat the change"
-                )
+            if conditions:
+                conditions.check(etag(stored))
             current = self.current(rt, stored)
             plan = make_plan(current)
             if possible and not fresh and self._replaces_list(rt, plan):

@@ -133,8 +133,10 @@ class Patcher:
         if step.op != "remove":
             self._assign.section(draft, section, step.value, step.verb)
             return
-        if not section.removable or section is self._layout.main:
+        if section is self._layout.main:
             raise InvalidPath(f"{section.urn} cannot be removed as a whole; name its attributes")
+        if not section.removable:  # RFC 7644 3.5.2.2: what is required cannot be removed
+            raise NotMutable(f"{section.urn} holds the whole object and cannot be removed; name its attributes")
         for node in section.nodes.values():
             if not isinstance(node, Unmapped):
                 self._assign.node(draft, node, None, "replace")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from isthmus.mapping.assigning import Assigner
@@ -66,14 +66,33 @@ class Planner:
         if operation.path is not None:
             place = self._layout.locate(operation.path.path)
             return place.whole or isinstance(place.node, Composite)
-        for key, value in operation.value.items():
+        return any(True for _ in self._composites(operation.value))
+
+    def keeps_parts(self, body: Mapping[str, Any]) -> bool:
+        """Tell whether a PUT leaves parts of a value as they are: those that the target has now are meant."""
+        return self._has_composites and any(
+            node is None or self._is_partial(node, value) for node, value in self._composites(body)
+        )
+
+    def _is_partial(self, node: Composite, value: Any) -> bool:
+        if node.plural:  # an element that comes back as it is shown keeps what is not shown of it
+            return sum(slot.writable for slot in node.parts.values()) < len(node.slot.definition.sub_attributes)
+        named = {key.lower() for key in value} if isinstance(value, dict) else {"value"}
+        shown = {slot.attribute for key, slot in node.parts.items() if key in named}
+        every = {part.name for part in node.slot.definition.sub_attributes}
+        return not self._strict and not self._assigner.is_empty(value) and shown != every
+
+    def _composites(self, body: Mapping[str, Any]) -> Iterator[tuple[Composite | None, Any]]:
+        """Yield the composites that a body names, and what it says of them; None where a key is a path itself."""
+        for key, value in body.items():
             section = self._layout.section(key)
-            names = value if section is not None and isinstance(value, dict) else [key]
-            for name in names:
+            within = value if section is not None and isinstance(value, dict) else {key: value}
+            for name, said in within.items():
                 found = (section or self._layout.main).find(name)
-                if isinstance(found, Composite) or (found is None and any(mark in name for mark in ".[:")):
-                    return True
-        return False
+                if isinstance(found, Composite):
+                    yield found, said
+                elif found is None and any(mark in name for mark in ".[:"):
+                    yield None, said
 
     def _clear_left_out(self, draft: Draft, body: Mapping[str, Any]) -> None:
         """Clear what a strict PUT leaves out (RFC 7644 3.5.1 allows it); `active` and the password keep their values.

@@ -268,6 +268,10 @@ class ResourceType:
         """Tell whether a PATCH depends on values that the target has at this moment, besides those with a filter."""
         return self._planner.judged_on_values(operations)
 
+    def keeps_parts(self, body: dict[str, Any]) -> bool:
+        """Tell whether a PUT leaves parts of a value as they are, so that it depends on what the target has now."""
+        return self._planner.keeps_parts(body)
+
     def equality(self, path: AttributePath) -> tuple[str, Normalise] | None:
         """Return the indexed text attribute that `path eq "..."` asks for, and how the value is found in the index.
 

@@ -106,7 +106,8 @@ class SchemaWriter:
             case Simple(slot=slot):
                 return self._leaf(attribute, slot)
             case Activation(slot=slot):
-                return replace(self._leaf(attribute, slot), required=False)
+                shown = self._leaf(attribute, slot)
+                return replace(shown, required=slot.writable)  # never without a value: RFC 7644 3.5.2.2, `remove`
             case Complex(subs=subs):
                 return self._whole(attribute, subs)
             case Plural(elements=elements, whole=whole):
@@ -164,6 +165,7 @@ class SchemaWriter:
             case_exact=definition.case_exact,
             mutability=self._mutability(slot),
             returned=_returned(slot),
+            canonical_values=definition.choices or attribute.canonical_values,
             uniqueness="server" if definition.unique or self._identifies(slot) else attribute.uniqueness,
         )
 

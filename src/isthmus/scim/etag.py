@@ -88,6 +88,28 @@ def check_if_none_match(header: str | None, current: str | None) -> None:
         raise PreconditionFailed("the resource exists in a version that If-None-Match excludes")
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a client says of the version that its write is meant for (RFC 9110 13.1); false if it says nothing."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.if_match is not None or self.if_none_match is not None
+
+    def check(self, current: str) -> None:
+        """Let the write pass if both conditions hold.
+
+        Raises:
+            PreconditionFailed: one does not.
+            InvalidSyntax: a header is no list of entity tags.
+        """
+        if self.if_match is not None and not matches(self.if_match, current):
+            raise PreconditionFailed(f"the version is now {current}; read the resource again and repeat the change")
+        check_if_none_match(self.if_none_match, current)
+
+
 def not_modified(header: str | None, current: str) -> bool:
     """Return True if a read should be answered with 304: the client already has this version (RFC 7644 3.14)."""
     return bool(header) and matches(header or "", current)

@@ -44,7 +44,8 @@ def parse_list_request(
     parameter that was given twice arrives as a list: the two must agree, but for the lists of attributes, which are
     joined.
 
-    With a cursor a `count` below 1 is refused, for such pages would never end (RFC 9865).
+    With a cursor a negative `count` is refused (RFC 9865 2.1); 0 asks for the total alone, and such an answer has no
+    cursors.
 
     Raises:
         InvalidValue: a number or the sort order is none, a parameter stands twice, or `startIndex` beside `cursor`.
@@ -123,8 +124,8 @@ def _count(given: Mapping[str, Any], default: int, *, with_cursor: bool) -> int:
         if with_cursor:
             raise InvalidCount(problem.detail) from None
         raise
-    if with_cursor and count < 1:
-        raise InvalidCount("with a cursor, count is at least 1")
+    if with_cursor and count < 0:
+        raise InvalidCount("with a cursor, count is 0 (the total alone) or more")
     return count
 
 

@@ -38,7 +38,8 @@ class AttributeDefinition:
     `generated`: the target makes a value when a create gives none (identity column, default expression).
     `case_exact`: whether the target tells "A" from "a" when it compares. `secret`: never imported, returned or logged.
     `max_length` counts characters (bytes for binary). `reference_to`: object type pointed at, None if it may be any.
-    `native_type` is the target's own name of the type, for people. `sub_attributes`: the parts of a `COMPLEX` one, each
+    `native_type` is the target's own name of the type, for people. `choices`: the only values that a text takes; none
+    named: any. `sub_attributes`: the parts of a `COMPLEX` one, each
     with at most one value, none of them complex, a reference or secret.
     """
 
@@ -55,6 +56,7 @@ class AttributeDefinition:
     reference_to: str | None = None
     native_type: str = ""
     description: str = ""
+    choices: tuple[str, ...] = ()
     sub_attributes: tuple[AttributeDefinition, ...] = ()
 
 

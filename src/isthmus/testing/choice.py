@@ -33,6 +33,7 @@ def free(subject: Subject, *types: AttributeType, multivalued: bool = False) -> 
         if a.name not in object_type.anchor
         and a.name not in subject.hooks.reserved
         and not a.unique
+        and not a.choices
         and a.multivalued is multivalued
         and (not types or a.type in types)
     ]

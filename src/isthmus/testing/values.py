@@ -67,8 +67,10 @@ _EPOCH = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def sample(definition: AttributeDefinition, n: int) -> Value:
-    """Return an ordinary value for the n-th object; different for each n, except booleans and very short text."""
+    """Return an ordinary value for the n-th object; different for each n, but for booleans, choices, short text."""
     match definition.type:
+        case AttributeType.STRING if definition.choices:
+            return definition.choices[n % len(definition.choices)]
         case AttributeType.STRING:
             text = f"{definition.name}-{n}"
             if definition.max_length is not None and len(text) > definition.max_length:

@@ -14,6 +14,8 @@ _LONGEST_QUERY = 16_384
 def parameters(environ: dict[str, Any]) -> dict[str, str]:
     """Return the query parameters by lower-case name; `+` is a blank, and the first of several values counts.
 
+    A name alone says nothing, but for `cursor`: RFC 9865 2 asks so for the first page.
+
     Raises:
         InvalidSyntax: the query is longer than any list of attributes and filters should be, or not UTF-8.
     """
@@ -23,7 +25,7 @@ def parameters(environ: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
-        if equals:
+        if equals or name.lower() == "cursor":
             found.setdefault(name.lower(), _decoded(value))
     return found
 

@@ -1,6 +1,7 @@
 """Any sequence of requests leaves space and target equal, and what was written is what is read.
 
-Hypothesis draws the sequences, over an in-memory target with values made of parts, and over SQLite with child tables.
+Hypothesis draws the sequences, over an in-memory target with values made of parts, and over SQLite with child tables;
+with a delete flow that deletes, and with one that leaves the person in the target and hides them.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ object_type = "user"
 attributes = ["login", "displayName", "emails", "active"]
 matching = ["login"]
 disable = {{ action = "set", values = {{ active = false }}, restore = {{ active = true }} }}
-delete = {{ action = "delete" }}
+delete = {{ action = "{delete}" }}
 [resource_types.flows]
 userName = {{ attribute = "login" }}
 displayName = {{ attribute = "displayName" }}
@@ -58,7 +59,8 @@ members = {{ attribute = "members" }}
 """
 
 TABLES = """
-CREATE TABLE people (login text COLLATE NOCASE NOT NULL PRIMARY KEY, display text);
+CREATE TABLE people (
+  login text COLLATE NOCASE NOT NULL PRIMARY KEY, display text, disabled boolean NOT NULL DEFAULT 0);
 CREATE TABLE emails (
   id integer PRIMARY KEY, login text COLLATE NOCASE NOT NULL REFERENCES people (login) ON UPDATE CASCADE,
   address text NOT NULL, kind text, main boolean);
@@ -79,10 +81,10 @@ name = "teams"
 child_tables = [{{ attribute = "members", table = "team_people" }}]
 [[resource_types]]
 object_type = "people"
-attributes = ["login", "display", "emails"]
+attributes = ["login", "display", "emails", "disabled"]
 matching = ["login"]
-disable = {{ action = "nothing" }}
-delete = {{ action = "delete" }}
+disable = {{ action = "set", values = {{ disabled = true }} }}
+delete = {{ {delete} }}
 [resource_types.flows]
 userName = {{ attribute = "login" }}
 displayName = {{ attribute = "display" }}
@@ -100,8 +102,8 @@ members = {{ attribute = "members" }}
 """
 
 Email = tuple[str, str | None, bool | None]
-Held = dict[str, tuple[str | None, set[Email]]]
-"""Display name and addresses by login."""
+Held = dict[str, tuple[str | None, set[Email], bool]]
+"""Display name, addresses and whether the account may be used, by login."""
 Teams = dict[str, set[str]]
 
 
@@ -112,6 +114,10 @@ class World:
     served: Bench
     people: Callable[[], Held]
     teams: Callable[[], Teams]
+    hides: bool
+    """DELETE leaves the person in the target."""
+    disables: bool
+    """DELETE disables the person whom it leaves there."""
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -137,7 +143,8 @@ def in_memory(target: MemoryTarget) -> tuple[Callable[[], Held], Callable[[], Te
             assert row is not None
             elements = [each for each in row["emails"] if isinstance(each, Complex)]
             emails = {(str(each.get("value")), each.get("type"), each.get("primary")) for each in elements}
-            found[str(row["login"][0])] = (row["displayName"][0] if row["displayName"] else None, emails)  # type: ignore[assignment]
+            display = str(row["displayName"][0]) if row["displayName"] else None
+            found[str(row["login"][0])] = (display, emails, row["active"] != (False,))
         return found
 
     def teams() -> Teams:
@@ -157,7 +164,8 @@ def in_tables(path: Path) -> tuple[Callable[[], Held], Callable[[], Teams]]:
             return connection.execute(statement).fetchall()
 
     def people() -> Held:
-        found: Held = {login: (display, set()) for login, display in rows("SELECT login, display FROM people")}
+        everybody = rows("SELECT login, display, disabled FROM people")
+        found: Held = {login: (display, set(), not disabled) for login, display, disabled in everybody}
         for login, address, kind, main in rows("SELECT login, address, kind, main FROM emails"):
             found[login][1].add((address, kind, None if main is None else bool(main)))
         return found
@@ -171,18 +179,22 @@ def in_tables(path: Path) -> tuple[Callable[[], Held], Callable[[], Teams]]:
     return people, teams
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
+@pytest.fixture(scope="module", params=["memory", "sqlite", "memory, hiding", "sqlite, hiding"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("sequences")
+    hides = request.param.endswith("hiding")
+    tables = request.param.startswith("sqlite")
     with memory_target() as (name, target):
-        if request.param == "memory":
-            document, looks = MEMORY.format(target=name), in_memory(target)
+        if not tables:
+            delete = "nothing" if hides else "delete"
+            document, looks = MEMORY.format(target=name, delete=delete), in_memory(target)
         else:
+            delete = 'action = "set", values = { disabled = true }' if hides else 'action = "delete"'
             with closing(sqlite3.connect(folder / "hr.db")) as connection:
                 connection.executescript(TABLES)
-            document, looks = SQL.format(target=folder / "hr.db"), in_tables(folder / "hr.db")
+            document, looks = SQL.format(target=folder / "hr.db", delete=delete), in_tables(folder / "hr.db")
         with bench(folder / "host", {"app": document + GUARD}) as served:
-            opened = World(served, *looks)
+            opened = World(served, *looks, hides=hides, disables=hides and tables)
             opened.client.get("/Users")
             opened.import_all()
             yield opened
@@ -218,7 +230,12 @@ class Sequence(RuleBasedStateMachine):
         super().__init__()
         self.ids: dict[str, str] = {}
         self.people: Held = {}
+        self.hidden: Held = {}
         self.teams: Teams = {}
+        self.gone: list[str] = []
+        """Names that people had who have another one now, or are no more."""
+        self.ever: set[str] = set()
+        """Every id that was given."""
 
     @initialize()
     def begin(self) -> None:
@@ -227,14 +244,35 @@ class Sequence(RuleBasedStateMachine):
 
     # -- people
 
-    @rule(display=displays, given=emails)
-    def post(self, display: str | None, given: list[Email]) -> None:
-        name = f"p{self.mark}-{next(self.made)}"
-        body = {"userName": name, "displayName": display, "emails": [sent(each) for each in given]}
-        answer = self.world.client.post(body)
+    @rule(display=displays, given=emails, active=st.sampled_from([True, False, None]))
+    def post(self, display: str | None, given: list[Email], active: bool | None) -> None:
+        self._create(f"p{self.mark}-{next(self.made)}", display, given, active)
+
+    @rule(pick=picks, display=displays, given=emails)
+    @precondition(lambda self: self.gone)
+    def post_a_name_that_somebody_had(self, pick: int, display: str | None, given: list[Email]) -> None:
+        """The new one has an id of its own (RFC 7643 3.1)."""
+        self._create(self.gone.pop(pick % len(self.gone)), display, given, None)
+
+    def _create(self, name: str, display: str | None, given: list[Email], active: bool | None) -> None:
+        body: dict[str, Any] = {"userName": name, "displayName": display, "emails": [sent(each) for each in given]}
+        answer = self.world.client.post(body if active is None else body | {"active": active})
         assert answer.status == 201, answer
+        assert answer.id not in self.ever
+        self.ever.add(answer.id)
         self.ids[name] = answer.id
-        self.people[name] = (display, set(given))
+        self.people[name] = (display, set(given), active is not False)
+
+    @rule(pick=picks, display=displays, given=emails)
+    @precondition(lambda self: self.hidden)
+    def post_somebody_who_was_hidden(self, pick: int, display: str | None, given: list[Email]) -> None:
+        """They come back by an update, with their id; what the request does not say is as it was."""
+        name = sorted(self.hidden)[pick % len(self.hidden)]
+        body = {"userName": name, "displayName": display, "emails": [sent(each) for each in given], "active": True}
+        answer = self.world.client.post(body)
+        assert (answer.status, answer.id) == (201, self.ids[name]), answer
+        before = self.hidden.pop(name)
+        self.people[name] = (display or before[0], set(given) or before[1], True)
 
     @rule(pick=picks)
     @precondition(lambda self: self.people)
@@ -247,7 +285,7 @@ class Sequence(RuleBasedStateMachine):
         name = self._person(pick)
         body = {"userName": name, "displayName": display, "emails": [sent(each) for each in given]}
         self._took(name, self.world.client.put(self.ids[name], body))
-        self.people[name] = (display, set(given))
+        self.people[name] = (display, set(given), self.people[name][2])
 
     @rule(pick=picks, display=displays, given=emails, pathless=st.booleans())
     @precondition(lambda self: self.people)
@@ -256,7 +294,7 @@ class Sequence(RuleBasedStateMachine):
         value = {"displayName": display, "emails": [sent(each) for each in given]}
         operations = [{"op": "replace", "path": key, "value": part} for key, part in value.items()]
         self._patch(name, *([{"op": "replace", "value": value}] if pathless else operations))
-        self.people[name] = (display, set(given))
+        self.people[name] = (display, set(given), self.people[name][2])
 
     @rule(pick=picks, value=values, kind=st.sampled_from(["work", "home"]))
     @precondition(lambda self: self.people)
@@ -272,21 +310,53 @@ class Sequence(RuleBasedStateMachine):
     def remove_emails(self, pick: int, kind: str) -> None:
         name = self._person(pick)
         self._patch(name, {"op": "remove", "path": f'emails[type eq "{kind}"]'})
-        display, held = self.people[name]
-        self.people[name] = (display, {each for each in held if each[1] != kind})
+        display, held, active = self.people[name]
+        self.people[name] = (display, {each for each in held if each[1] != kind}, active)
 
     @rule(pick=picks, value=values)
     @precondition(lambda self: self.people)
     def make_primary(self, pick: int, value: str) -> None:
         """One becomes the primary address; the one that was is not any more (RFC 7644 3.5.2)."""
         name = self._person(pick)
-        display, held = self.people[name]
+        display, held, active = self.people[name]
         chosen = [each for each in held if each[0] == value]
         if len(chosen) != 1:
             return
         self._patch(name, {"op": "replace", "path": f'emails[value eq "{value}"].primary', "value": True})
         rest = {(each[0], each[1], False if each[2] else each[2]) for each in held - set(chosen)}
-        self.people[name] = (display, rest | {(*chosen[0][:2], True)})
+        self.people[name] = (display, rest | {(*chosen[0][:2], True)}, active)
+
+    @rule(pick=picks, active=st.booleans(), form=st.sampled_from(["path", "text", "pathless", "put"]))
+    @precondition(lambda self: self.people)
+    def set_active(self, pick: int, active: bool, form: str) -> None:
+        name = self._person(pick)
+        if form == "put":
+            self._took(name, self.world.client.put(self.ids[name], {"userName": name, "active": active}))
+        elif form == "pathless":
+            self._patch(name, {"op": "replace", "value": {"active": active}})
+        else:
+            value = str(active) if form == "text" else active
+            self._patch(name, {"op": "Replace", "path": "active", "value": value})
+        self.people[name] = (*self.people[name][:2], active)
+
+    @rule(pick=picks, together=st.booleans(), display=displays)
+    @precondition(lambda self: self.people)
+    def rename(self, pick: int, together: bool, display: str | None) -> None:
+        """The id stays, and so do the memberships."""
+        name, new = self._person(pick), f"p{self.mark}-{next(self.made)}"
+        was_member = any(name in members for members in self.teams.values())
+        operations = [{"op": "replace", "path": "userName", "value": new}]
+        if together:
+            operations.append({"op": "replace", "path": "displayName", "value": display})
+        answer = self.world.client.patch(self.ids[name], *operations)
+        assert (answer.status, answer.id) == (200, self.ids[name]), answer
+        before = self.people.pop(name)
+        self.people[new] = (display, *before[1:]) if together else before
+        self.ids[new] = self.ids.pop(name)
+        self.teams = {team: {new if each == name else each for each in held} for team, held in self.teams.items()}
+        self.gone.append(name)
+        if was_member:
+            self.world.import_all()  # the target's references have followed, our copy of them learns so by this
 
     @rule(pick=picks)
     @precondition(lambda self: self.people)
@@ -304,11 +374,31 @@ class Sequence(RuleBasedStateMachine):
     @precondition(lambda self: self.people)
     def delete(self, pick: int) -> None:
         name = self._person(pick)
-        if any(name in members for members in self.teams.values()):
+        if not self.world.hides and any(name in members for members in self.teams.values()):
             return  # whether members may be deleted is the target's to say
         assert self.world.client.delete(self.ids[name]).status == 204
         assert self.world.client.get(f"/Users/{self.ids[name]}").status == 404
-        del self.people[name]
+        display, held, active = self.people.pop(name)
+        if self.world.hides:
+            self.hidden[name] = (display, held, active and not self.world.disables)
+        else:
+            self.gone.append(name)
+
+    @rule(pick=picks)
+    @precondition(lambda self: self.hidden)
+    def nothing_is_done_to_who_is_hidden(self, pick: int) -> None:
+        name = sorted(self.hidden)[pick % len(self.hidden)]
+        path, change = f"/Users/{self.ids[name]}", {"op": "replace", "path": "displayName", "value": "lost"}
+        self.world.client.get(path).refused(404)
+        self.world.client.put(self.ids[name], {"userName": name, "displayName": "lost"}).refused(404)
+        self.world.client.patch(self.ids[name], change).refused(404)
+        self.world.client.delete(self.ids[name]).refused(404)
+        assert self.world.client.named(name) == []
+
+    @rule()
+    @precondition(lambda self: self.hidden or len(self.people) > 1)
+    def import_changes_nothing(self) -> None:
+        assert self.world.import_all() == 0
 
     # -- groups
 
@@ -349,17 +439,19 @@ class Sequence(RuleBasedStateMachine):
             return
         mark = f"{self.mark}-"
         kept = {name: held for name, held in self.world.people().items() if name.startswith(f"p{mark}")}
-        assert kept == self.people
+        assert kept == self.people | self.hidden
         teams = {name: held for name, held in self.world.teams().items() if name.startswith(f"g{mark}")}
         assert teams == self.teams
-        for name, (display, held) in self.people.items():
+        for name, (display, held, active) in self.people.items():
             shown = self.world.client.user(self.ids[name])
-            assert (shown.get("displayName"), read(shown)) == (display, held)
+            assert (shown["userName"], shown.get("displayName"), read(shown)) == (name, display, held)
+            assert shown["active"] is active
             groups = {each["value"] for each in shown.get("groups", [])}
             assert groups == {self.ids[team] for team, members in self.teams.items() if name in members}
         for name, members in self.teams.items():
             shown = self.world.client.get(f"/Groups/{self.ids[name]}").json
-            assert {each["value"] for each in shown.get("members", [])} == {self.ids[each] for each in members}
+            seen = {self.ids[each] for each in members if each not in self.hidden}
+            assert {each["value"] for each in shown.get("members", [])} == seen
 
     def teardown(self) -> None:
         number = self.world.served.host.store.number()
@@ -398,6 +490,6 @@ def test_any_sequence(world: World) -> None:
     run_state_machine_as_test(
         Run,
         settings=settings(
-            max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +305,33 @@ def test_a_patch_is_judged_on_what_the_target_has_now(app: Client, target: Memor
     assert held(target, name, "emails") == {
         c(type="work", value="changed@x", display="D"), c(type="home", value="h@x", display="D"),
     }  # fmt: skip
+
+
+def test_a_put_that_names_some_parts_keeps_the_others_as_the_target_has_them(
+    app: Client, target: MemoryTarget, name: str
+) -> None:
+    ident = app.created(name, name={"honorificPrefix": "Dr."}, addresses=[{"type": "work", "locality": "Ulm"}])
+    since = datetime(2025, 1, 31, tzinfo=UTC)
+    target.change("user", (name,), position=(c(title="Dr.", grade=3, since=since),))
+    assert app.put(ident, {"userName": name, "name": {"honorificPrefix": "Prof."}}).status == 200
+    assert held(target, name, "position") == {c(title="Prof.", grade=3, since=since)}
+    target.change("user", (name,), position=(c(title="Prof.", grade=4, share=Decimal("0.5")),))
+    assert app.put(ident, {"userName": name, OWN: {"position": {"grade": 5}}}).status == 200
+    assert held(target, name, "position") == {c(title="Prof.", grade=5, share=Decimal("0.5"))}
+    assert app.put(ident, {"userName": name, "name": None}).status == 200
+    assert held(target, name, "position") == set()
+
+
+def test_a_put_of_whole_values_asks_the_target_for_nothing(
+    host: Bench, app: Client, target: MemoryTarget, name: str
+) -> None:
+    rt = host.endpoint("app").resource_types()["users"]
+    assert not rt.keeps_parts({"userName": name, "displayName": "D", "active": True, "name": None})
+    assert not rt.keeps_parts({"userName": name, "emails": [{"value": "a@x"}]})
+    assert rt.keeps_parts({"userName": name, "name": {"honorificPrefix": "Dr."}})
+    assert rt.keeps_parts({"userName": name, OWN: {"Position": {"grade": 1}}})
+    strict = host.endpoint("strict").resource_types()["users"]
+    assert not strict.keeps_parts({"userName": name, "name": {"honorificPrefix": "Dr."}})
 
 
 def test_what_the_target_changes_is_imported(host: Bench, app: Client, target: MemoryTarget, name: str) -> None:

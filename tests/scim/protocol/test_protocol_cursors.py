@@ -220,8 +220,30 @@ def test_the_first_cursors_of_a_store_are_made_at_once(tmp_path: Path) -> None:
             assert page(client, answer.json["nextCursor"], count=5).json["itemsPerPage"] == 2
 
 
-@pytest.mark.parametrize("count", ["0", "-1", "ten", "1.5"])
-def test_a_page_by_cursor_has_at_least_one(app: Client, count: str) -> None:
+def test_a_name_alone_asks_for_the_first_page_as_in_the_rfc_s_example(app: Client, name: str) -> None:
+    """RFC 9865 2: `GET /Users?filter=userName%20sw%20J&cursor&count=10`."""
+    for n in range(3):
+        app.created(f"{name}-{n}")
+    bare = app.get(f"/Users?filter=userName%20sw%20{name}&cursor&count=2").json
+    assert set(bare) == {"schemas", "totalResults", "itemsPerPage", "nextCursor", "Resources"}
+    assert (bare["totalResults"], bare["itemsPerPage"]) == (3, 2)
+    rest = app.get(f"/Users?filter=userName%20sw%20{name}&cursor={bare['nextCursor']}&count=2").json
+    assert set(rest) == {"schemas", "totalResults", "itemsPerPage", "previousCursor", "Resources"}
+    assert len({each["id"] for each in [*bare["Resources"], *rest["Resources"]]}) == 3
+
+
+def test_a_count_of_zero_asks_for_the_total_alone(app: Client, name: str) -> None:
+    for n in range(3):
+        app.created(f"{name}-{n}")
+    first = page(app, filter=mine(name), count=1).json
+    for cursor in ("", first["nextCursor"]):
+        answer = page(app, cursor, filter=mine(name), count=0).json
+        assert (answer["totalResults"], answer["itemsPerPage"], answer["Resources"]) == (3, 0, [])
+        assert not {"nextCursor", "previousCursor"} & set(answer)
+
+
+@pytest.mark.parametrize("count", ["-1", "ten", "1.5"])
+def test_a_count_of_a_page_by_cursor_is_a_number(app: Client, count: str) -> None:
     app.get(f"/Users?cursor=&count={count}").refused(400, "invalidCount")
 
 

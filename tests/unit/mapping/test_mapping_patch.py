@@ -302,7 +302,7 @@ def test_okta_renames_a_group_with_its_id() -> None:
         (op("replace", None, {f"{OWN}:Nosuch": "x"}), "invalidPath"),
         (op("replace", None, {OWN: {"Nosuch": "x"}}), "invalidValue"),
         (op("replace", "urn:example:Custom:thing", "x"), "invalidPath"),
-        (op("remove", OWN), "invalidPath"),
+        (op("remove", OWN), "mutability"),
         (op("replace", 'emails[type eq "work" and value eq "other"].value', "x"), "noTarget"),
         (op("replace", 'emails[value sw "zzz"].value', "x"), "noTarget"),
         (op("replace", f'{OWN}:Tags[value sw "zzz"]', "x"), "noTarget"),

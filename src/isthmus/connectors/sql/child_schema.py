@@ -220,4 +220,5 @@ def _definition(
         unique=first.unique,
         case_exact=first.case_exact,
         max_length=first.max_length,
+        choices=first.choices,
     )

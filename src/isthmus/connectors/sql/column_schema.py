@@ -41,6 +41,7 @@ def column_of(
         secret=secret,
         max_length=length if codec.type in {AttributeType.STRING, AttributeType.BINARY} else None,
         native_type=facts.native,
+        choices=facts.choices if codec.type is AttributeType.STRING and not secret else (),
     )
     return Column(
         definition=definition,

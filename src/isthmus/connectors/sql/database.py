@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
 from isthmus.connectors.sql.errors import Failure
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
@@ -145,6 +145,11 @@ class Database(ABC):
     def keys(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
         """Return the keys of tables."""
         return reflected_keys(inspector, schema, tables)
+
+    def checks(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, list[str]]:
+        """Return what the CHECK constraints of tables say, as the database writes it."""
+        found = inspector.get_multi_check_constraints(schema, filter_names=tables, kind=ObjectKind.ANY)
+        return {table: [str(each["sqltext"]) for each in constraints] for (_, table), constraints in found.items()}
 
     @abstractmethod
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:

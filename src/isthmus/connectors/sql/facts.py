@@ -27,6 +27,7 @@ class ColumnFacts:
     case_exact: bool = True
     max_length: int | None = None
     comparable: bool = True
+    choices: tuple[str, ...] = ()
     read_as: str | None = None
 
 

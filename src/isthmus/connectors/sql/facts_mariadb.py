@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
+from isthmus.connectors.sql.choices import words_of
 from isthmus.connectors.sql.facts import ColumnFacts, ForeignKey, KeyFacts
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
@@ -43,6 +44,13 @@ _REFERRED = sa.text("""
 SELECT DISTINCT referenced_table_name FROM information_schema.key_column_usage
 WHERE referenced_table_schema = :schema AND referenced_table_name IN :tables
 """).bindparams(sa.bindparam("tables", expanding=True))
+# MariaDB names a column's own CHECK after the column, so names say nothing there; MySQL has no table beside the clause.
+_CHECKS = "SELECT table_name, check_clause FROM information_schema.check_constraints WHERE constraint_schema = :schema"
+_CHECKS_MYSQL = """
+SELECT t.table_name, c.check_clause FROM information_schema.check_constraints c
+JOIN information_schema.table_constraints t USING (constraint_schema, constraint_name)
+WHERE constraint_schema = :schema AND t.constraint_type = 'CHECK'
+"""
 _TRIGGERS = sa.text(
     "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = :schema"
 )
@@ -176,6 +184,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
                 case_exact=not any_case,
                 max_length=row["length"] if kind in _LIMITED else None,
                 comparable=kind not in _AS_TEXT,
+                choices=words_of(row["column_type"]) if kind == "enum" else (),
                 read_as="1e0" if kind == "float" else None,  # shown with six digits otherwise
             )
         )
@@ -202,6 +211,20 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
         )
         for table in tables
     }
+
+
+def checks(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {table: [] for table in tables}
+    dialect: Any = inspector.dialect
+    if dialect.server_version_info < ((10, 2, 22) if dialect.is_mariadb else (8, 0, 16)):
+        return found  # CHECK was parsed and forgotten, or is in no catalogue
+    with inspector.engine.connect() as connection:
+        for table, clause in connection.execute(
+            sa.text(_CHECKS if dialect.is_mariadb else _CHECKS_MYSQL), {"schema": schema}
+        ):
+            if table in found:
+                found[table].append(str(clause))
+    return found
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -33,6 +33,7 @@ WITH RECURSIVE wanted AS (
 SELECT w.relname, w.attname, format_type(w.atttypid, w.atttypmod) AS native,
        format_type(b.type, b.modifier) AS base, t.typname, w.attnotnull OR b.strict AS required,
        w.atthasdef AND w.attgenerated = '' AS has_default, w.attidentity, w.attgenerated <> '' AS computed,
+       ARRAY(SELECT CAST(enumlabel AS text) FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) AS words,
        CASE WHEN l.collisdeterministic THEN NULL
             ELSE quote_ident(ln.nspname) || '.' || quote_ident(l.collname) END AS collation
 FROM wanted w JOIN base b USING (attrelid, attnum) JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
@@ -173,6 +174,7 @@ def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> 
                 case_exact=not any_case,
                 max_length=arguments[0] if typname in {"varchar", "bpchar"} else None,
                 comparable=typname not in _WITHOUT_EQUALITY,
+                choices=tuple(row["words"]),
             )
         )
     return {table: tuple(each) for table, each in found.items()}

@@ -212,6 +212,9 @@ class MariadbDatabase(Database):
     def keys(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
         return facts_mariadb.keys(inspector, schema or self.settings.database, tables)
 
+    def checks(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, list[str]]:
+        return facts_mariadb.checks(inspector, schema or self.settings.database, tables)
+
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_mariadb.changing(inspector, schema or self.settings.database)
 

@@ -69,6 +69,7 @@ def _single(column: Column, target: Layout) -> Column:
         reference_to=target.object_type.name,
         case_exact=target.anchor[0].definition.case_exact,
         max_length=None,
+        choices=(),
     )
     return replace(column, definition=definition, fold=target.anchor[0].fold)
 

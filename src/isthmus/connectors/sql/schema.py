@@ -9,6 +9,7 @@ from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
 from isthmus.connectors.sql.child import Child
 from isthmus.connectors.sql.child_schema import child_of
+from isthmus.connectors.sql.choices import choices_by_column
 from isthmus.connectors.sql.column_schema import column_of
 from isthmus.connectors.sql.database import Database
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts, TableFacts
@@ -98,6 +99,8 @@ def _tables(
             )
     triggers, insertable, updatable = database.changing(inspector, schema)
     keys = database.keys(inspector, schema, names)
+    checks = database.checks(inspector, schema, names)
+    choices = {name: choices_by_column(found) for name, found in checks.items()}
     views = {*inspector.get_view_names(schema)}
     if hasattr(inspector, "get_materialized_view_names") and inspector.dialect.name == "postgresql":
         views |= {*inspector.get_materialized_view_names(schema)}
@@ -106,13 +109,18 @@ def _tables(
         found[name] = TableFacts(
             schema=schema,
             name=name,
-            columns=columns[name],
+            columns=tuple(_with_choices(each, choices.get(name, {})) for each in columns[name]),
             keys=keys.get(name, KeyFacts()),
             triggers=name in triggers,
             insertable=name not in views or name in insertable,
             updatable=name not in views or name in updatable,
         )
     return found
+
+
+def _with_choices(column: ColumnFacts, checked: Mapping[str, tuple[str, ...]]) -> ColumnFacts:
+    found = checked.get(column.name.casefold())
+    return column if found is None or column.choices else replace(column, choices=found)
 
 
 def _layout(declared: SqlObjectType, facts: TableFacts, database: Database) -> Layout:
