@@ -13,10 +13,12 @@ import orjson
 from isthmus.engine.caller import Caller
 from isthmus.engine.resource import Resource
 from isthmus.engine.target import Target
+from isthmus.mapping.finishing import Whole
 from isthmus.mapping.index import Normalise
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.filter import equality, parse_attribute
 from isthmus.store import KeyEquals
+from isthmus.store.shown import Form
 
 _MOST_PLANS = 256
 """Spellings of attributes whose plans are remembered; clients choose the spelling."""
@@ -49,18 +51,21 @@ class Showing:
         """Return the ListResponse; `start` from 1 on, `count` from 0 on."""
         if rt.whole is None:
             return None
-        condition = None
-        if filter is not None:
-            condition = self._condition(rt, filter)
-            if condition is None:
-                return None
-        found = self._space.show_page(self._target.space(rt), condition, start=start, count=count)
-        if found is None:
-            return None
-        total, rows = found
-        if total == 0 and condition is not None:
-            return None
+        space = self._target.space(rt)
         place = _in_json(f"{caller.base_url}/{rt.endpoint}/")
+        if filter is None:
+            page = self._space.show_page(space, _form(rt.whole, rt.shape, place), start=start, count=count)
+            if page is None:
+                return None
+            total, found, text = page
+            return b"%b%b]}" % (_LIST % (total, start, found), text)
+        condition = self._condition(rt, filter)
+        keyed = None if condition is None else self._space.show_keyed(space, condition, start=start, count=count)
+        if keyed is None:
+            return None
+        total, rows = keyed
+        if total == 0:
+            return None
         before = _LIST % (total, start, len(rows))
         return rt.whole.join(rows, shape=rt.shape, place=place, before=before, after=b"]}")
 
@@ -97,3 +102,9 @@ def list_response(total: int, start: int, count: int, resources: bytes) -> bytes
 def _in_json(text: str) -> str:
     """Return the inside of the JSON string."""
     return orjson.dumps(text).decode()[1:-1]
+
+
+@lru_cache(256)
+def _form(whole: Whole, shape: int, place: str) -> Form:
+    text, length, keeps_external_id = whole.form(place)
+    return Form(text, length, shape, keeps_external_id)

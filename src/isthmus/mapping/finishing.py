@@ -35,6 +35,18 @@ class Whole:
         self._length = len(schemas)
         self._keeps = keeps_external_id
 
+    def form(self, place: str) -> tuple[str, int, bool]:
+        """Return how the store puts texts together, as `store.shown.Form` has it: text, length, keeps_external_id.
+
+        The text is the same as that of `join`.
+        """
+        schemas, kind, put = (text.replace("%", "%%") for text in (self._schemas.decode(), self._kind, place))
+        text = (
+            f'{schemas},"id":"%s"%s%s,"meta":{{"resourceType":{kind},"created":"%s","lastModified":"%s",'
+            f'"version":"W/\\"%d\\"","location":"{put}%s"}}}}'
+        )
+        return text, len(self._opening), self._keeps
+
     def join(
         self, rows: Sequence[Row], *, shape: int, place: str, before: bytes = b"", after: bytes = b""
     ) -> bytes | None:

@@ -189,6 +189,17 @@ SELECT coalesce(sum(live), 0) FROM blocks WHERE block BETWEEN ? AND ?;
 SELECT {columns} FROM objects AS o
 WHERE o.row BETWEEN ? AND ? AND o.state = 'live' ORDER BY o.row LIMIT ? OFFSET ?;
 
+-- name: page_text
+-- The texts that answers show of live objects from a row on, with commas between, each put together by `:form`; how many
+-- they are, and how many of them have the shape and, after `:length`, more than schemas. One step instead of a hundred.
+SELECT count(*), total(fits), CAST(group_concat(text) AS BLOB) FROM (
+    SELECT o.shape = :shape AND length(o.scim) > :length AS fits,
+        printf(:form, o.id,
+            CASE WHEN :keeps AND o.external_id IS NOT NULL THEN ',"externalId":' || json_quote(o.external_id) ELSE '' END,
+            substr(o.scim, :length, length(o.scim) - :length), o.created, o.modified, o.number, o.id) AS text
+    FROM objects AS o
+    WHERE o.row BETWEEN :row AND :last AND o.state = 'live' ORDER BY o.row LIMIT :count OFFSET :passed);
+
 -- name: search_all
 -- Rows of the live objects that meet a condition; every object of the space is looked at.
 SELECT o.row FROM objects AS o WHERE o.row BETWEEN :low AND :high AND o.state = 'live' AND ({where}) ORDER BY o.row;

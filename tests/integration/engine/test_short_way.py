@@ -12,7 +12,7 @@ from harness import MEMORY_ATTRIBUTES, Answer, Bench, bench, memory_document, me
 from isthmus.engine.caller import Caller
 from isthmus.engine.endpoint import Endpoint
 from isthmus.engine.reading import Reader
-from isthmus.engine.showing import Showing
+from isthmus.engine.showing import Showing, list_response
 from isthmus.mapping.resource_type import ResourceType
 
 CALLER = Caller(actor="t", address="127.0.0.1", correlation="c", deadline=float("inf"), base_url='https://x/"\\/scim')
@@ -63,6 +63,23 @@ def test_one_resource_is_the_same_text_both_ways(app: Bench) -> None:
         assert shown is not None
         assert shown == reader.resource(rt, reader.stored(rt, str(user["id"])), CALLER)
         assert json.loads(shown.body)["meta"]["location"] == shown.location
+
+
+def test_a_page_put_together_in_the_store_is_the_same_text(app: Bench) -> None:
+    """External ids hold what has to be escaped, for the store escapes them and not orjson."""
+    client = app.client("app")
+    odd = ['"', "\\", "%s %d %%", "\u2028 ä 😀", "</script>", "'"]  # control characters are refused
+    for number, text in enumerate(odd):
+        client.created(f"odd{number}", externalId=text, displayName="%s %d")
+    found, rt = endpoint(app)
+    reader, showing = Reader(found.target), Showing(found.target)
+    for start, count in ((1, 1000), (3, 7), (125, 50), (1000, 5), (1, 0)):
+        shown = showing.page(rt, None, start, count, CALLER)
+        assert shown is not None
+        page = found.target.store.space.page(found.target.space(rt), None, start=start, count=count)
+        resources = reader.resources(rt, page.objects, CALLER, None)
+        assert shown == list_response(page.total, start, len(resources), b",".join(resources))
+        json.loads(shown)
 
 
 def test_over_http_both_ways_say_the_same(app: Bench) -> None:
