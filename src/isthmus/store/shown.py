@@ -15,8 +15,8 @@ from isthmus.store.predicate import KeyEquals
 from isthmus.store.records import Space
 from isthmus.store.statements import statement
 
-Shown = tuple[str, int, str, str, str | None, int, bytes]
-"""id, number, created, modified, external_id, shape, scim: as in `records.StoredObject`."""
+Shown = tuple[str, int, str, str, str | None, int, bytes, int, str]
+"""id, number, created, modified, external_id, shape, scim, row: as in `records.StoredObject`; and the anchor's text."""
 
 
 class Form(NamedTuple):
@@ -33,7 +33,7 @@ class Form(NamedTuple):
     keeps_external_id: bool
 
 
-_COLUMNS = "o.id, o.number, o.created, o.modified, o.external_id, o.shape, o.scim"
+_COLUMNS = "o.id, o.number, o.created, o.modified, o.external_id, o.shape, o.scim, o.row, o.anchor"
 _BY_ID = statement("object_by_id").format(columns=_COLUMNS)
 _BY_KEY = statement("objects_by_key").format(columns=_COLUMNS)
 _FROM = statement("page_from").format(columns=_COLUMNS)
@@ -59,10 +59,22 @@ def by_key(
     return len(found), found[start - 1 : start - 1 + count]
 
 
-def numbered(
+def rows(connection: sqlite3.Connection, space: Space, *, start: int, count: int) -> tuple[int, Sequence[Shown]]:
+    """Return the total of live objects and the page of them in row order, both of one moment."""
+    connection.execute("BEGIN")
+    try:
+        total, begin, passed = place(connection, space, start - 1)
+        if begin < 0 or count == 0:
+            return total, ()
+        return total, connection.execute(_FROM, (begin, row_range(space)[1], count, passed)).fetchall()
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def text(
     connection: sqlite3.Connection, space: Space, form: Form, *, start: int, count: int
 ) -> tuple[int, int, bytes] | None:
-    """Return the total of live objects and the page of them in row order, both of one moment: how many, and their text.
+    """Return what `rows` does, put together: the total, how many the page has, and their text.
 
     None: the form does not fit all of them.
     """
@@ -81,7 +93,7 @@ def numbered(
             "count": count,
             "passed": passed,
         }
-        found, fitting, text = connection.execute(_TEXT, values).fetchone()
-        return None if fitting != found else (total, found, text or b"")
+        found, fitting, joined = connection.execute(_TEXT, values).fetchone()
+        return None if fitting != found else (total, found, joined or b"")
     finally:
         connection.execute("ROLLBACK")

@@ -105,8 +105,8 @@ class SpaceTable:
         except sqlite3.Error as error:
             raise translate(error) from error
 
-    def show_keyed(
-        self, space: Space, predicate: KeyEquals, *, start: int, count: int
+    def show_rows(
+        self, space: Space, predicate: KeyEquals | None, *, start: int, count: int
     ) -> tuple[int, Sequence[Shown]] | None:
         """Return the total and what answers show of the same objects as `page`; None for a key of many objects.
 
@@ -114,6 +114,8 @@ class SpaceTable:
         """
         try:
             with self._readers.turn() as connection:
+                if predicate is None:
+                    return shown.rows(connection, space, start=start, count=count)
                 return shown.by_key(connection, space.number, predicate, start=start, count=count)
         except sqlite3.Error as error:
             raise translate(error) from error
@@ -126,7 +128,7 @@ class SpaceTable:
         """
         try:
             with self._readers.turn() as connection:
-                return shown.numbered(connection, space, form, start=start, count=count)
+                return shown.text(connection, space, form, start=start, count=count)
         except sqlite3.DataError:
             return None
         except sqlite3.Error as error:
