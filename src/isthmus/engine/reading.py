@@ -51,7 +51,7 @@ class Reader:
     def get(self, rt: ResourceType, id: str, *, projection: Projection | None, caller: Caller) -> Resource:
         """Return one resource; read from the target first where `live_read = "all"`."""
         live = self._target.document.live_read == "all"
-        if projection is None and not live and (shown := self._showing.one(rt, id, caller)) is not None:
+        if not live and (shown := self._showing.one(rt, id, projection, caller)) is not None:
             return shown
         found = self.stored(rt, id)
         if live and self.live.possible(rt):
@@ -77,7 +77,7 @@ class Reader:
             count = target.default_count
         count = max(0, min(count, target.max_count))
         start = max(1, start)
-        if projection is None and (shown := self._showing.page(rt, filter, start, count, caller)) is not None:
+        if (shown := self._showing.page(rt, filter, start, count, projection, caller)) is not None:
             return shown
         space = target.space(rt)
         if filter is None:

@@ -112,13 +112,15 @@ class Target:
     @contextmanager
     def using(self, operation: str) -> Iterator[Connector]:
         """Lend the connector for one call within a request: admission, one at a time where it wants that, bug edge."""
-        with self._admission.target(self.key), self.using_unbounded(operation) as connector:
+        # The place is taken back last: whoever has its answer and waits for the place does not ask the target any more,
+        # and must not make it look slow.
+        with self.turns.lent(), self._admission.target(self.key), self.using_unbounded(operation) as connector:
             yield connector
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Count this thread as one that waits for the target."""
-        with self._admission.target(self.key), self.turns.lent():
+        with self.turns.lent(), self._admission.target(self.key):
             yield
 
     def enter(self) -> None:

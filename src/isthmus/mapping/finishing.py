@@ -15,12 +15,14 @@ from isthmus.spi import AttributeType
 Target = tuple[str, str | None, str, str]
 """Where a reference leads: the resource's id, its name for people, its URL, the name of its resource type."""
 
+_MOST_PROJECTIONS = 256
+"""Spellings of `attributes` and `excludedAttributes` that are remembered; clients choose them."""
 GROUPS = "#groups"
 """The pseudo attribute under which the groups of a user are given."""
 
 
-Row = tuple[str, int, str, str, str | None, int, bytes]
-"""id, number, created, modified, externalId, shape, ready-made text: what the store shows of an object."""
+Row = tuple[str, int, str, str, str | None, int, bytes, int, str]
+"""id, number, created, modified, externalId, shape, ready-made text, row, anchor: what the store shows of an object."""
 
 
 class Whole:
@@ -35,6 +37,18 @@ class Whole:
         self._length = len(schemas)
         self._keeps = keeps_external_id
 
+    def form(self, place: str) -> tuple[str, int, bool]:
+        """Return how the store puts texts together, as `store.shown.Form` has it: text, length, keeps_external_id.
+
+        The text is the same as that of `join`.
+        """
+        schemas, kind, put = (text.replace("%", "%%") for text in (self._schemas.decode(), self._kind, place))
+        text = (
+            f'{schemas},"id":"%s"%s%s,"meta":{{"resourceType":{kind},"created":"%s","lastModified":"%s",'
+            f'"version":"W/\\"%d\\"","location":"{put}%s"}}}}'
+        )
+        return text, len(self._opening), self._keeps
+
     def join(
         self, rows: Sequence[Row], *, shape: int, place: str, before: bytes = b"", after: bytes = b""
     ) -> bytes | None:
@@ -46,7 +60,7 @@ class Whole:
         parts: list[bytes] = [before]
         add = parts.append
         length, opening = self._length, self._opening
-        for own, number, created, modified, external_id, made_for, scim in rows:
+        for own, number, created, modified, external_id, made_for, scim, _, _ in rows:
             if made_for != shape or not scim.startswith(opening):
                 return None
             more = ""
@@ -99,6 +113,12 @@ class Finisher:
         """The short way to full answers; None where references or groups have to be joined in."""
         if not self._top and not self._nested and not self._groups:
             self.whole = Whole(kind, self._schemas, keeps_external_id=self._keeps_external_id)
+        self._wholes: dict[Projection, bool] = {}
+        self._texts = frozenset(
+            {"externalid", "meta"}
+            | {name.lower() for name, node in layout.main.nodes.items() if not isinstance(node, Link | Memberships)}
+        )
+        """What a text may have beside references, `id` and `schemas`, in lower case."""
         self._exact = any(_has_exact_numbers(section) for section in layout.sections)
 
     def shown(self, projection: Projection | None) -> tuple[str, ...]:
@@ -121,59 +141,76 @@ class Finisher:
         id: str | None,
         external_id: str | None,
     ) -> bytes:
-        added: dict[str, Any] = {}
-        if id is not None:
-            added["id"] = id
+        more = b"" if id is None else b',"id":%b' % orjson.dumps(id)
         if external_id is not None and self._keeps_external_id:
-            added["externalId"] = external_id
+            more += b',"externalId":%b' % orjson.dumps(external_id)
         for name, link in self._top:
             if projection is None or projection.includes(name):
                 shown = _shown(link, name, references)
                 if shown is not None:
-                    added[name] = shown
+                    more += b",%b:%b" % (orjson.dumps(name), shown)
         if self._groups and (groups := references.get(GROUPS)):  # without any the attribute has no value: left out
-            added["groups"] = [{**_reference(group, "display"), "type": "direct"} for group in groups]
-        nested = [
-            (urn, name, shown)
-            for urn, name, link in self._nested
-            if references.get(link.slot.attribute)
-            and (projection is None or projection.includes(name, urn))
-            and (shown := _shown(link, name, references)) is not None
-        ]
-        if projection is None and not nested:
-            text = meta if isinstance(meta, bytes) else orjson.dumps(dict(meta))
-            more = b",%s" % orjson.dumps(added)[1:-1] if added else b""
-            if scim.startswith(self._schemas):  # id and externalId stand where people look for them
-                return b'%s%s%s,"meta":%s}' % (self._schemas, more, scim[len(self._schemas) : -1], text)
-            return b'%s%s,"meta":%s}' % (scim[:-1], more, text)
-        resource = self._parse(scim)
-        resource.update(added)
-        for urn, name, shown in nested:
-            resource.setdefault(urn, {})[name] = shown
-        resource["meta"] = orjson.loads(meta) if isinstance(meta, bytes) else dict(meta)
-        return orjson.dumps(resource if projection is None else projection.apply(resource))
+            more += b',"groups":[%b]' % b",".join([_reference(group, "display", "direct") for group in groups])
+        for urn, name, link in self._nested:
+            if references.get(link.slot.attribute) and (projection is None or projection.includes(name, urn)):
+                shown = _shown(link, name, references)
+                if shown is not None:
+                    scim = _within(scim, urn, b"%b:%b" % (orjson.dumps(name), shown))
+        text = meta if isinstance(meta, bytes) else orjson.dumps(dict(meta))
+        if scim.startswith(self._schemas):  # id and externalId stand where people look for them
+            whole = b'%b%b%b,"meta":%b}' % (self._schemas, more, scim[len(self._schemas) : -1], text)
+        else:
+            whole = b'%b%b,"meta":%b}' % (scim[:-1], more, text)
+        if projection is None or self.leaves_whole(projection):
+            return whole
+        return orjson.dumps(projection.apply(self._parse(whole)))
+
+    def leaves_whole(self, projection: Projection) -> bool:
+        """Tell whether a projection leaves out nothing but references, which `shown` leaves out already."""
+        found = self._wholes.get(projection)
+        if found is None:
+            if len(self._wholes) >= _MOST_PROJECTIONS:
+                self._wholes.clear()
+            found = self._wholes[projection] = projection.leaves(self._texts)
+        return found
 
     def _parse(self, scim: bytes) -> dict[str, Any]:
         parsed: dict[str, Any] = json.loads(scim, parse_float=orjson.Fragment) if self._exact else orjson.loads(scim)
         return parsed
 
 
-def _shown(link: Link, name: str, references: Mapping[str, Sequence[Target]]) -> Any:
+def _shown(link: Link, name: str, references: Mapping[str, Sequence[Target]]) -> bytes | None:
     targets = references.get(link.slot.attribute, ())
     if link.plural:
         # an empty list as well: authentik adds members only where it sees `members`
-        return [_reference(target, "display") for target in targets]
-    return _reference(targets[0], "displayName" if name == "manager" else "display") if targets else None
+        return b"[%b]" % b",".join([_reference(target, "display", target[3]) for target in targets])
+    if not targets:
+        return None
+    if name == "manager":
+        return _reference(targets[0], "displayName", None)
+    return _reference(targets[0], "display", targets[0][3])
 
 
-def _reference(target: Target, label: str) -> dict[str, str]:
-    found, display, location, type_name = target
+def _reference(target: Target, label: str, type_name: str | None) -> bytes:
+    found, display, location, _ = target
     shown = {"value": found, "$ref": location}
-    if label == "display":
+    if type_name is not None:
         shown["type"] = type_name
     if display is not None:
         shown[label] = display
-    return shown
+    return orjson.dumps(shown)
+
+
+def _within(scim: bytes, urn: str, member: bytes) -> bytes:
+    """Return the text with a member more in the extension, which is put last if there is none.
+
+    In texts every quotation mark is escaped, so what looks like the key is the key.
+    """
+    key = b",%b:{" % orjson.dumps(urn)
+    before, found, after = scim.partition(key)
+    if not found:
+        return b"%b%b%b}}" % (scim[:-1], key, member)
+    return b"%b%b%b,%b" % (before, found, member, after)
 
 
 def _has_flow(section: Section, name: str) -> bool:

@@ -42,6 +42,10 @@ class _Names:
     def top(self) -> Mapping[str, set[str] | None]:
         return self._plain
 
+    def leaves(self, names: Collection[str]) -> bool:
+        """Return True if none of these is named, nor a part of anything, nor an extension."""
+        return not self._qualified and all(subs is None and name not in names for name, subs in self._plain.items())
+
     def within(self, urn: str) -> Mapping[str, set[str] | None] | None:
         """Return the names below an extension's URN; None stands for all of it, an empty mapping for nothing of it."""
         inner: dict[str, set[str] | None] = {}
@@ -108,6 +112,10 @@ class Projection:
         if self._wanted.given and wanted is not None and lowered not in wanted:
             return False
         return unwanted is not None and unwanted.get(lowered, ()) is not None
+
+    def leaves(self, names: Collection[str]) -> bool:
+        """Return True if all of these attributes (in lower case), and every extension, are shown as a whole."""
+        return not self._wanted.given and self._unwanted.leaves(names)
 
     def apply(
         self,

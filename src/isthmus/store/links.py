@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 
 from isthmus.store.connections import Readers
-from isthmus.store.errors import translated
+from isthmus.store.errors import translate, translated
 from isthmus.store.objects import json_array, row_range
 from isthmus.store.records import Space, State
 from isthmus.store.statements import statement
@@ -21,6 +23,8 @@ _REFERRED_BY_ANCHOR = statement("referred_by_anchor")
 _REFERRED_BY_DN = statement("referred_by_dn")
 _REFERRING = statement("referring_by_keys")
 _NAMED = statement("named_by_ids")
+_SHOWN_REFERRED = statement("shown_referred")
+_SHOWN_REFERRING = statement("shown_referring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,23 @@ class LinkTable:
                 found.setdefault(key, []).append((one, None if name is None else str(name)))
         return found
 
+    def shown_referred(self, row: int, attribute: str, naming: Naming) -> list[tuple[str, str | None]]:
+        """Return id and name of what one object refers to by anchor, as `referred` does; few, for others wait."""
+        values = (row, attribute, naming.space.number, *_paths(naming.attributes))
+        return self._turn(_SHOWN_REFERRED, values)
+
+    def shown_referring(self, key: str, attribute: str, naming: Naming) -> list[tuple[str, str | None]]:
+        """Return id and name of what refers to one target key, as `referring` does; few, for others wait."""
+        return self._turn(_SHOWN_REFERRING, (key, attribute, *row_range(naming.space), *_paths(naming.attributes)))
+
+    def _turn(self, sql: str, values: tuple[object, ...]) -> list[tuple[str, str | None]]:
+        try:
+            with self._readers.turn() as connection:
+                found = connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return [(one, None if name is None else str(name)) for one, name in found]
+
     def named(self, space: Space, ids: Collection[str]) -> dict[str, Named]:
         """Return how the objects, in any state, that have these ids are referred to."""
         if not ids:
@@ -115,7 +136,8 @@ class LinkTable:
             return {one: Named(tuple(orjson.loads(anchor)), dn, State(state)) for one, anchor, dn, state in rows}
 
 
-def _paths(attributes: Sequence[str]) -> tuple[str | None, str | None]:
+@lru_cache(256)
+def _paths(attributes: tuple[str, ...]) -> tuple[str | None, str | None]:
     """Return the JSON paths of two attributes at most; those that a path cannot quote are left out."""
     quoted = [f'$."{name}"[0]' for name in attributes if name.isprintable() and not {'"', "\\"} & set(name)]
     return (quoted[0] if quoted else None, quoted[1] if len(quoted) > 1 else None)

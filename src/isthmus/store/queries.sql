@@ -155,6 +155,20 @@ SELECT j.value, o.id, coalesce(
 FROM json_each(?1) AS j CROSS JOIN links AS l CROSS JOIN objects AS o
 WHERE l.attribute = ?2 AND l.key = j.value AND l.row BETWEEN ?3 AND ?4 AND o.row = l.row AND o.state = 'live';
 
+-- name: shown_referred
+-- What one object refers to with an attribute, by anchor, in a space; with names as in referred_by_anchor.
+SELECT o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), ?4), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''))
+FROM links AS l CROSS JOIN objects AS o
+WHERE l.row = ?1 AND l.attribute = ?2 AND o.space = ?3 AND o.anchor = l.key AND o.state = 'live';
+
+-- name: shown_referring
+-- The live objects, in a range of rows, that refer to one target key; with their names.
+SELECT o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?6), ''))
+FROM links AS l CROSS JOIN objects AS o
+WHERE l.attribute = ?2 AND l.key = ?1 AND l.row BETWEEN ?3 AND ?4 AND o.row = l.row AND o.state = 'live';
+
 -- name: named_by_ids
 -- How objects of a space are referred to, by a JSON array of ids.
 SELECT o.id, o.anchor, o.dn, o.state FROM json_each(?2) AS j CROSS JOIN objects AS o
@@ -188,6 +202,17 @@ SELECT coalesce(sum(live), 0) FROM blocks WHERE block BETWEEN ? AND ?;
 -- Live objects from a row on.
 SELECT {columns} FROM objects AS o
 WHERE o.row BETWEEN ? AND ? AND o.state = 'live' ORDER BY o.row LIMIT ? OFFSET ?;
+
+-- name: page_text
+-- The texts that answers show of live objects from a row on, with commas between, each put together by `:form`; how many
+-- they are, and how many of them have the shape and, after `:length`, more than schemas. One step instead of a hundred.
+SELECT count(*), total(fits), CAST(group_concat(text) AS BLOB) FROM (
+    SELECT o.shape = :shape AND length(o.scim) > :length AS fits,
+        printf(:form, o.id,
+            CASE WHEN :keeps AND o.external_id IS NOT NULL THEN ',"externalId":' || json_quote(o.external_id) ELSE '' END,
+            substr(o.scim, :length, length(o.scim) - :length), o.created, o.modified, o.number, o.id) AS text
+    FROM objects AS o
+    WHERE o.row BETWEEN :row AND :last AND o.state = 'live' ORDER BY o.row LIMIT :count OFFSET :passed);
 
 -- name: search_all
 -- Rows of the live objects that meet a condition; every object of the space is looked at.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from isthmus.store.blocks import place
 from isthmus.store.objects import row_range
@@ -14,13 +15,29 @@ from isthmus.store.predicate import KeyEquals
 from isthmus.store.records import Space
 from isthmus.store.statements import statement
 
-Shown = tuple[str, int, str, str, str | None, int, bytes]
-"""id, number, created, modified, external_id, shape, scim: as in `records.StoredObject`."""
+Shown = tuple[str, int, str, str, str | None, int, bytes, int, str]
+"""id, number, created, modified, external_id, shape, scim, row: as in `records.StoredObject`; and the anchor's text."""
 
-_COLUMNS = "o.id, o.number, o.created, o.modified, o.external_id, o.shape, o.scim"
+
+class Form(NamedTuple):
+    """How the text of an object is put together, for `printf` of SQLite.
+
+    `text` takes the id, externalId as a member with its comma or nothing, what the object's text has from byte `length`
+    (from 1 on, a comma) to the last but one, created, modified, number, and the id again. It fits texts of that shape
+    that are longer: shorter ones have nothing but `schemas`.
+    """
+
+    text: str
+    length: int
+    shape: int
+    keeps_external_id: bool
+
+
+_COLUMNS = "o.id, o.number, o.created, o.modified, o.external_id, o.shape, o.scim, o.row, o.anchor"
 _BY_ID = statement("object_by_id").format(columns=_COLUMNS)
 _BY_KEY = statement("objects_by_key").format(columns=_COLUMNS)
 _FROM = statement("page_from").format(columns=_COLUMNS)
+_TEXT = statement("page_text")
 
 FEW = 100
 """Live objects with one key up to which all of them are read to get a page of them."""
@@ -42,7 +59,7 @@ def by_key(
     return len(found), found[start - 1 : start - 1 + count]
 
 
-def numbered(connection: sqlite3.Connection, space: Space, *, start: int, count: int) -> tuple[int, Sequence[Shown]]:
+def rows(connection: sqlite3.Connection, space: Space, *, start: int, count: int) -> tuple[int, Sequence[Shown]]:
     """Return the total of live objects and the page of them in row order, both of one moment."""
     connection.execute("BEGIN")
     try:
@@ -50,5 +67,33 @@ def numbered(connection: sqlite3.Connection, space: Space, *, start: int, count:
         if begin < 0 or count == 0:
             return total, ()
         return total, connection.execute(_FROM, (begin, row_range(space)[1], count, passed)).fetchall()
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def text(
+    connection: sqlite3.Connection, space: Space, form: Form, *, start: int, count: int
+) -> tuple[int, int, bytes] | None:
+    """Return what `rows` does, put together: the total, how many the page has, and their text.
+
+    None: the form does not fit all of them.
+    """
+    connection.execute("BEGIN")
+    try:
+        total, begin, passed = place(connection, space, start - 1)
+        if begin < 0 or count == 0:
+            return total, 0, b""
+        values = {
+            "form": form.text,
+            "length": form.length,
+            "shape": form.shape,
+            "keeps": form.keeps_external_id,
+            "row": begin,
+            "last": row_range(space)[1],
+            "count": count,
+            "passed": passed,
+        }
+        found, fitting, joined = connection.execute(_TEXT, values).fetchone()
+        return None if fitting != found else (total, found, joined or b"")
     finally:
         connection.execute("ROLLBACK")

@@ -18,7 +18,7 @@ from isthmus.store.ordering import Direction, Part, Place, Ranked, walk
 from isthmus.store.predicate import KeyEquals, Predicate
 from isthmus.store.ranges import Ranges
 from isthmus.store.records import Applied, Known, ObjectWrite, Page, Space, State, StoredObject
-from isthmus.store.shown import Shown
+from isthmus.store.shown import Form, Shown
 from isthmus.store.statements import statement
 from isthmus.store.writing import Writer
 
@@ -105,7 +105,7 @@ class SpaceTable:
         except sqlite3.Error as error:
             raise translate(error) from error
 
-    def show_page(
+    def show_rows(
         self, space: Space, predicate: KeyEquals | None, *, start: int, count: int
     ) -> tuple[int, Sequence[Shown]] | None:
         """Return the total and what answers show of the same objects as `page`; None for a key of many objects.
@@ -115,8 +115,22 @@ class SpaceTable:
         try:
             with self._readers.turn() as connection:
                 if predicate is None:
-                    return shown.numbered(connection, space, start=start, count=count)
+                    return shown.rows(connection, space, start=start, count=count)
                 return shown.by_key(connection, space.number, predicate, start=start, count=count)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def show_page(self, space: Space, form: Form, *, start: int, count: int) -> tuple[int, int, bytes] | None:
+        """Return the total of live objects, how many the page has, and their texts with commas between.
+
+        None: not all texts are of the form's shape, or together they are longer than SQLite makes texts. `start` from 1
+        on, `count` from 0 on.
+        """
+        try:
+            with self._readers.turn() as connection:
+                return shown.text(connection, space, form, start=start, count=count)
+        except sqlite3.DataError:
+            return None
         except sqlite3.Error as error:
             raise translate(error) from error
 

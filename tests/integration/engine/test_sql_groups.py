@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import OWN, Bench, Client, bench
+from isthmus.connectors.sql.database import Result
+from isthmus.connectors.sql.sqlite import SqliteLink
 from isthmus.engine import scheduling
 
 TABLES = """
@@ -133,3 +136,30 @@ def test_roles_and_a_new_login(client: Client, running: Bench, database: Path) -
     import_all(running)
     assert client.user(person)["userName"] == "Anna"
     assert members(client, crew) == {person}
+
+
+def test_what_nobody_asked_for_is_not_read(client: Client, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new name, and a member more, of a group that may have 100,000: none of the others is looked at."""
+    people = [client.created(f"p{n}") for n in range(3)]
+    crew = client.created("crew", path="/Groups", members=[{"value": people[0]}])
+    sent: list[str] = []
+    run = SqliteLink.run
+
+    def noted(self: SqliteLink, text: str, values: Sequence[Any], seconds: float, *, table: str = "") -> Result:
+        sent.append(text)
+        return run(self, text, values, seconds, table=table)
+
+    monkeypatch.setattr(SqliteLink, "run", noted)
+    rename = {"op": "replace", "path": "displayName", "value": "team"}
+    assert client.patch(crew, rename, path="/Groups").status in {200, 204}
+    assert sent
+    assert not [text for text in sent if "team_people" in text]
+    sent.clear()
+    add = {"op": "add", "path": "members", "value": [{"value": people[1]}]}
+    assert client.patch(crew, rename, add, path="/Groups").status in {200, 204}
+    assert len([text for text in sent if "team_people" in text]) == 1
+    sent.clear()
+    assert client.patch(people[0], {"op": "replace", "path": f"{OWN}:mail", "value": "m@x"}).status == 200
+    assert not [text for text in sent if "team_people" in text]
+    assert members(client, crew) == set(people[:2])
+    assert rows(database, "SELECT name FROM teams") == [("team",)]

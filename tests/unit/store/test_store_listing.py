@@ -11,6 +11,8 @@ import pytest
 
 from isthmus.store import AnyOf, KeyEquals, Present, Space, State, Store, StoreBusy
 from isthmus.store import Test as Comparison
+from isthmus.store.records import StoredObject
+from isthmus.store.shown import Form
 from unit.store.store_objects import LATER, NOW, a_write, add
 
 
@@ -34,13 +36,28 @@ def _compare(store: Store, space: Space, model: Model, chance: random.Random) ->
         page = store.space.page(space, None, start=start, count=count)
         assert page.total == len(live)
         assert [one.id for one in page.objects] == live[start - 1 : start - 1 + count]
-        shown = store.space.show_page(space, None, start=start, count=count)
-        assert shown is not None
-        assert (shown[0], [one[0] for one in shown[1]]) == (page.total, [one.id for one in page.objects])
+        shape = page.objects[0].shape if page.objects else 0
+        shown = store.space.show_page(space, Form("<%s%s%s%s%s%d%s>", 1, shape, True), start=start, count=count)
+        assert shown == (page.total, len(page.objects), b",".join(map(_text, page.objects)))
     everything = store.space.page(space, Present("login"), start=1, count=10_000)
     assert (everything.total, [one.id for one in everything.objects]) == (len(live), live)
     assert sum(len(rows) for rows in store.space.rows(space)) == len(model.objects)
     assert sum(len(rows) for rows, _ in store.space.digests(space)) == len(model.objects)
+
+
+def _text(one: StoredObject) -> bytes:
+    return f"<{one.id}{one.scim[:-1].decode()}{one.created}{one.modified}{one.number}{one.id}>".encode()
+
+
+def test_a_page_with_a_text_of_another_shape_is_not_put_together() -> None:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder)) as store:
+        space = store.space.ensure("hr", "Person")
+        add(store, space, [a_write(f"n{n}") for n in range(3)])
+        [shape] = {one.shape for one in store.space.page(space, None, start=1, count=3).objects}
+        assert store.space.show_page(space, Form("%s", 1, shape, True), start=1, count=3) is not None
+        assert store.space.show_page(space, Form("%s", 1, shape + 1, True), start=1, count=3) is None
+        assert store.space.show_page(space, Form("%s", 10_000, shape, True), start=1, count=3) is None
+        assert store.space.show_page(space, Form("%s", 1, shape + 1, True), start=4, count=3) == (3, 0, b"")
 
 
 @pytest.mark.parametrize("seed", range(4))

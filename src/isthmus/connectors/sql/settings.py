@@ -153,7 +153,7 @@ class SqlSettings:
     lock_timeout: float = setting(
         10.0,
         label="Seconds a statement may wait for a lock",
-        help="Set in the server (lock_timeout, innodb_lock_wait_timeout, busy_timeout).",
+        help="Set in the server (lock_timeout, innodb_lock_wait_timeout); with SQLite the host asks again so long.",
         page=_LIMITS,
         minimum=0.1,
         maximum=3600,

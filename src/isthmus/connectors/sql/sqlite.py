@@ -18,45 +18,72 @@ from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, R
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.settings import SqlSettings
+from isthmus.connectors.sql.write_queue import LONGEST_PAUSE, WriteQueue, patiently
 from isthmus.spi import Call, MisconfiguredConnector
 
 _STEPS = 20_000
 """Virtual machine steps between two looks at the clock: about a millisecond."""
 
+_READS = ("SELECT", "PRAGMA")
 _PRAGMA = re.compile(r"[a-z_]+\s*=\s*[\w.+-]+", re.IGNORECASE)
 
 
 class SqliteLink(Link):
     key_checks = KeyChecks.DEFERRED
 
-    def __init__(self, raw: sqlite3.Connection, lock_timeout: float) -> None:
+    def __init__(self, raw: sqlite3.Connection, lock_timeout: float, queue: WriteQueue) -> None:
         self.raw = raw
+        self._queue = queue
+        self._writing = False
         self._until = float("inf")
         self._lock_timeout = lock_timeout
-        self._waits = -1
         self._open = True
         raw.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
 
     def execute(self, statement: Statement, values: Sequence[Any], *, seconds: float) -> Result:
-        return self.run(statement.text, values, seconds, table=statement.table)
+        if self._writing or statement.text.startswith(_READS):
+            return self.run(statement.text, values, seconds, table=statement.table)
+        until = time.monotonic() + seconds
+        self.begin(seconds=seconds)
+        result = self.run(statement.text, values, until - time.monotonic(), table=statement.table)
+        self.commit(seconds=until - time.monotonic())
+        return result
 
     def run(self, text: str, values: Sequence[Any], seconds: float, *, table: str = "") -> Result:
-        waits = int(min(seconds, self._lock_timeout) * 1000)
         try:
-            if waits != self._waits:
-                self.raw.execute(f"PRAGMA busy_timeout={waits}")
-                self._waits = waits
             self._until = time.monotonic() + seconds
-            cursor = self.raw.execute(text, values)
+            cursor = patiently(min(seconds, self._lock_timeout), lambda: self.raw.execute(text, values))
             rows = cursor.fetchall()  # to the end: only then is a RETURNING statement done
         except (sqlite3.Error, OverflowError) as error:
             raise _failure(error, table) from None  # a message may quote values
         finally:
             self._until = float("inf")
+            self._leave_queue()
         return Result(rows, len(rows) if rows else cursor.rowcount, cursor.lastrowid)
 
     def begin(self, *, seconds: float) -> None:
-        self.run("BEGIN IMMEDIATE", (), seconds)
+        patience = min(seconds, self._lock_timeout)
+        until = time.monotonic() + patience
+        if not self._queue.enter(patience):
+            text = f"other writes of this connector kept the database for {patience:.1f} s"
+            raise Failure(Kind.BUSY, "SQLITE_BUSY", text, nothing_sent=True)
+        self._writing = True
+        try:
+            if self._queue.make_room():
+                time.sleep(2 * LONGEST_PAUSE)
+            patiently(
+                until - time.monotonic(), lambda: self.raw.execute("BEGIN IMMEDIATE"), meeting=self._queue.met_others
+            )
+        except sqlite3.Error as error:
+            raise _failure(error, "") from None
+        finally:
+            self._leave_queue()
+
+    def _leave_queue(self) -> None:
+        """Let the next one write if no transaction is open any more, however it ended."""
+        if self._writing and not (self._open and self.raw.in_transaction):
+            self._writing = False
+            self._queue.leave()
 
     def begin_reading(self, *, seconds: float) -> None:
         self.run("BEGIN", (), seconds)
@@ -80,6 +107,7 @@ class SqliteLink(Link):
     def close(self) -> None:
         self._open = False
         self.raw.close()
+        self._leave_queue()  # its transaction ended with it
 
 
 def _failure(error: Exception, table: str) -> Failure:
@@ -95,6 +123,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, settings: SqlSettings) -> None:
         super().__init__(settings)
+        self._queue = WriteQueue()
         if sqlite3.sqlite_version_info < (3, 35):
             raise MisconfiguredConnector(f"SQLite {sqlite3.sqlite_version} is too old; RETURNING needs 3.35")
         if settings.database in {"", ":memory:"}:
@@ -106,16 +135,13 @@ class SqliteDatabase(Database):
         self._uri = f"file:{quote(str(Path(settings.database).absolute()))}?mode=rw"
 
     def connect(self, *, seconds: float) -> SqliteLink:
-        return SqliteLink(self._opened(seconds), self.settings.lock_timeout)
+        return SqliteLink(self._opened(seconds), self.settings.lock_timeout, self._queue)
 
     def _opened(self, seconds: float) -> sqlite3.Connection:
         try:
-            raw = sqlite3.connect(self._uri, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False)
+            raw = sqlite3.connect(self._uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
             try:
-                raw.execute("PRAGMA foreign_keys=ON")
-                for pragma in self.settings.sqlite_pragmas:
-                    raw.execute(f"PRAGMA {pragma}").fetchall()
-                raw.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone reads nothing
+                patiently(seconds, lambda: self._prepare(raw))
             except sqlite3.Error:
                 raw.close()
                 raise
@@ -127,8 +153,16 @@ class SqliteDatabase(Database):
             raise failure from error
         return raw
 
+    def _prepare(self, raw: sqlite3.Connection) -> None:
+        raw.execute("PRAGMA foreign_keys=ON")
+        for pragma in self.settings.sqlite_pragmas:
+            raw.execute(f"PRAGMA {pragma}").fetchall()
+        raw.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opening alone reads nothing
+
     def catalogue(self, *, seconds: float) -> sqlite3.Connection:
-        return self._opened(seconds)
+        raw = self._opened(seconds)
+        raw.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")  # its statements are SQLAlchemy's
+        return raw
 
     def failure(self, error: BaseException) -> Failure:
         if isinstance(error, sqlite3.Error):
@@ -159,7 +193,7 @@ class SqliteDatabase(Database):
             link.commit(seconds=call.remaining())
             text = "SELECT * FROM temp.isthmus_import ORDER BY rowid"
         try:
-            cursor = link.raw.execute(text)
+            cursor = patiently(call.remaining(), lambda: link.raw.execute(text))
             while rows := cursor.fetchmany(page_size):
                 call.check()
                 yield RowPage(rows, packed(rows) if last else ())
