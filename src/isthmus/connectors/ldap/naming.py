@@ -53,12 +53,9 @@ def new_dn(layout: Layout, given: str | None, attributes: Mapping[str, Sequence[
 
 def own_values(layout: Layout, dn: str) -> dict[str, bytes]:
     """Return the values in an entry's own name, by column name."""
-    by_name = {
-        alias: column for column in layout.columns.values() for alias in (column.name.casefold(), *column.aliases)
-    }
     found = {}
     for kind, value in parse(dn)[0]:
-        column = by_name.get(kind.casefold())
+        column = layout.by_alias.get(kind.casefold())
         if column is not None:
             found[column.name] = value.encode()
     return found

@@ -57,9 +57,9 @@ class Writer:
                 values.setdefault(own, [value])
         planning.check_required(layout, values)
         self._translate(values)
-        for column in layout.columns.values():
-            if column.name not in values and (stands := planning.placeholder(layout, column)):
-                values[column.name] = stands
+        for stands in layout.placeholders:
+            if stands not in values and stands in layout.columns:
+                values[stands] = planning.placeholder(layout, layout.columns[stands])
         given_classes = values.pop("objectClass", [])
         folded = {value.lower() for value in given_classes}
         classes = [c.encode() for c in layout.classes if c.lower().encode() not in folded] + given_classes
