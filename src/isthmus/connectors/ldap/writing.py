@@ -11,6 +11,7 @@ from ldap.controls.libldap import AssertionControl
 
 from isthmus.connectors.ldap import naming, passwords, planning, post_read
 from isthmus.connectors.ldap.changing import Changing
+from isthmus.connectors.ldap.containers import make_containers
 from isthmus.connectors.ldap.directory import ASSERTION, POST_READ, TREE_DELETE
 from isthmus.connectors.ldap.dn import split
 from isthmus.connectors.ldap.errors import Failure, Kind
@@ -100,14 +101,7 @@ class Writer:
         except Failure as failure:
             if failure.kind is not Kind.NO_ENTRY or not self._known.settings.create_parents:
                 raise
-        for parent, kind, attribute, value in naming.containers(self._layout, dn):
-            self._call.sent(f"add {kind}: a missing container")
-            made = [("objectClass", [b"top", kind.encode()]), (attribute, [value.encode()])]
-            try:
-                self._link.add(parent, made, seconds=self._reader.seconds())
-            except Failure as other:
-                if other.kind is not Kind.DUPLICATE:
-                    raise
+        make_containers(self._known, self._link, self._call, dn)
         return self._link.add(dn, listed, seconds=self._reader.seconds(), controls=controls, hidden=hidden)
 
     # -- update
