@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import figures, groups, imports, peers, reads, writes
+from benchmarks import figures, groups, imports, ldap, peers, reads, writes
 from benchmarks.figures import Figure
 
 BENCHMARKS = {
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "writes": writes.run,
     "imports": imports.run,
     "groups": groups.run,
+    "ldap": ldap.run,
 }
 
 

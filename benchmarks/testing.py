@@ -8,21 +8,30 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from connectors.servers.postgresql import PostgresServer, find_programs
-from connectors.servers.process import descendants, free_port
+from connectors.servers.process import descendants, free_port, unprivileged
+from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, SlapdServer, Variant
+from connectors.servers.slapd import find_programs as find_slapd
 from harness import Client as Inside
 from harness import bench, memory_document, memory_target
 from serving import Client, Served
 
 __all__ = [
+    "GROUPS",
+    "PEOPLE",
+    "SUFFIX",
     "Client",
     "DurablePostgres",
     "Inside",
     "Served",
+    "SlapdServer",
+    "Variant",
     "bench",
     "descendants",
+    "find_slapd",
     "free_port",
     "memory_document",
     "memory_target",
+    "unprivileged",
 ]
 
 

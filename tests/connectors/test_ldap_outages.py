@@ -15,7 +15,7 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.certificates import write_certificates
 from connectors.servers.fixtures import slapd_server
-from connectors.servers.slapd import PEOPLE, SUFFIX, SlapdServer, Variant, ldif
+from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, LdapSettings, connector_type
 from isthmus.spi import (
     AttributeChange,
@@ -23,6 +23,7 @@ from isthmus.spi import (
     ConnectorError,
     ConnectorObject,
     MisconfiguredConnector,
+    Reference,
     Secret,
     TargetUnavailable,
 )
@@ -334,3 +335,30 @@ def test_base_that_is_not_there(plain_slapd: SlapdServer) -> None:
         pytest.raises(MisconfiguredConnector, match="ou=nowhere"),
     ):
         connector.test(call=call())
+
+
+def test_a_change_that_cannot_be_read_back(plain_slapd: SlapdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ends between a change of members and its reading: nobody knows that it failed."""
+    from isthmus.connectors.ldap import changing
+
+    plain_slapd.remove_all()
+    group = LdapObjectType(name="groupOfNames", bases=(GROUPS,), dn_template=f"cn={{cn}},{GROUPS}")
+    with (
+        relay(plain_slapd.host, plain_slapd.port) as between,
+        opened(plain_slapd, url=f"ldap://127.0.0.1:{between.port}", object_types=(PERSON, group)) as connector,
+    ):
+        made = connector.create("groupOfNames", {"cn": ("g",)}, call=call())
+        send = changing.Changing.run
+
+        def cut_after(*given: Any) -> Any:
+            answer = send(*given)
+            between.cut()
+            return answer
+
+        monkeypatch.setattr(changing.Changing, "run", cut_after)
+        change = AttributeChange("member", add=(Reference((f"uid=one,{PEOPLE}",)),))
+        with pytest.raises(TargetUnavailable) as failed:
+            connector.update("groupOfNames", made.identity, [change], call=Call(timeout=5, wanted=("cn",)))
+        assert failed.value.outcome_unknown, "repair finds out by reading"
+        (values,) = plain_slapd.search(GROUPS, "(cn=g)", ["member"]).values()
+        assert f"uid=one,{PEOPLE}".encode() in values["member"]

@@ -116,14 +116,13 @@ class Reader:
             raise ScimError(400, f"the filter is nested too deeply: {exc}", scim_type="invalidFilter") from exc
 
     def _learn(self, rt: ResourceType, space: Space, bound: BoundFilter, caller: Caller) -> bool:
-        """Put every equality that nobody in the space meets, hidden ones included, to the target; tell if one was."""
-        asked = False
+        """Put every equality that nobody in the space meets, hidden ones too, to the target; tell if it had one."""
+        found = False
         by_key = self._target.store.space.by_key
         for lookup in islice(lookups(bound, rt), MAX_LOOKUPS):
             if not by_key(space, lookup.attribute, lookup.key, hidden=True, limit=1) and self.live.possible(rt):
-                self._ask(rt, lookup.attribute, lookup.value, caller)
-                asked = True
-        return asked
+                found |= self._ask(rt, lookup.attribute, lookup.value, caller)
+        return found
 
     def predicate(self, rt: ResourceType, bound: BoundFilter) -> Predicate:
         """Return the store's condition for a bound filter."""
@@ -139,12 +138,13 @@ class Reader:
         self._learn(rt, self._target.space(rt), bound, caller)
         return self.predicate(rt, bound)
 
-    def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> None:
+    def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> bool:
         try:
-            self.live.find(rt, attribute, value, caller)
+            return bool(self.live.find(rt, attribute, value, caller))
         except ScimError as exc:
             if exc.status != 400:  # a value the target cannot even hold belongs to nobody
                 raise
+            return False
 
     def key_of(self, id: str) -> str | None:
         """Return the canonical target key of the object with this SCIM id, of whatever published type."""

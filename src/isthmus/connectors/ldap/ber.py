@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 SEQUENCE, SET, OCTETS, BOOLEAN, ENUMERATED, INTEGER = 0x30, 0x31, 0x04, 0x01, 0x0A, 0x02
 
 
@@ -27,8 +25,9 @@ def octets(body: bytes) -> bytes:
     return element(OCTETS, body)
 
 
-def elements(encoded: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (tag, content) of each element, one after the other."""
+def elements(encoded: bytes) -> list[tuple[int, bytes]]:
+    """Return (tag, content) of each element, one after the other."""
+    found = []
     at, end = 0, len(encoded)
     while at < end:
         if at + 2 > end:
@@ -41,15 +40,17 @@ def elements(encoded: bytes) -> Iterator[tuple[int, bytes]]:
                 raise BadEncoding("a length that is not understood")
             length = int.from_bytes(encoded[at : at + count], "big")
             at += count
-        if at + length > end:
+        stop = at + length
+        if stop > end:
             raise BadEncoding("ends within an element")
-        yield tag, encoded[at : at + length]
-        at += length
+        found.append((tag, encoded[at:stop]))
+        at = stop
+    return found
 
 
 def inner(encoded: bytes) -> list[tuple[int, bytes]]:
     """Return the elements of the one constructed element that these bytes are."""
-    found = list(elements(encoded))
+    found = elements(encoded)
     if len(found) != 1 or not found[0][0] & 0x20:
         raise BadEncoding("one constructed element is expected")
-    return list(elements(found[0][1]))
+    return elements(found[0][1])

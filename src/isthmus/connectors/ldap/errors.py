@@ -6,6 +6,7 @@ SPI by the table `ANSWERS`. The server's own message is passed on; values of sec
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -183,7 +184,8 @@ def failure_of(error: ldap.LDAPError, *, hidden: Sequence[str] = ()) -> Failure:
     kind = RESULTS.get(name, Kind.BROKEN)
     if number == SYNC_REFRESH_REQUIRED:
         name, kind = "e-syncRefreshRequired", Kind.EXPIRED
-    text = str(told.get("info") or told.get("desc") or (error.args[0] if error.args else ""))
+    system = os.strerror(told["errno"]) if told.get("errno") else ""
+    text = str(told.get("info") or system or told.get("desc") or (error.args[0] if error.args else ""))
     referrals = tuple(re.findall(r"ldap[is]*://[^\s\"']+", text)) if kind is Kind.REFERRAL else ()
     for secret in hidden:
         if secret:

@@ -78,24 +78,39 @@ def _seconds(known: Known, call: Call) -> float:
 def _paged(
     known: Known, link: Link, call: Call, base: str, wanted: str, asked: Sequence[str], page_size: int
 ) -> Iterator[list[Entry]]:
+    """Yield page after page; the next one is asked for before this one is worked on, so that the server need not wait.
+
+    Not where a page makes further searches necessary: a server may forget where a list was when something else is asked
+    on the same connection.
+    """
+    ahead = not known.ranges and known.member_uids() is None
     size, cookie = page_size, b""
-    while True:
+
+    def ask() -> int:
         control = SimplePagedResultsControl(True, size=size, cookie=cookie)
+        scope, seconds = known.layout.scope, _seconds(known, call)
+        return link.start_search(base, scope, wanted, asked, seconds=seconds, controls=[control])
+
+    number = ask()
+    while True:
         try:
-            answer = link.search(
-                base, known.layout.scope, wanted, asked, seconds=_seconds(known, call), controls=[control]
-            )
+            answer = link.finish_search(number, seconds=_seconds(known, call))
         except Failure as failure:
             # The server's limit for one page; what it sets for all pages together, smaller pages do not help.
             if failure.kind is Kind.LIMIT and not cookie and size > 1:
                 size //= 2
+                number = ask()
                 continue
             raise
         _complete(answer)
-        yield answer.entries
         cookie = next((c.cookie for c in answer.controls if c.controlType == PAGED), b"")
+        if cookie and ahead:
+            number = ask()
+        yield answer.entries
         if not cookie:
             return
+        if not ahead:
+            number = ask()
 
 
 def _streamed(

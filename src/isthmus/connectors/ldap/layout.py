@@ -11,7 +11,7 @@ from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.dn import BadName, Names, ascii_lower, is_below, parse
 from isthmus.connectors.ldap.errors import Where
 from isthmus.connectors.ldap.link import Entry
-from isthmus.connectors.ldap.syntaxes import Codec, Unfit
+from isthmus.connectors.ldap.syntaxes import TEXT, Codec, Unfit
 from isthmus.connectors.ldap.templates import Template
 from isthmus.spi import (
     Anchor,
@@ -25,6 +25,9 @@ from isthmus.spi import (
     ObjectType,
     Value,
 )
+
+_CHOICES = 200
+"""Different choices of attributes that are remembered; a host asks for a few."""
 
 DN = "dn"
 """The attribute that stands for an entry's name; no directory has an attribute of this name."""
@@ -58,6 +61,14 @@ class Column:
         return found
 
 
+class Chosen(list[Column]):
+    """Columns that are asked for again and again, with what is made of them once; never changed."""
+
+    __slots__ = ("decode", "wires")
+    wires: list[str]
+    decode: Callable[[Entry], ConnectorObject]
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Everything the connector knows of one object type."""
@@ -74,6 +85,21 @@ class Layout:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     """By attribute: the DN that stands for "no member"."""
     member_uid: str | None = None
+    by_alias: Mapping[str, Column] = field(init=False, repr=False, compare=False)
+    """Every name of an attribute, in lower case."""
+    required: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    generated: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """What the directory itself may set when an entry is made."""
+    _chosen: dict[tuple[str, ...], Chosen] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        columns = self.columns.values()
+        aliases = {alias: column for column in columns for alias in (column.name.casefold(), *column.aliases)}
+        generated = tuple(a.name for a in self.object_type.attributes if a.readonly or a.generated)
+        object.__setattr__(self, "by_alias", aliases)
+        object.__setattr__(self, "required", tuple(c.name for c in columns if c.definition.required))
+        object.__setattr__(self, "generated", generated)
+        object.__setattr__(self, "_chosen", {})
 
     @property
     def name(self) -> str:
@@ -103,14 +129,24 @@ class Layout:
 
     def readable(self, names: Iterable[str]) -> list[Column]:
         """Return the columns asked for, and the anchor; secret ones are refused."""
-        columns = [self.column(name) for name in dict.fromkeys((*self.object_type.anchor, *names))]
-        for column in columns:
-            if column.definition.secret:
-                raise MisconfiguredConnector(f"object type {self.name}: {column.name} is secret and never read")
+        wanted = (*self.object_type.anchor, *names)
+        columns = self._chosen.get(wanted)
+        if columns is None:
+            plain = [self.column(name) for name in dict.fromkeys(wanted)]
+            for column in plain:
+                if column.definition.secret:
+                    raise MisconfiguredConnector(f"object type {self.name}: {column.name} is secret and never read")
+            columns = Chosen(plain)
+            columns.wires = self.asked(plain)
+            columns.decode = self._decoder(plain)
+            if len(self._chosen) < _CHOICES:
+                self._chosen[wanted] = columns
         return columns
 
     def asked(self, columns: Iterable[Column]) -> list[str]:
         """Return what to ask the server for."""
+        if isinstance(columns, Chosen):
+            return columns.wires
         return [column.wire for column in columns if column.name != DN]
 
     def located(self, key: str) -> bool:
@@ -136,17 +172,37 @@ class Layout:
 
     def decoder(self, columns: Sequence[Column]) -> Callable[[Entry], ConnectorObject]:
         """Return what makes objects of entries; it may be used many times."""
+        return columns.decode if isinstance(columns, Chosen) else self._decoder(columns)
+
+    def _decoder(self, columns: Sequence[Column]) -> Callable[[Entry], ConnectorObject]:
+        plan = [
+            (column.name, None if column.name == DN else column.wire.lower(), column, self._plain(column))
+            for column in columns
+        ]
 
         def decode(entry: Entry) -> ConnectorObject:
             key = self.names.key(entry.dn)
             attributes: dict[str, tuple[Value, ...]] = {}
-            for column in columns:
-                attributes[column.name] = (key,) if column.name == DN else self.values(column, entry)
+            given = entry.values
+            for name, wire, column, plain in plan:
+                if wire is None:
+                    attributes[name] = (key,)
+                elif plain and (raw := given.get(wire)) is not None and len(raw) == 1:
+                    try:
+                        attributes[name] = (raw[0].decode(),)
+                    except UnicodeDecodeError:
+                        attributes[name] = self.values(column, entry)  # says what is wrong
+                else:
+                    attributes[name] = self.values(column, entry)
             return ConnectorObject(
                 object_type=self.name, identity=self._identity(key, attributes), attributes=attributes
             )
 
         return decode
+
+    def _plain(self, column: Column) -> bool:
+        """Whether a value is text as it comes: of most attributes, and of those that take the time."""
+        return column.codec.type is AttributeType.STRING and column.codec.decode is TEXT.decode
 
     def _identity(self, key: str, attributes: Attributes) -> Identity:
         values = attributes[self.anchor]

@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 
 import ldap
 import ldap.extop
-from ldap.controls import LDAPControl, RequestControl, ResponseControl, SimplePagedResultsControl
+from ldap.controls import (
+    DecodeControlTuples,
+    LDAPControl,
+    RequestControl,
+    ResponseControl,
+    SimplePagedResultsControl,
+)
 from ldap.ldapobject import SimpleLDAPObject
 
 from isthmus.connectors.ldap.errors import Failure, Kind, failure_of
@@ -69,10 +75,14 @@ class Link:
 
     def __init__(self, library: SimpleLDAPObject, sock: socket.socket, url: str) -> None:
         self.library = library
+        # The C part: the library's Python around it takes locks and wraps what we do not need, a third of a search.
+        self._direct: Any = library._l
         self.url = url
         self.broken = False
         self.session = ""
         self._socket = sock
+        self._incoming = select.poll()
+        self._incoming.register(sock, select.POLLIN | select.POLLHUP | select.POLLERR)
         self._watched = Watched(sock)
         watchdog.add(self._watched)
 
@@ -80,9 +90,7 @@ class Link:
         """Whether nothing has come in: bytes nobody asked for are the server's farewell (RFC 4511 4.4.1)."""
         if self.broken:
             return False
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
-        return not poll.poll(0)
+        return not self._incoming.poll(0)
 
     def close(self) -> None:
         if self.broken:
@@ -130,17 +138,25 @@ class Link:
         size_limit: int = 0,
     ) -> int:
         """Send a search and return its number; several may be under way."""
+        asked = list(attributes) or ["1.1"]
         return self._sent(
-            lambda: self.library.search_ext(
-                base, scope, filter, list(attributes) or ["1.1"], 0, list(controls) or None, None, -1, size_limit
-            ),
             seconds,
+            (),
+            self._direct.search_ext,
+            base,
+            scope,
+            filter,
+            asked,
+            0,
+            _encoded(controls),
+            None,
+            -1,
+            size_limit,
         )
 
     def finish_search(self, number: int, *, seconds: float) -> Answer:
-        with watchdog.limit(self._watched, seconds), self._watching(seconds):
-            _, found, _, controls, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
-        return _answer(found or (), controls or ())
+        _, found, _, controls = self._call(seconds, (), self._direct.result4, number, 1, seconds, 0, 0, 0)
+        return _answer(found or (), _decoded(controls))
 
     def stream(
         self,
@@ -158,10 +174,7 @@ class Link:
         """
         number = self.start_search(base, scope, filter, attributes, seconds=seconds, controls=controls)
         while True:
-            with watchdog.limit(self._watched, seconds), self._watching(seconds):
-                kind, found, _, ended, _, _ = self.library.result4(
-                    number, 0, seconds, 1, 1, resp_ctrl_classes=_CONTROLS
-                )
+            kind, found, _, ended, _, _ = self.run(lambda: self._next(number, seconds), seconds)
             if kind == ldap.RES_SEARCH_RESULT:
                 yield _answer((), ended or ())
                 return
@@ -170,70 +183,70 @@ class Link:
                 continue
             yield _answer_with_controls(found or ())
 
+    def _next(self, number: int, seconds: float) -> tuple[Any, ...]:
+        answered: tuple[Any, ...] = self.library.result4(number, 0, seconds, 1, 1, resp_ctrl_classes=_CONTROLS)
+        return answered
+
     def add(self, dn: str, values: Sequence[tuple[str, list[bytes]]], **more: Any) -> Sequence[LDAPControl]:
-        return self._written(lambda controls: self.library.add_ext(dn, list(values), serverctrls=controls), **more)
+        return self._written(self._direct.add_ext, dn, list(values), **more)
 
     def modify(self, dn: str, changes: Sequence[Modification], **more: Any) -> Sequence[LDAPControl]:
-        return self._written(lambda controls: self.library.modify_ext(dn, list(changes), serverctrls=controls), **more)
+        return self._written(self._direct.modify_ext, dn, list(changes), **more)
 
     def rename(
         self, dn: str, rdn: str, parent: str | None, *, delete_old: bool = True, **more: Any
     ) -> Sequence[LDAPControl]:
-        return self._written(
-            lambda controls: self.library.rename(dn, rdn, parent, int(delete_old), serverctrls=controls), **more
-        )
+        return self._written(self._direct.rename, dn, rdn, parent, int(delete_old), **more)
 
     def delete(self, dn: str, **more: Any) -> Sequence[LDAPControl]:
-        return self._written(lambda controls: self.library.delete_ext(dn, serverctrls=controls), **more)
+        return self._written(self._direct.delete_ext, dn, **more)
 
     def set_password(self, dn: str, password: str, *, seconds: float) -> None:
         """Change a password by RFC 3062."""
-        self._written(lambda _: self.library.passwd(dn, None, password), seconds=seconds, hidden=(password,))
+        self._written(self._direct.passwd, dn, None, password, seconds=seconds, hidden=(password,))
 
     def who_am_i(self, *, seconds: float) -> str:
         """Return the server's name for us (RFC 4532)."""
         request = ldap.extop.ExtendedRequest("1.3.6.1.4.1.4203.1.11.3", None)
-        number = self._sent(lambda: self.library.extop(request), seconds)
-        with watchdog.limit(self._watched, seconds), self._watching(seconds):
-            *_, value = self.library.result4(number, 1, seconds, add_extop=1)
+        number = self._sent(seconds, (), self.library.extop, request)
+        *_, value = self.run(lambda: self.library.result4(number, 1, seconds, add_extop=1), seconds)
         return (value or b"").decode("utf-8", "replace")
 
     # what all of them share
 
     def run(self, action: Callable[[], T], seconds: float, *, hidden: Sequence[str] = ()) -> T:
         """Run a call of the library that waits for its own answer, such as a log-in."""
-        with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
-            return action()
+        return self._call(seconds, hidden, action)
 
     def _written(
         self,
-        send: Callable[[list[RequestControl] | None], int],
-        *,
+        send: Callable[..., int],
+        *arguments: object,
         seconds: float,
         controls: Sequence[RequestControl] = (),
         hidden: Sequence[str] = (),
     ) -> Sequence[LDAPControl]:
-        number = self._sent(lambda: send(list(controls) or None), seconds, hidden=hidden)
-        with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
-            _, _, _, answered, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
-        return answered or ()
+        number = self._sent(seconds, hidden, send, *arguments, _encoded(controls), None)
+        _, _, _, answered = self._call(seconds, hidden, self._direct.result4, number, 1, seconds, 0, 0, 0)
+        return _decoded(answered)
 
-    def _sent(self, send: Callable[[], int], seconds: float, *, hidden: Sequence[str] = ()) -> int:
+    def _sent(self, seconds: float, hidden: Sequence[str], send: Callable[..., int], *arguments: object) -> int:
         """Send; a request that did not leave as a whole is never carried out."""
         try:
-            with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
-                return send()
+            return self._call(seconds, hidden, send, *arguments)
         except Failure as failure:
             failure.nothing_sent = True
             raise
 
-    @contextlib.contextmanager
-    def _watching(self, seconds: float, *, hidden: Sequence[str] = ()) -> Iterator[None]:
+    def _call(self, seconds: float, hidden: Sequence[str], function: Callable[..., T], *arguments: object) -> T:
+        """Call the library with a limit of time; written out, for it is done twice for each request."""
+        watched = self._watched
+        watchdog.begin(watched, seconds)
         try:
-            yield
+            return function(*arguments)
         except ldap.LDAPError as exc:
             failure = failure_of(exc, hidden=hidden)
-            if self._watched.expired or isinstance(exc, ldap.TIMEOUT):
+            if watched.expired or isinstance(exc, ldap.TIMEOUT):
                 failure = Failure(Kind.LOST, "TIMEOUT", f"no answer within {seconds:.1f} s")
             if failure.kind in _LOST:
                 self.broken = True
@@ -243,6 +256,17 @@ class Link:
         except (TypeError, ValueError, UnicodeError) as exc:
             # The library refuses such arguments before it sends anything (a NUL in a name, for example).
             raise Failure(Kind.BAD_VALUE, type(exc).__name__, "a value cannot be sent", nothing_sent=True) from None
+        finally:
+            watched.deadline = None
+
+
+def _encoded(controls: Sequence[RequestControl]) -> list[tuple[str, bool, bytes | None]] | None:
+    """Return controls as the library's C part takes them."""
+    return [(each.controlType, each.criticality, each.encodeControlValue()) for each in controls] or None
+
+
+def _decoded(controls: Sequence[tuple[str, bool, bytes]] | None) -> Sequence[LDAPControl]:
+    return DecodeControlTuples(controls, _CONTROLS) if controls else ()
 
 
 def _answer(found: Sequence[tuple[Any, ...]], controls: Sequence[LDAPControl]) -> Answer:

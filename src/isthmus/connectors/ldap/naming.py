@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from isthmus.connectors.ldap.dn import BadName, parse, split, text
@@ -53,12 +54,9 @@ def new_dn(layout: Layout, given: str | None, attributes: Mapping[str, Sequence[
 
 def own_values(layout: Layout, dn: str) -> dict[str, bytes]:
     """Return the values in an entry's own name, by column name."""
-    by_name = {
-        alias: column for column in layout.columns.values() for alias in (column.name.casefold(), *column.aliases)
-    }
     found = {}
     for kind, value in parse(dn)[0]:
-        column = by_name.get(kind.casefold())
+        column = layout.by_alias.get(kind.casefold())
         if column is not None:
             found[column.name] = value.encode()
     return found
@@ -82,7 +80,7 @@ def renamed(
     """
     if layout.template is not None:
         try:
-            follows = layout.names.key(layout.template.fill(before)) == layout.names.key(entry.dn)
+            follows = _blanks(layout.names.key(layout.template.fill(before))) == _blanks(layout.names.key(entry.dn))
         except InvalidValue:
             follows = False
         if follows:
@@ -107,6 +105,11 @@ def renamed(
     dn = text((tuple(pairs), *above))
     checked(layout, dn)
     return dn
+
+
+def _blanks(key: str) -> str:
+    """Return a DN with one blank for several: some servers keep a value as it came and the DN like this."""
+    return re.sub(" +", " ", key)
 
 
 def containers(layout: Layout, dn: str) -> list[tuple[str, str, str, str]]:

@@ -39,9 +39,9 @@ def new_values(layout: Layout, attributes: Attributes) -> dict[str, list[bytes]]
 
 def check_required(layout: Layout, values: Iterable[str]) -> None:
     given = set(values)
-    for column in layout.columns.values():
-        if column.definition.required and column.name not in given:
-            raise InvalidValue(f"object type {layout.name}: {column.name} is required", attribute=column.name)
+    for name in layout.required:
+        if name not in given:
+            raise InvalidValue(f"object type {layout.name}: {name} is required", attribute=name)
 
 
 def plan_changes(layout: Layout, changes: Sequence[AttributeChange]) -> list[Change]:
@@ -122,7 +122,7 @@ def returned(layout: Layout, changes: Iterable[Change], wanted: Iterable[str], *
     partial = {c.column.name for c in changes if c.partial and c.column.definition.type is AttributeType.REFERENCE}
     names = [c.column.name for c in changes]
     if generated:
-        names += [a.name for a in layout.object_type.attributes if a.readonly or a.generated]
+        names += layout.generated
     names += [name for name in wanted if name in layout.columns]
     return [n for n in dict.fromkeys(names) if n not in partial and not layout.columns[n].definition.secret]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ldap.controls import LDAPControl, RequestControl
 
@@ -13,8 +14,12 @@ from isthmus.connectors.ldap.link import Entry
 
 def request(attributes: Sequence[str]) -> RequestControl:
     """Return the control that asks for these attributes; a server that does not know it ignores it."""
-    value = ber.sequence(*(ber.octets(name.encode()) for name in attributes or ("1.1",)))
-    return RequestControl(POST_READ, False, value)
+    return RequestControl(POST_READ, False, _value(tuple(attributes)))
+
+
+@lru_cache(maxsize=256)
+def _value(attributes: tuple[str, ...]) -> bytes:
+    return ber.sequence(*(ber.octets(name.encode()) for name in attributes or ("1.1",)))
 
 
 def entry(controls: Sequence[LDAPControl]) -> Entry | None:

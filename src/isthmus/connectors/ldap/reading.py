@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import ldap
-from ldap.controls import SimplePagedResultsControl
+from ldap.controls import RequestControl, SimplePagedResultsControl
 
 from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.connections import Connections
@@ -30,6 +31,15 @@ from isthmus.spi import (
 )
 
 FIND_LIMIT = 100
+
+
+@lru_cache(maxsize=16)
+def _first_page(size: int) -> RequestControl:
+    """Return the control that asks for so many entries; its value is encoded once."""
+    control = SimplePagedResultsControl(False, size=size, cookie="")
+    return RequestControl(PAGED, False, control.encodeControlValue())
+
+
 _RANGE = re.compile(r"([^;]+);range=(\d+)-(\d+|\*)")
 
 
@@ -111,7 +121,7 @@ class Reader:
         layout, seconds = self._layout, self.seconds()
         controls, size_limit = [], 0
         if self._known.settings.paging != "never" and self._known.directory.supports(PAGED):
-            controls.append(SimplePagedResultsControl(False, size=limit, cookie=""))
+            controls.append(_first_page(limit))
         self._call.sent(f"search {layout.name}: {len(layout.bases)} base(s) {_shown(asked)}")
         if len(layout.bases) > 1:
             controls = []  # several paged searches on one connection disturb one another

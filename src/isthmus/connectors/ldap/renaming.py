@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import ldap
 
 from isthmus.connectors.ldap import filters, naming
+from isthmus.connectors.ldap.containers import make_containers
 from isthmus.connectors.ldap.dn import split
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.layout import Layout
@@ -69,14 +70,22 @@ class Renaming:
         rdn, parent = split(new)
         _, before = split(old)
         moved = parent if layout.names.key(parent) != layout.names.key(before) else None
-        self._call.sent(f"modifyDN {layout.name}: {'another name and place' if moved else 'another name'}")
         try:
-            self._link.rename(old, rdn, moved, seconds=self._known.connections.seconds(self._call))
+            self._rename(old, rdn, moved)
         except Failure as failure:
-            if failure.kind is Kind.NO_ENTRY and moved is not None:
-                failure.kind = Kind.BAD_VALUE
-                failure.text = f"there is no entry {parent} to move it to"
+            if failure.kind is not Kind.NO_ENTRY or moved is None:
+                raise
+            if self._known.settings.create_parents:
+                make_containers(self._known, self._link, self._call, new)
+                self._rename(old, rdn, moved)
+                return
+            failure.kind = Kind.BAD_VALUE
+            failure.text = f"there is no entry {parent} to move it to; create it, or set create_parents"
             raise
+
+    def _rename(self, old: str, rdn: str, moved: str | None) -> None:
+        self._call.sent(f"modifyDN {self._layout.name}: {'another name and place' if moved else 'another name'}")
+        self._link.rename(old, rdn, moved, seconds=self._known.connections.seconds(self._call))
 
     def mend(self, dn: str) -> None:
         """Rewrite references to the old name, where that is set and the server does not do it."""

@@ -59,15 +59,19 @@ class Watchdog:
     @contextmanager
     def limit(self, watched: Watched, seconds: float) -> Iterator[None]:
         """Cut the socket if the block has not ended a moment after `seconds`."""
+        self.begin(watched, seconds)
+        try:
+            yield
+        finally:
+            watched.deadline = None
+
+    def begin(self, watched: Watched, seconds: float) -> None:
+        """Cut the socket a moment after `seconds`, unless its `deadline` was cleared before."""
         deadline = time.monotonic() + seconds + _GRACE
         watched.deadline = deadline
         if deadline < self._wakes:
             with self._changed:
                 self._changed.notify()
-        try:
-            yield
-        finally:
-            watched.deadline = None
 
     def _run(self) -> None:
         with self._changed:
