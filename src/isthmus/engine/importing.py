@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from isthmus.engine.answers import Held, connector_edge
-from isthmus.engine.applying import write_of
+from isthmus.engine.applying import write_of, writes_of
 from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
 from isthmus.engine.guard import hold_removal, import_limit
@@ -33,7 +33,7 @@ from isthmus.spi import (
 )
 from isthmus.store import StoreError
 from isthmus.store.ranges import Ranges
-from isthmus.store.records import Run, Space
+from isthmus.store.records import ObjectWrite, Run, Space
 
 log = structlog.get_logger("isthmus.import")
 
@@ -168,9 +168,9 @@ class Import:
             if changed:
                 for start in range(0, len(changed), PART):
                     part = changed[start : start + PART]
-                    decoded = (page.objects[index] for index in part)
                     known_by = [wires[index] for index in part]
-                    self._apply(types[name], spaces[name], decoded, known_by, sightings[name], noted)
+                    writes = writes_of(types[name], page.objects, part, known_by)
+                    self._apply(spaces[name], writes, sightings[name], noted)
             return
         by_type: dict[str, tuple[list[ConnectorObject], list[int | None]]] = {}
         for index, obj in enumerate(page.objects):
@@ -182,24 +182,18 @@ class Import:
         for name, (objects, wire_digests) in by_type.items():
             read[name] += len(objects)
             doubts.saw(types[name], objects)
-            self._apply(types[name], spaces[name], objects, wire_digests, sightings[name], noted)
+            writes = [write_of(types[name], obj, wire=wire) for obj, wire in zip(objects, wire_digests, strict=True)]
+            self._apply(spaces[name], writes, sightings[name], noted)
 
-    def _apply(
-        self,
-        rt: ResourceType,
-        space: Space,
-        objects: Iterable[ConnectorObject],
-        wires: Sequence[int | None],
-        sightings: Sightings | None,
-        noted: int,
-    ) -> None:
-        writes = [write_of(rt, obj, wire=wire) for obj, wire in zip(objects, wires, strict=True)]
+    def _apply(self, space: Space, writes: Sequence[ObjectWrite], sightings: Sightings | None, noted: int) -> None:
         applied = self._target.store.space.apply_in_slices(space, writes, noted=noted, now=now_text(), own=self._own)
-        for one in applied:
-            if sightings is not None and one.row:
-                sightings.saw_row(one.row)
-            if one.outcome in ("added", "changed"):
-                self.progress.changed += 1
+        outcomes = [one.outcome for one in applied]
+        added = outcomes.count("added")
+        self.progress.changed += added + outcomes.count("changed")
+        if sightings is not None and added < len(applied):
+            for one in applied:
+                if one.row:
+                    sightings.saw_row(one.row)
         self._tick(0)
 
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
@@ -258,7 +252,7 @@ class Import:
         for name, rt in types.items():
             objects = [obj for obj in page.objects if obj.object_type == name]
             if objects:
-                self._apply(rt, self._target.space(rt), objects, [None] * len(objects), None, noted)
+                self._apply(self._target.space(rt), [write_of(rt, obj) for obj in objects], None, noted)
             gone = [deleted for deleted in page.deleted if deleted.object_type == name]
             if gone:
                 self._remove_deleted(self._target.space(rt), gone, noted)

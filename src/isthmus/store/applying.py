@@ -81,13 +81,14 @@ def apply(
     fresh: list[tuple[str, ObjectWrite]] = []
     changed: list[tuple[str, ObjectWrite, Known]] = []
     touched: list[tuple[str, ObjectWrite, Known]] = []
+    if not present and not skipped:
+        fresh.extend(latest.items())
+        latest = {}
     for text, write in latest.items():
         before = present.get(text)
         if text in skipped:
             done[text] = _applied(write, before, skipped[text])
         elif before is None:
-            if write.link_changes is not None:
-                raise StoreError(f"there is no object {text} whose references could change")
             fresh.append((text, write))
         elif write.id is not None and write.id != before.id:
             done[text] = _mismatch(write, before, noted)
@@ -101,6 +102,8 @@ def apply(
     if fresh:
         ids = identities.next_ids(connection, space, [text for text, _ in fresh], id_form=id_form)
         for text, write in fresh:
+            if write.link_changes is not None:
+                raise StoreError(f"there is no object {text} whose references could change")
             if write.id is not None and write.id != ids[text][0]:
                 done[text] = _mismatch(write, None, noted)
         fresh = [(text, write) for text, write in fresh if text not in done]
