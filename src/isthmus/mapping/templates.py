@@ -36,7 +36,7 @@ _NEW = 8  # one template costs as much as so many objects rendered one by one
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What `ResourceType` makes of each object: `encode`, `render`, `canonical` and `keys`."""
+    """What `ResourceType` makes of each object: `encode`, `render`, `canonical` and `keys`, these in order."""
 
     attributes: Sequence[bytes]
     scim: Sequence[bytes]
@@ -62,6 +62,7 @@ class Templates:
         self._fits = not index.references and made_of_parts.isdisjoint(codec.names)
         self._codec = codec
         self._index = index
+        self._indexed = sorted(index.indexed)
         self._anchor = object_type.anchor
         self._is_active = is_active
         self._active_by = active_by
@@ -91,16 +92,18 @@ class Templates:
         names = self._codec.names
         if not names:
             return [b"{}"] * count
-        template = b"{" + b",".join(_constant(orjson.dumps(name)) + b":%s" for name in names) + b"}"
-        filled = [
-            [b"[%s]" % part for part in parts[name]]
-            if None not in values[name]
-            else [
-                b"[]" if value is None else b"[%s]" % part
-                for value, part in zip(values[name], parts[name], strict=True)
-            ]
-            for name in names
-        ]
+        fields = []
+        filled = []
+        for name in names:
+            if None in values[name]:
+                field = b":%s"
+                each = zip(values[name], parts[name], strict=True)
+                filled.append([b"[]" if value is None else b"[%s]" % part for value, part in each])
+            else:
+                field = b":[%s]"
+                filled.append(parts[name])
+            fields.append(_constant(orjson.dumps(name)) + field)
+        template = b"{" + b",".join(fields) + b"}"
         return [template % row for row in zip(*filled, strict=True)]
 
     def _scim(
@@ -178,8 +181,9 @@ class Templates:
         return found
 
     def _keys(self, columns: Columns) -> Sequence[Sequence[tuple[str, str]]]:
-        by_name = []
-        for name in self._index.indexed:
+        by_name: list[list[tuple[str, str] | None]] = []
+        gaps = False
+        for name in self._indexed:
             column = columns.values.get(name)
             if column is None and name in self._anchor:
                 place = self._anchor.index(name)
@@ -187,6 +191,7 @@ class Templates:
             if column is not None:
                 normalise = self._index.normaliser(name)
                 if None in column or "" in column:
+                    gaps = True
                     by_name.append(
                         [None if value is None or value == "" else (name, normalise(value)) for value in column]
                     )
@@ -194,7 +199,8 @@ class Templates:
                     by_name.append(list(zip(repeat(name), map(normalise, column), strict=False)))
         if not by_name:
             return [()] * len(columns.anchors)
-        return [[key for key in keys if key is not None] for keys in zip(*by_name, strict=True)]
+        rows = zip(*by_name, strict=True)
+        return [[key for key in keys if key is not None] for keys in rows] if gaps else list(rows)
 
 
 class _Marks:

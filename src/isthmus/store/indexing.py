@@ -22,7 +22,7 @@ _LINK_DELETE = statement("link_delete")
 def keys_text(write: ObjectWrite) -> str:
     """Return the object's keys as its row keeps them: sorted, without doubles."""
     keys = write.keys
-    if len(keys) > 1:
+    if len(keys) > 1 and not (len(keys) == 2 and keys[0] < keys[1]):
         keys = sorted(set(keys))
     return orjson.dumps(keys).decode()
 
