@@ -104,6 +104,8 @@ def split_columns(rows: Sequence[bytes], width: int) -> list[list[str | None]]:
     except UnicodeDecodeError:
         raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
     fields = text[:-1].replace("\n", "\t").split("\t")
+    if not rows:
+        return [[] for _ in range(width)]
     if len(fields) != width * len(rows):
         raise Failure(Kind.BROKEN, "", f"a row has not {width} fields")
     if "\\" in text:
