@@ -43,7 +43,7 @@ log = structlog.get_logger("isthmus.import")
 
 REPORT_SECONDS = 0.5
 
-PART = 4_000
+PART = 5_000
 """Objects decoded before they are written: about as many as one transaction takes while nobody else waits."""
 
 
