@@ -11,8 +11,8 @@ import pytest
 
 from connectors.servers.targets import Target
 from isthmus.connectors.sql import connector_type
-from isthmus.connectors.sql.settings import SqlObjectType
-from isthmus.spi import Call, ConnectorObject, MisconfiguredConnector, Operation
+from isthmus.connectors.sql.settings import BooleanColumn, SqlObjectType
+from isthmus.spi import Anchor, Call, ConnectorObject, Identity, MisconfiguredConnector, Operation
 
 ROWS = 10_000
 SERIES = {
@@ -108,6 +108,49 @@ def test_slices_of_a_page(connector: Any) -> None:
     assert page.objects[-1] == page.objects[9]
     with pytest.raises(IndexError):
         page.objects[10]
+
+
+def _by_column(page: Any, indexes: list[int]) -> list[ConnectorObject]:
+    found = page.objects.columns(indexes)
+    assert found is not None
+    return [
+        ConnectorObject(
+            object_type="t",
+            identity=Identity(Anchor(anchor)),
+            attributes={name: () if column[n] is None else (column[n],) for name, column in found.values.items()},
+        )
+        for n, anchor in enumerate(found.anchors)
+    ]
+
+
+def test_objects_by_column_are_those_one_by_one(connector: Any, target: Target) -> None:
+    page = next(pages(connector, "login", "note", page_size=500))
+    assert _by_column(page, [3, 0, 499]) == [page.objects[3], page.objects[0], page.objects[499]]
+    assert _by_column(page, []) == []
+    odd = ["", "a\tb", "c\nd", "e\\f", "\\N", "\\t", "Ünï \u2028", "'\"%s", None, "\r\x01"]
+    for n, text in enumerate(odd, 1):
+        target.run(f"UPDATE t SET note = {target.mark()} WHERE id = {n}", text)
+    [seen] = [
+        [one for one in _by_column(page, list(range(len(page.objects)))) if int(one.identity.anchor.values[0]) <= 10]
+        for page in pages(connector, "login", "note", page_size=ROWS)
+    ]
+    assert [one.attributes["note"] for one in sorted(seen, key=lambda one: int(one.identity.anchor.values[0]))] == [
+        () if text is None else (text,) for text in odd
+    ]
+
+
+def test_what_cannot_be_read_is_told_by_the_object_itself(target: Target) -> None:
+    target.run("CREATE TABLE t (id integer PRIMARY KEY, flag varchar(9))")
+    target.run("INSERT INTO t VALUES (1, 'Y')")
+    target.run("INSERT INTO t VALUES (2, 'perhaps')")
+    form = BooleanColumn(column="flag", true="Y", false="N")
+    opened = connector_type.open(target.settings(object_types=(SqlObjectType(name="t", boolean_columns=(form,)),)))
+    page = next(pages(opened, "flag"))
+    assert page.objects.columns([0, 1]) is None
+    assert page.objects.columns([0]) is not None
+    with pytest.raises(MisconfiguredConnector, match="neither 'Y' nor 'N'"):
+        list(page.objects)
+    opened.close()
 
 
 def test_a_view_is_imported(connector: Any, target: Target) -> None:

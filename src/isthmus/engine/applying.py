@@ -8,7 +8,7 @@ import orjson
 
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.spi import Attributes, ConnectorObject, Identity
+from isthmus.spi import Attributes, Columnar, ConnectorObject, Identity
 from isthmus.store.records import ObjectWrite, Space, StoredObject
 
 
@@ -26,6 +26,32 @@ def write_of(rt: ResourceType, obj: ConnectorObject, *, wire: int | None = None)
         keys=rt.keys(obj),
         links=rt.links(obj),
     )
+
+
+def writes_of(
+    rt: ResourceType, objects: Sequence[ConnectorObject], indexes: Sequence[int], wires: Sequence[int]
+) -> list[ObjectWrite]:
+    """Return `write_of` the objects at these places, whose wire digests are in the same order."""
+    if isinstance(objects, Columnar):
+        columns = objects.columns(indexes)
+        texts = None if columns is None else rt.texts(columns)
+        if columns is not None and texts is not None:
+            shape = rt.shape
+            return [
+                ObjectWrite(
+                    anchor=anchor,
+                    attributes=attributes,
+                    scim=scim,
+                    shape=shape,
+                    canonical=canonical,
+                    wire=wire,
+                    keys=keys,
+                )
+                for anchor, attributes, scim, canonical, wire, keys in zip(
+                    columns.anchors, texts.attributes, texts.scim, texts.canonical, wires, texts.keys, strict=True
+                )
+            ]
+    return [write_of(rt, objects[index], wire=wire) for index, wire in zip(indexes, wires, strict=True)]
 
 
 def apply_live(

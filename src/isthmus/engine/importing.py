@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 
 import structlog
 
 from isthmus.engine.answers import Held, connector_edge
-from isthmus.engine.applying import write_of
+from isthmus.engine.applying import write_of, writes_of
 from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
 from isthmus.engine.guard import hold_removal, import_limit
 from isthmus.engine.target import Target, now_text
+from isthmus.engine.writing_behind import WritingBehind
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import (
@@ -33,13 +37,13 @@ from isthmus.spi import (
 )
 from isthmus.store import StoreError
 from isthmus.store.ranges import Ranges
-from isthmus.store.records import Run, Space
+from isthmus.store.records import ObjectWrite, Run, Space
 
 log = structlog.get_logger("isthmus.import")
 
 REPORT_SECONDS = 0.5
 
-PART = 2_500
+PART = 5_000
 """Objects decoded before they are written: about as many as one transaction takes while nobody else waits."""
 
 
@@ -70,6 +74,16 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Objects to be written together."""
+
+    writes: Sequence[ObjectWrite]
+    space: Space
+    sightings: Sightings | None
+    noted: int
+
+
 class Import:
     """One run over one scope."""
 
@@ -81,12 +95,13 @@ class Import:
         self._reported = 0.0
         self._own = Ranges()
         """Numbers of this run's own changes: it may report an object twice, and the later report counts."""
+        self._behind: WritingBehind[_Part] | None = None
         self._gone: dict[int, int] = {}
         """Objects that this run was told are deleted, by space."""
         self.progress = Progress(started=time.monotonic())
 
     def execute(self) -> tuple[str, str]:
-        """Carry the run out; return its final state and a message for people."""
+        """Carry the run out; return its final state and a message for people. Called without a place (`turns`)."""
         try:
             if self._run.kind == "delta":
                 try:
@@ -137,9 +152,12 @@ class Import:
                 page_size=target.document.page_size,
                 call=call,
             )
-            for page in pages:
-                self._full_page(page, types, spaces, sightings, digests, read, doubts, noted)
-                self._tick(len(page.objects))
+            # Where nothing is known yet, what is read does not depend on what was written before it.
+            with nullcontext() if present else WritingBehind(self._write, target.turns) as self._behind:
+                for page in pages:
+                    self._full_page(page, types, spaces, sightings, digests, read, doubts, noted)
+                    self._tick(len(page.objects))
+        self._behind = None
         self._tick(0, force=True)
         call.check()  # cancelled, or out of time: then nothing is removed
         for name, space in spaces.items():
@@ -168,9 +186,9 @@ class Import:
             if changed:
                 for start in range(0, len(changed), PART):
                     part = changed[start : start + PART]
-                    decoded = (page.objects[index] for index in part)
                     known_by = [wires[index] for index in part]
-                    self._apply(types[name], spaces[name], decoded, known_by, sightings[name], noted)
+                    prepare = partial(writes_of, types[name], page.objects, part, known_by)
+                    self._apply(prepare, spaces[name], sightings[name], noted)
             return
         by_type: dict[str, tuple[list[ConnectorObject], list[int | None]]] = {}
         for index, obj in enumerate(page.objects):
@@ -182,25 +200,29 @@ class Import:
         for name, (objects, wire_digests) in by_type.items():
             read[name] += len(objects)
             doubts.saw(types[name], objects)
-            self._apply(types[name], spaces[name], objects, wire_digests, sightings[name], noted)
+            prepare = partial(_each, types[name], objects, wire_digests)
+            self._apply(prepare, spaces[name], sightings[name], noted)
 
     def _apply(
-        self,
-        rt: ResourceType,
-        space: Space,
-        objects: Iterable[ConnectorObject],
-        wires: Sequence[int | None],
-        sightings: Sightings | None,
-        noted: int,
+        self, prepare: Callable[[], list[ObjectWrite]], space: Space, sightings: Sightings | None, noted: int
     ) -> None:
-        writes = [write_of(rt, obj, wire=wire) for obj, wire in zip(objects, wires, strict=True)]
-        applied = self._target.store.space.apply_in_slices(space, writes, noted=noted, now=now_text(), own=self._own)
-        for one in applied:
-            if sightings is not None and one.row:
-                sightings.saw_row(one.row)
-            if one.outcome in ("added", "changed"):
-                self.progress.changed += 1
+        if self._behind is None:
+            self._write(_Part(prepare(), space, sightings, noted))
+        else:
+            self._behind.give(lambda: _Part(prepare(), space, sightings, noted))
         self._tick(0)
+
+    def _write(self, part: _Part) -> None:
+        applied = self._target.store.space.apply_in_slices(
+            part.space, part.writes, noted=part.noted, now=now_text(), own=self._own
+        )
+        outcomes = [one.outcome for one in applied]
+        added = outcomes.count("added")
+        self.progress.changed += added + outcomes.count("changed")
+        if part.sightings is not None and added < len(applied):
+            for one in applied:
+                if one.row:
+                    part.sightings.saw_row(one.row)
 
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
         store = self._target.store
@@ -258,7 +280,8 @@ class Import:
         for name, rt in types.items():
             objects = [obj for obj in page.objects if obj.object_type == name]
             if objects:
-                self._apply(rt, self._target.space(rt), objects, [None] * len(objects), None, noted)
+                prepare = partial(_each, rt, objects, repeat(None, len(objects)))
+                self._apply(prepare, self._target.space(rt), None, noted)
             gone = [deleted for deleted in page.deleted if deleted.object_type == name]
             if gone:
                 self._remove_deleted(self._target.space(rt), gone, noted)
@@ -331,6 +354,10 @@ class Import:
             self._cancelled.set()
         if self._report is not None:
             self._report(progress)
+
+
+def _each(rt: ResourceType, objects: Iterable[ConnectorObject], wires: Iterable[int | None]) -> list[ObjectWrite]:
+    return [write_of(rt, obj, wire=wire) for obj, wire in zip(objects, wires, strict=True)]
 
 
 def scopes_of(target: Target) -> list[str]:

@@ -39,6 +39,11 @@ class Codec:
         except TypeError:
             return orjson.dumps({name: [_plain(value) for value in values] for name, values in chosen.items()})
 
+    @staticmethod
+    def dumps(values: object, option: int = 0) -> bytes:
+        """Return values as `encode` writes them; TypeError for what JSON cannot hold natively."""
+        return orjson.dumps(values, default=_encode_value, option=_OPTIONS | option)
+
     def decode(self, raw: bytes) -> dict[str, tuple[Value, ...]]:
         attributes = {name: tuple(values) for name, values in orjson.loads(raw).items()}
         for name, convert in self._convert:

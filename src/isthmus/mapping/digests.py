@@ -11,6 +11,9 @@ from isthmus.mapping.codec import Codec
 from isthmus.mapping.index import Index
 from isthmus.spi import ConnectorObject, ObjectType
 
+SIZE = 8
+"""Bytes of a digest."""
+
 _MASK = (1 << 64) - 1
 
 
@@ -63,7 +66,7 @@ class Digest:
                 if name in attributes:
                     attributes[name] = tuple(sorted(attributes[name], key=repr))
             encoded = None
-        state = blake2b(self._codec.encode(attributes) if encoded is None else encoded, digest_size=8)
+        state = blake2b(self._codec.encode(attributes) if encoded is None else encoded, digest_size=SIZE)
         if self._index.references:
             state.update(orjson.dumps(read))  # an attribute that was not read must not look like one without values
         if obj.identity.dn is not None:
@@ -74,7 +77,7 @@ class Digest:
 def _link(link: tuple[str, str]) -> int:
     attribute, key = link
     text = f"{attribute}\x00{key}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8, person=b"reference").digest(), "big")
+    return int.from_bytes(blake2b(text, digest_size=SIZE, person=b"reference").digest(), "big")
 
 
 def _signed(total: int) -> int:

@@ -24,11 +24,12 @@ from isthmus.mapping.rendering import Renderer
 from isthmus.mapping.schema_documents import SchemaWriter
 from isthmus.mapping.settling import Settler
 from isthmus.mapping.sorting import BoundSort, SortBinder
+from isthmus.mapping.templates import Templates, Texts
 from isthmus.mapping.values import plain_text
 from isthmus.scim.patch import PatchOperation
 from isthmus.scim.projection import Projection
 from isthmus.scim.syntax import AttributePath, Filter
-from isthmus.spi import Attributes, AttributeType, Complex, ConnectorObject, ObjectType, Value
+from isthmus.spi import Attributes, AttributeType, Columns, Complex, ConnectorObject, ObjectType, Value
 
 
 def compile_resource_type(
@@ -110,6 +111,15 @@ class ResourceType:
         self._digest = Digest(object_type, self._codec, self._index)
         shows_active = isinstance(active, Activation)
         self._renderer = Renderer(layout, list(self.schemas), activity.is_active if shows_active else None)
+        self._templates = Templates(
+            object_type,
+            self._codec,
+            self._index,
+            layout,
+            list(self.schemas),
+            activity.is_active if shows_active else None,
+            activity.attributes,
+        )
         self._finisher = Finisher(layout, self.name, self.schemas)
         self.whole = self._finisher.whole
         self._planner = Planner(
@@ -180,6 +190,13 @@ class ResourceType:
     ) -> bytes:
         """Return ready-made SCIM text without `meta` and references; `id` and `externalId` may wait for `finish`."""
         return self._renderer.render(attributes, id=id, dn=dn, external_id=external_id)
+
+    def texts(self, columns: Columns) -> Texts | None:
+        """Return what `encode`, `render`, `canonical` and `keys` give of objects that have neither dn nor references.
+
+        None if they must be asked object by object.
+        """
+        return self._templates.texts(columns)
 
     def shown_references(self, projection: Projection | None) -> tuple[str, ...]:
         """Return the reference attributes, and `GROUPS`, of which a request wants to see anything."""

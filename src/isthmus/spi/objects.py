@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,6 +125,31 @@ class DeletedObject:
 
     object_type: str
     anchor: Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Several objects of one type, attribute by attribute: `values[name][n]` is what the nth has, None for no value.
+
+    What the attributes of a `ConnectorObject` hold, of one value at most; none of them a reference or made of parts.
+    """
+
+    anchors: Sequence[tuple[str, ...]]
+    values: Mapping[str, Sequence[Value | None]]
+
+
+class Columnar(Sequence[ConnectorObject], ABC):
+    """The objects of an import page, which can also be had by column: for the host a third of the work.
+
+    For connectors whose rows come by the million; any other sequence of objects does as well.
+    """
+
+    @abstractmethod
+    def columns(self, indexes: Sequence[int]) -> Columns | None:
+        """Return the objects at these places, none of which has a dn, or None to have them asked for one by one.
+
+        What cannot be read is not reported here: None, and the object that is asked for by itself says what is wrong.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

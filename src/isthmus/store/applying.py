@@ -11,7 +11,7 @@ from isthmus.store.blocks import more_live
 from isthmus.store.errors import IdentityChanged, SpaceDropped, StoreError
 from isthmus.store.objects import BLOCK_BITS, ROW_BITS, anchor_text, json_array, known
 from isthmus.store.records import Applied, Known, ObjectWrite, Outcome, Space
-from isthmus.store.statements import statement
+from isthmus.store.statements import insert, statement
 
 _HEAD = statement("space_head")
 _SET_LAST = statement("space_set_last")
@@ -81,13 +81,14 @@ def apply(
     fresh: list[tuple[str, ObjectWrite]] = []
     changed: list[tuple[str, ObjectWrite, Known]] = []
     touched: list[tuple[str, ObjectWrite, Known]] = []
+    if not present and not skipped:
+        fresh.extend(latest.items())
+        latest = {}
     for text, write in latest.items():
         before = present.get(text)
         if text in skipped:
             done[text] = _applied(write, before, skipped[text])
         elif before is None:
-            if write.link_changes is not None:
-                raise StoreError(f"there is no object {text} whose references could change")
             fresh.append((text, write))
         elif write.id is not None and write.id != before.id:
             done[text] = _mismatch(write, before, noted)
@@ -101,6 +102,8 @@ def apply(
     if fresh:
         ids = identities.next_ids(connection, space, [text for text, _ in fresh], id_form=id_form)
         for text, write in fresh:
+            if write.link_changes is not None:
+                raise StoreError(f"there is no object {text} whose references could change")
             if write.id is not None and write.id != ids[text][0]:
                 done[text] = _mismatch(write, None, noted)
         fresh = [(text, write) for text, write in fresh if text not in done]
@@ -178,6 +181,7 @@ def _insert(
     low = space.number << ROW_BITS
     rows = range(low + first, low + first + len(fresh))
     objects = []
+    digests = []
     done = {}
     for row, (text, write) in zip(rows, fresh, strict=True):
         number += 1
@@ -186,12 +190,11 @@ def _insert(
             row, space.number, number, generation, write.shape, new_id, text, write.dn, now, now,
             indexing.keys_text(write), write.attributes, write.scim,
         ))  # fmt: skip
+        digests.append((row, write.wire, write.canonical))
         done[text] = Applied(anchor=write.anchor, row=row, id=new_id, number=number, outcome="added")
-    connection.executemany(_INSERT, objects)
-    connection.executemany(
-        _DIGEST_INSERT, [(row, write.wire, write.canonical) for row, (_, write) in zip(rows, fresh, strict=True)]
-    )
-    indexing.add(connection, space.number, ((row, write) for row, (_, write) in zip(rows, fresh, strict=True)))
+    insert(connection, _INSERT, objects)
+    insert(connection, _DIGEST_INSERT, digests)
+    indexing.add(connection, space.number, zip(rows, [write for _, write in fresh], strict=True))
     connection.execute(_SET_LAST, (first - 1 + len(fresh), space.number))
     more_live(connection, Counter(row >> BLOCK_BITS for row in rows))
     return done

@@ -15,7 +15,7 @@ BUSY_SECONDS = 5.0
 
 _READ_CACHE_KIB = 2_000
 _SHARED_CACHE_KIB = 16_000
-_WRITE_CACHE_KIB = 48_000  # a bulk import re-reads index leaves: fewer, and fewer spills, with tens of megabytes
+_WRITE_CACHE_KIB = 40_000  # a bulk import re-reads index leaves: fewer, and fewer spills, with tens of megabytes
 
 
 def connect(path: Path, *, writing: bool = False, cache_kib: int | None = None) -> sqlite3.Connection:

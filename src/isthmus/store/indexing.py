@@ -9,7 +9,7 @@ import orjson
 
 from isthmus.store.objects import EXTERNAL_ID, json_array
 from isthmus.store.records import ObjectWrite
-from isthmus.store.statements import statement
+from isthmus.store.statements import insert, statement
 
 _KEYS_OF = statement("keys_of_rows")
 _KEY_INSERT = statement("key_insert")
@@ -22,7 +22,7 @@ _LINK_DELETE = statement("link_delete")
 def keys_text(write: ObjectWrite) -> str:
     """Return the object's keys as its row keeps them: sorted, without doubles."""
     keys = write.keys
-    if len(keys) > 1:
+    if len(keys) > 1 and not (len(keys) == 2 and keys[0] < keys[1]):
         keys = sorted(set(keys))
     return orjson.dumps(keys).decode()
 
@@ -57,9 +57,9 @@ def add(connection: sqlite3.Connection, space: int, writes: Iterable[tuple[int, 
         if write.links:
             links += [(row, attribute, key) for attribute, key in write.links]
     keys.sort()
-    connection.executemany(_KEY_INSERT, keys)
+    insert(connection, _KEY_INSERT, keys)
     if links:
-        connection.executemany(_LINK_INSERT, links)
+        insert(connection, _LINK_INSERT, links)
 
 
 def change_keys(connection: sqlite3.Connection, space: int, changes: Sequence[tuple[int, str, str]]) -> None:

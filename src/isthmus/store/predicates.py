@@ -223,7 +223,9 @@ class Condition:
                 ways = ["c.anchor = l.key", "c.dn = json_extract(l.key, '$[0]')"]
                 return [links + way for way in ways[: 1 + by_dn]]
             case Test(attribute=Pseudo.ID, operator="eq", kind="text", case_exact=True, value=value):
-                return [f"SELECT row FROM objects WHERE space = {self._space} AND id = {self._bind(str(value))}"]
+                bound = self._bind(str(value))
+                head = f"iif({bound} GLOB '????????-????-5*', substr({bound}, 1, 8), {bound})"
+                return [f"SELECT row FROM objects WHERE id_head = {head} AND id = {bound} AND +space = {self._space}"]
             case Constant(value=False):
                 return []
             case All(parts=parts):

@@ -55,11 +55,12 @@ UPDATE spaces SET last = ? WHERE number = ?;
 
 -- name: object_by_id
 -- A live object.
-SELECT {columns} FROM objects AS o WHERE o.space = ? AND o.id = ? AND o.state = 'live';
+SELECT {columns} FROM objects AS o WHERE o.id_head = iif(?2 GLOB '????????-????-5*', substr(?2, 1, 8), ?2) AND o.id = ?2 AND +o.space = ?1
+AND o.state = 'live';
 
 -- name: object_by_id_any
 -- An object in any state.
-SELECT {columns} FROM objects AS o WHERE o.space = ? AND o.id = ?;
+SELECT {columns} FROM objects AS o WHERE o.id_head = iif(?2 GLOB '????????-????-5*', substr(?2, 1, 8), ?2) AND o.id = ?2 AND +o.space = ?1;
 
 -- name: object_by_anchor
 -- An object in any state.
@@ -172,7 +173,8 @@ WHERE l.attribute = ?2 AND l.key = ?1 AND l.row BETWEEN ?3 AND ?4 AND o.row = l.
 -- name: named_by_ids
 -- How objects of a space are referred to, by a JSON array of ids.
 SELECT o.id, o.anchor, o.dn, o.state FROM json_each(?2) AS j CROSS JOIN objects AS o
-WHERE o.space = ?1 AND o.id = j.value;
+WHERE o.id_head = iif(j.value GLOB '????????-????-5*', substr(j.value, 1, 8), j.value)
+AND o.id = j.value AND +o.space = ?1;
 
 -- name: links_to
 -- Rows of a space that refer to a target key.
@@ -355,7 +357,7 @@ WHERE i.space = ?1 AND i.anchor = j.value GROUP BY i.anchor;
 
 -- name: id_used
 -- Whether an id was ever given out in a space.
-SELECT EXISTS (SELECT 1 FROM objects WHERE space = ?1 AND id = ?2)
+SELECT EXISTS (SELECT 1 FROM objects WHERE id_head = iif(?2 GLOB '????????-????-5*', substr(?2, 1, 8), ?2) AND id = ?2 AND +space = ?1)
     OR EXISTS (SELECT 1 FROM identities WHERE space = ?1 AND id = ?2);
 
 -- name: tombstone_insert

@@ -1,4 +1,4 @@
-"""What the store keeps and gives back: plain frozen records, no behaviour."""
+"""What the store keeps and gives back: plain records, no behaviour."""
 
 from __future__ import annotations
 
@@ -53,9 +53,12 @@ class LinkChanges:
     remove: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ObjectWrite:
     """What an object shall be in the space. Written as a whole.
+
+    Nobody changes one, and it is not frozen all the same: an import makes a million of them, and a frozen one takes
+    three times as long to make.
 
     `keys`: (attribute, normalised value), for equality look-ups. `links`: (attribute, canonical target key), every
     reference. `wire` and `canonical` are 64-bit signed digests; `wire` None: not known (the next import decodes the
@@ -207,9 +210,10 @@ Outcome = Literal["added", "changed", "unchanged", "touched", "newer", "locked"]
 """What `apply` did: unchanged: nothing written; touched: only the wire digest; newer, locked: skipped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Applied:
-    """What became of one `ObjectWrite`. Of a skipped new object row and number are 0 and the id is empty.
+    """What became of one `ObjectWrite`, as unchanging as that. Of a skipped new object row and number are 0, the id is
+    empty.
 
     `stored`: the whole object as it is now, where the write of a single one knows it anyway.
     """

@@ -31,8 +31,8 @@ _PRUNE_TOMBSTONES = statement("tombstones_prune")
 
 SLICE = 400
 """Objects written or removed between two looks at who waits: 5 to 10 ms."""
-_ALONE = 2_500
-"""Objects after which a transaction ends in which nobody else waited: its commit writes about as many pages."""
+_ALONE = 5_000
+"""Objects after which a transaction ends in which nobody else waited: its commit writes 20 MB at most."""
 _ALONE_SECONDS = 0.5  # and the time after which it does
 _BATCH = 20_000
 _DAY = 86_400.0

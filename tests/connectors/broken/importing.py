@@ -7,7 +7,17 @@ import itertools
 
 from connectors.broken.registry import broken
 from isthmus.connectors.memory import MemoryConnector
-from isthmus.spi import Anchor, Call, Identity, ImportPage, TargetUnavailable, Watermark, WatermarkExpired
+from isthmus.spi import (
+    Anchor,
+    Call,
+    Columnar,
+    Columns,
+    Identity,
+    ImportPage,
+    TargetUnavailable,
+    Watermark,
+    WatermarkExpired,
+)
 
 
 @broken(
@@ -50,6 +60,34 @@ class ImportsOnePage(MemoryConnector):
 
     def import_full(self, scope, *, page_size, **named):
         return super().import_full(scope, page_size=1_000_000, **named)
+
+
+@broken(
+    "test_objects_by_column_are_those_one_by_one",
+    because="by column",
+)
+class ForgetsInColumns(MemoryConnector):
+    """Has no value by column where there is one."""
+
+    def import_full(self, scope, **named):
+        for page in super().import_full(scope, **named):
+            yield dataclasses.replace(page, objects=_Forgetful(page.objects))
+
+
+class _Forgetful(Columnar):
+    def __init__(self, objects):
+        self._objects = list(objects)
+
+    def __len__(self):
+        return len(self._objects)
+
+    def __getitem__(self, index):
+        return self._objects[index]
+
+    def columns(self, indexes):
+        chosen = [dataclasses.replace(self._objects[n]) for n in indexes]
+        names = list(chosen[0].attributes) if chosen else []
+        return Columns([each.identity.anchor.values for each in chosen], {name: [None] * len(chosen) for name in names})
 
 
 @broken(

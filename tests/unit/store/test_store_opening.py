@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from isthmus.store import Store, StoreClosed, StoreFull, StoreRefused, StoreTooNew, folder, migrating
+from isthmus.store.records import Space
 from unit.store.store_objects import a_write, add
 
 SECOND = "ALTER TABLE settings ADD COLUMN note TEXT NOT NULL DEFAULT ''; UPDATE settings SET note = 'seen';"
@@ -86,17 +87,39 @@ def test_an_upgrade_copies_the_database_first(tmp_path: Path, monkeypatch: pytes
     with Store.open(tmp_path) as store:
         store.settings.set("kept", "yes")
     known = migrating.migrations()
-    monkeypatch.setattr(migrating, "migrations", lambda: (*known, (2, "0002_x.sql", SECOND)))
+    monkeypatch.setattr(migrating, "migrations", lambda: (*known, (len(known) + 1, "9999_x.sql", SECOND)))
     with Store.open(tmp_path) as store:
         assert store.settings.get("kept") == "yes"
         assert store._writer.run(lambda c: c.execute("SELECT note FROM settings").fetchall()) == [("seen",)]
-    [copy] = tmp_path.glob("isthmus-schema1-*.db")
+    [copy] = tmp_path.glob(f"isthmus-schema{len(known)}-*.db")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(known),)
         assert connection.execute("SELECT name, value FROM settings").fetchall() == [("kept", "yes")]
     Store.open(tmp_path).close()
     assert len(list(tmp_path.glob("isthmus-schema*"))) == 1, "opening again must not copy again"
+
+
+def test_a_store_of_the_first_schema_keeps_its_objects_and_finds_them(tmp_path: Path) -> None:
+    _, _, first = migrating.migrations()[0]
+    own_id = "3f2504e0-4f89-5d3a-9a0c-0305e82c3301"
+    with closing(sqlite3.connect(tmp_path / "isthmus.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrating._apply(connection, 1, first)
+        connection.execute("INSERT INTO spaces (number, connector, object_type) VALUES (1, 'hr', 'person')")
+        for row, one in ((1, own_id), (2, "an.anchor")):
+            connection.execute(
+                "INSERT INTO objects VALUES (?, 'live', 1, 1, 1, 1, ?, ?, NULL, NULL, '', '', '[]', x'7b7d', x'7b7d')",
+                ((1 << 40) + row, one, f'["{row}"]'),
+            )
+    with Store.open(tmp_path) as store:
+        space = Space(1, "hr", "person")
+        for one in (own_id, "an.anchor"):
+            found = store.space.by_id(space, one)
+            assert found is not None
+            assert found.id == one
+        assert store.space.by_id(Space(2, "hr", "group"), own_id) is None
+        assert store.space.by_id(space, own_id[:8]) is None
 
 
 def test_a_failed_upgrade_leaves_the_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +128,7 @@ def test_a_failed_upgrade_leaves_the_old_schema(tmp_path: Path, monkeypatch: pyt
     known = migrating.migrations()
     with monkeypatch.context() as patch:
         broken = SECOND + "INSERT INTO nowhere VALUES (1);"
-        patch.setattr(migrating, "migrations", lambda: (*known, (2, "0002_x.sql", broken)))
+        patch.setattr(migrating, "migrations", lambda: (*known, (len(known) + 1, "9999_x.sql", broken)))
         with pytest.raises(Exception, match="nowhere"):
             Store.open(tmp_path)
     with Store.open(tmp_path) as store:

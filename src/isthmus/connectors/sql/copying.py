@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 from psycopg import pq
@@ -95,6 +95,22 @@ def split(row: bytes) -> Row:
         raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
     fields = text[:-1].split("\t")
     return [_field(field) for field in fields] if "\\" in text else fields
+
+
+def split_columns(rows: Sequence[bytes], width: int) -> list[list[str | None]]:
+    """Return the fields of many rows by column. Tabs and ends of lines stand between fields only, never in them."""
+    try:
+        text = b"".join(rows).decode()
+    except UnicodeDecodeError:
+        raise Failure(Kind.BROKEN, "UTF8", "a text value is not UTF-8") from None
+    fields = text[:-1].replace("\n", "\t").split("\t")
+    if not rows:
+        return [[] for _ in range(width)]
+    if len(fields) != width * len(rows):
+        raise Failure(Kind.BROKEN, "", f"a row has not {width} fields")
+    if "\\" in text:
+        return [[_field(each) for each in fields[n::width]] for n in range(width)]
+    return [[*fields[n::width]] for n in range(width)]
 
 
 def _field(text: str) -> str | None:

@@ -175,6 +175,12 @@ class Database(ABC):
     def unpack(self, packed: Any) -> Row:
         """Return the fields of one row of a page."""
 
+    def unpack_columns(self, packed: Sequence[Any], width: int) -> Sequence[Sequence[Any]]:
+        """Return the fields of some rows of a page, all of that width, by column."""
+        if not packed:
+            return [()] * width
+        return list(zip(*map(self.unpack, packed), strict=True))
+
     @abstractmethod
     def settle(self, session: str, *, link: Link, call: Call) -> None:
         """Return once no connection of the session can change anything any more."""

@@ -14,6 +14,7 @@ from isthmus.spi import (
     Anchor,
     AttributeDefinition,
     AttributeType,
+    Columns,
     ConnectorObject,
     Identity,
     MisconfiguredConnector,
@@ -146,6 +147,31 @@ class Layout:
             return ConnectorObject(object_type=object_type, identity=Identity(anchor), attributes=attributes)
 
         return decode
+
+    def decoded_columns(self, columns: Sequence[Column], raw: Sequence[Sequence[Any]]) -> Columns | None:
+        """Return many rows, given by column, as `decoder` makes objects of them.
+
+        None if they have references, or if something cannot be read: `decoder` says what.
+        """
+        if any(c.is_reference for c in columns) or self.composites:
+            return None
+        values: dict[str, list[Value | None]] = {}
+        try:
+            for column, given in zip(columns, raw, strict=True):
+                convert = _swift(column)
+                if convert is None:
+                    values[column.name] = list(given)
+                elif None in given:
+                    values[column.name] = [None if each is None else convert(each) for each in given]
+                else:
+                    values[column.name] = list(map(convert, given))
+        except (ValueError, ArithmeticError):
+            return None
+        keys = [values[column.name] for column in self.anchor]
+        if any(None in key for key in keys):
+            return None
+        anchors = zip(*[map(_swift_key(c), key) for c, key in zip(self.anchor, keys, strict=True)], strict=True)
+        return Columns(list(anchors), {name: each for name, each in values.items() if name not in self.hidden})
 
     def object(self, columns: Sequence[Column], row: Sequence[Any]) -> ConnectorObject:
         """Return a row as an object; `columns` begin with the anchor."""

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import codes_postgresql, facts_postgresql
-from isthmus.connectors.sql.copying import copy_rows, split
+from isthmus.connectors.sql.copying import copy_rows, split, split_columns
 from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, Row, RowPage, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
 from isthmus.connectors.sql.facts import ColumnFacts
@@ -240,6 +240,9 @@ class PostgresDatabase(Database):
 
     def unpack(self, packed: Any) -> Row:
         return split(packed)
+
+    def unpack_columns(self, packed: Sequence[Any], width: int) -> Sequence[Sequence[Any]]:
+        return split_columns(packed, width)
 
     def settle(self, session: str, *, link: Link, call: Call) -> None:
         assert isinstance(link, PostgresLink)

@@ -17,6 +17,8 @@ from isthmus.connectors.sql.values import Unfit
 from isthmus.spi import (
     AttributeType,
     Call,
+    Columnar,
+    Columns,
     ConnectorObject,
     Identity,
     ImportPage,
@@ -158,8 +160,8 @@ def not_unique(layout: Layout) -> MisconfiguredConnector:
     )
 
 
-class Rows(Sequence[ConnectorObject]):
-    """The objects of a page, each decoded when it is asked for."""
+class Rows(Columnar):
+    """The objects of a page, decoded when they are asked for."""
 
     __slots__ = ("_columns", "_database", "_decode", "_layout", "_packed")
 
@@ -185,6 +187,13 @@ class Rows(Sequence[ConnectorObject]):
         except Failure as failure:
             raise MisconfiguredConnector(f"{self._layout.target}: {failure}") from failure
         return self._decode(row)
+
+    def columns(self, indexes: Sequence[int]) -> Columns | None:
+        try:
+            raw = self._database.unpack_columns([self._packed[index] for index in indexes], len(self._columns))
+        except Failure:
+            return None
+        return self._layout.decoded_columns(self._columns, raw)
 
 
 def import_pages(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from isthmus.spi import AttributeChange, ConnectorObject, ImportScope, MisconfiguredConnector, Operation, Unsupported
+from isthmus.spi import (
+    AttributeChange,
+    Columnar,
+    ConnectorObject,
+    ImportScope,
+    MisconfiguredConnector,
+    Operation,
+    Unsupported,
+)
 from isthmus.testing.choice import text, unknown_name
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
@@ -54,6 +62,29 @@ class FullImport(Hooks):
         assert first.keys() == second.keys()
         for key, one in first.items():
             assert all(same(second[key].attributes[n], v) for n, v in one.attributes.items())
+
+    def test_objects_by_column_are_those_one_by_one(self, subject: Subject) -> None:
+        """A page that gives its objects by column gives the same as without; others have nothing to show."""
+        for _ in range(SOME):
+            subject.create()
+        for page in subject.pages():
+            if not isinstance(page.objects, Columnar):
+                continue
+            whole = range(len(page.objects))
+            for chosen in (list(whole), list(whole)[::-2]):
+                columns = page.objects.columns(chosen)
+                if columns is None:
+                    continue
+                objects = [page.objects[n] for n in chosen]
+                assert all(each.identity.dn is None for each in objects), "by column, though there is a dn"
+                assert [each.identity.anchor.values for each in objects] == list(columns.anchors)
+                for n, each in enumerate(objects):
+                    assert set(columns.values) == set(each.attributes), "other attributes by column than one by one"
+                    for name, values in each.attributes.items():
+                        found = columns.values[name][n]
+                        assert same(() if found is None else (found,), values), (
+                            f"{name}: by column {found!r}, else {values!r}"
+                        )
 
     def test_import_reads_only_what_is_asked(self, subject: Subject) -> None:
         created = subject.create()
