@@ -14,6 +14,7 @@ from isthmus.engine.applying import write_of
 from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
 from isthmus.engine.guard import hold_removal, import_limit
+from isthmus.engine.overtaken import Overtaken
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
@@ -38,6 +39,9 @@ from isthmus.store.records import Run, Space
 log = structlog.get_logger("isthmus.import")
 
 REPORT_SECONDS = 0.5
+
+OVERTAKEN_SECONDS = 5.0
+"""How long a delta waits for a write under way to an object that it was told of."""
 
 PART = 2_500
 """Objects decoded before they are written: about as many as one transaction takes while nobody else waits."""
@@ -83,6 +87,8 @@ class Import:
         """Numbers of this run's own changes: it may report an object twice, and the later report counts."""
         self._gone: dict[int, int] = {}
         """Objects that this run was told are deleted, by space."""
+        self._overtaken = Overtaken(target, self._call)
+        """What a delta was told of objects that were written meanwhile."""
         self.progress = Progress(started=time.monotonic())
 
     def execute(self) -> tuple[str, str]:
@@ -195,6 +201,8 @@ class Import:
     ) -> None:
         writes = [write_of(rt, obj, wire=wire) for obj, wire in zip(objects, wires, strict=True)]
         applied = self._target.store.space.apply_in_slices(space, writes, noted=noted, now=now_text(), own=self._own)
+        if sightings is None:
+            self._overtaken.applied(rt, space, writes, applied)
         for one in applied:
             if sightings is not None and one.row:
                 sightings.saw_row(one.row)
@@ -249,7 +257,8 @@ class Import:
             )
             for page in pages:
                 self._delta_page(page, types, noted)
-                if page.watermark is not None:
+                settled = self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS)
+                if page.watermark is not None and settled:  # else the next delta is told again
                     store.settings.set(self._watermark_key(scope), page.watermark.token)
                 self._tick(len(page.objects) + len(page.deleted))
         self._tick(0, force=True)
@@ -261,9 +270,9 @@ class Import:
                 self._apply(rt, self._target.space(rt), objects, [None] * len(objects), None, noted)
             gone = [deleted for deleted in page.deleted if deleted.object_type == name]
             if gone:
-                self._remove_deleted(self._target.space(rt), gone, noted)
+                self._remove_deleted(rt, self._target.space(rt), gone, noted)
 
-    def _remove_deleted(self, space: Space, gone: Sequence[DeletedObject], noted: int) -> None:
+    def _remove_deleted(self, rt: ResourceType, space: Space, gone: Sequence[DeletedObject], noted: int) -> None:
         store = self._target.store
         found = store.space.by_anchors(space, [one.anchor.values for one in gone])
         rows = [stored.row for stored in found.values()]
@@ -285,6 +294,8 @@ class Import:
         removed = store.space.remove_in_slices(space, rows, noted=noted, own=self._own)
         self._gone[space.number] = before + len(removed)
         self.progress.removed += len(removed)
+        if len(removed) < len(rows):
+            self._overtaken.removed(rt, space, gone)
 
     # -- parts of both
 
