@@ -31,15 +31,19 @@ class SyncRepl(Strategy):
         return sync.hindrance(session.known.layout, offered=session.known.directory.supports(SYNC))
 
     def now(self, session: Session) -> str:
+        return sync.token(self.cookie_now(session, session.known.layout.filter))
+
+    def cookie_now(self, session: Session, wanted: str) -> bytes:
+        """Return the cookie of this moment for a search with this filter: 389 DS takes it for no other."""
         if session.known.directory.product.id == "openldap":
             stamps = self._stamps(session)
             if stamps:
-                return sync.token(b"rid=000,csn=" + b";".join(stamps))
+                return b"rid=000,csn=" + b";".join(stamps)
         progress = sync.Progress()
         with session.known.connections.apart(session.call) as own:
-            for answer in _refresh(session.on(own), b"", ()):
+            for answer in _refresh(session.on(own), wanted, b"", ()):
                 sync.learn(progress, answer)
-        return sync.token(progress.cookie)
+        return progress.cookie
 
     def _stamps(self, session: Session) -> list[bytes]:
         """Return the contextCSNs of the suffix that holds our base: OpenLDAP's cookie is made of them."""
@@ -61,7 +65,7 @@ class SyncRepl(Strategy):
         reader = Reader(session.known, session.link, session.call)
         cookie = sync.cookie_of(token)
         with session.known.connections.apart(session.call) as own:
-            for answer in _refresh(session.on(own), cookie, layout.asked(columns)):
+            for answer in _refresh(session.on(own), layout.filter, cookie, layout.asked(columns)):
                 session.call.check()
                 for identity, entry in sync.learn(progress, answer):
                     if reader.belongs(entry):
@@ -90,14 +94,14 @@ class SyncRepl(Strategy):
         )
 
 
-def _refresh(session: Session, cookie: bytes, asked: Sequence[str]) -> Iterator[Answer]:
+def _refresh(session: Session, wanted: str, cookie: bytes, asked: Sequence[str]) -> Iterator[Answer]:
     layout = session.known.layout
     seconds = min(session.known.settings.import_timeout, session.call.remaining())
     try:
         yield from session.link.stream(
             layout.bases[0],
             layout.scope,
-            layout.filter,
+            wanted,
             asked,
             seconds=seconds,
             controls=[sync.request(sync.REFRESH_ONLY, cookie)],

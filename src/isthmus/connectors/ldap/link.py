@@ -166,9 +166,27 @@ class Link:
                 yield _answer((), ended or ())
                 return
             if kind == ldap.RES_INTERMEDIATE:
-                yield Answer([], [LDAPControl(each[0], False, None, each[1]) for each in found or ()])
+                yield _intermediate(found or ())
                 continue
             yield _answer_with_controls(found or ())
+
+    def listen(self, number: int, *, wait: float, seconds: float) -> Answer | None:
+        """Return the next message of a search that goes on for ever; None if none has come within `wait`.
+
+        `seconds`: how long a message may take whose beginning has come.
+        """
+        with watchdog.limit(self._watched, wait + seconds), self._watching(wait + seconds):
+            try:
+                kind, found, _, _, _, _ = self.library.result4(number, 0, wait, 1, 1, resp_ctrl_classes=_CONTROLS)
+            except ldap.TIMEOUT:
+                return None
+        if kind is None:
+            return None
+        if kind == ldap.RES_SEARCH_RESULT:
+            raise Failure(Kind.LOST, "", "the server ended the search that was to go on")
+        if kind == ldap.RES_INTERMEDIATE:
+            return _intermediate(found or ())
+        return _answer_with_controls(found or ())
 
     def add(self, dn: str, values: Sequence[tuple[str, list[bytes]]], **more: Any) -> Sequence[LDAPControl]:
         return self._written(lambda controls: self.library.add_ext(dn, list(values), serverctrls=controls), **more)
@@ -253,6 +271,10 @@ def _answer(found: Sequence[tuple[Any, ...]], controls: Sequence[LDAPControl]) -
         else:
             entries.append(Entry(dn, {name.lower(): given for name, given in values.items()}))
     return Answer(entries, controls, references=tuple(references))
+
+
+def _intermediate(found: Sequence[tuple[Any, ...]]) -> Answer:
+    return Answer([], [LDAPControl(each[0], False, None, each[1]) for each in found])
 
 
 def _answer_with_controls(found: Sequence[tuple[Any, ...]]) -> Answer:

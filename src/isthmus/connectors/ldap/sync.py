@@ -86,6 +86,12 @@ def anchor_text(layout: Layout, identity: bytes) -> str:
     return str(uuid.UUID(bytes=identity))
 
 
+def identity(layout: Layout, value: bytes) -> bytes:
+    """Return the identity in an entry's anchor attribute, as the server sends it."""
+    text = value.decode("ascii", "replace")
+    return bytes.fromhex(text.replace("-", "")) if layout.anchor.casefold() == "nsuniqueid" else uuid.UUID(text).bytes
+
+
 def learn(progress: Progress, answer: Answer) -> list[tuple[bytes, Entry]]:
     """Take in one message; return the entries in it that are new or changed, with their identities."""
     fresh = []
