@@ -25,11 +25,11 @@ class Containers:
         self._known = {identity: names.key(dn) for identity, dn in known.items()}
 
     def moved(self, identity: bytes, dn: str) -> bool:
-        """Take note of where a container is; tell whether that is another place than before."""
+        """Take note of where a container is; tell whether it was not there before: renamed, or moved in as it is."""
         key = self._names.key(dn)
         before = self._known.get(identity)
         self._known[identity] = key
-        return before is not None and before != key
+        return before != key
 
     def gone(self, identity: bytes) -> bool:
         """Tell whether this was a container: it is deleted, or is now where we do not look."""

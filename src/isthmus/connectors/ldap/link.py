@@ -175,13 +175,12 @@ class Link:
 
         `seconds`: how long a message may take whose beginning has come.
         """
+        wait = max(wait, 0.001)  # python-ldap fails over the empty answer to a poll (timeout 0) that asks for controls
         with watchdog.limit(self._watched, wait + seconds), self._watching(wait + seconds):
             try:
                 kind, found, _, _, _, _ = self.library.result4(number, 0, wait, 1, 1, resp_ctrl_classes=_CONTROLS)
             except ldap.TIMEOUT:
                 return None
-        if kind is None:
-            return None
         if kind == ldap.RES_SEARCH_RESULT:
             raise Failure(Kind.LOST, "", "the server ended the search that was to go on")
         if kind == ldap.RES_INTERMEDIATE:
