@@ -150,7 +150,7 @@ def test_a_renamed_container(host: Watching, slapd: SlapdServer) -> None:
     until(lambda: f"uid=eve,ou=west,{PEOPLE}" in host.names(), timeout=NOW)
     slapd.modify(rename(f"ou=west,{PEOPLE}", "ou=west", SUFFIX))
     until(lambda: host.names() == [f"uid=bob,{PEOPLE}"], timeout=NOW)
-    slapd.modify(rename(f"ou=west,{SUFFIX}", "ou=left", PEOPLE))
+    slapd.modify(rename(f"uid=eve,ou=west,{SUFFIX}", "uid=eve", PEOPLE) + delete(f"ou=west,{SUFFIX}"))
     until(lambda: host.names() == there(slapd) and len(host.names()) == 2, timeout=NOW)
 
 
