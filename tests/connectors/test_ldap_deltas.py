@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,9 @@ from isthmus.connectors.ldap import LdapObjectType, connector_type
 from isthmus.spi import Call, ConnectorObject, Unsupported, Watermark, WatermarkExpired
 
 ANCHORS = ["", "uid", "dn"]
+CHANGES = int(os.environ.get("ISTHMUS_TEST_CHANGES", "2400"))
+"""Changes by other clients while deltas run: 2,400 take a few seconds, 10,000 were run for each strategy."""
+
 Space = dict[tuple[str, ...], ConnectorObject]
 
 
@@ -168,7 +172,7 @@ def test_deltas_while_others_write(slapd: SlapdServer, strategy: str) -> None:
     slapd.modify("".join(person(f"p{i}") for i in range(100)))
     host = Host(slapd, delta=strategy)
     host.full()
-    rounds = 150
+    rounds = CHANGES // (4 * 4)
     failures: list[BaseException] = []
 
     def write(number: int) -> None:

@@ -55,6 +55,8 @@ class MemberUids:
             for base in self._people.bases:
                 answer = link.search(base, self._people.scope, wanted, ["uid"], seconds=seconds())
                 for entry in answer.entries:
+                    if self._people.excluded and not self._people.located(self._people.names.key(entry.dn)):
+                        continue
                     for uid in entry.values.get("uid", ()):
                         if (asked := folded.get(uid.lower())) is not None:
                             found[asked] = entry.dn.encode()
