@@ -193,6 +193,31 @@ class Link:
     def modify(self, dn: str, changes: Sequence[Modification], **more: Any) -> Sequence[LDAPControl]:
         return self._written(lambda controls: self.library.modify_ext(dn, list(changes), serverctrls=controls), **more)
 
+    def start_modify(
+        self,
+        dn: str,
+        changes: Sequence[Modification],
+        *,
+        seconds: float,
+        controls: Sequence[RequestControl] = (),
+        hidden: Sequence[str] = (),
+    ) -> int:
+        """Send a modification and return its number; several may be under way, in whatever order the server does them.
+
+        Whoever does not `finish_write` all of them must drop the connection.
+        """
+        return self._sent(
+            lambda: self.library.modify_ext(dn, list(changes), serverctrls=list(controls) or None),
+            seconds,
+            hidden=hidden,
+        )
+
+    def finish_write(self, number: int, *, seconds: float, hidden: Sequence[str] = ()) -> Sequence[LDAPControl]:
+        """Wait for the answer to a write."""
+        with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
+            _, _, _, answered, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
+        return answered or ()
+
     def rename(
         self, dn: str, rdn: str, parent: str | None, *, delete_old: bool = True, **more: Any
     ) -> Sequence[LDAPControl]:
@@ -231,9 +256,7 @@ class Link:
         hidden: Sequence[str] = (),
     ) -> Sequence[LDAPControl]:
         number = self._sent(lambda: send(list(controls) or None), seconds, hidden=hidden)
-        with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
-            _, _, _, answered, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
-        return answered or ()
+        return self.finish_write(number, seconds=seconds, hidden=hidden)
 
     def _sent(self, send: Callable[[], int], seconds: float, *, hidden: Sequence[str] = ()) -> int:
         """Send; a request that did not leave as a whole is never carried out."""
