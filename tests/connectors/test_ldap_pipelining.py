@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
-from connectors.servers.slapd import GROUPS, PEOPLE, SlapdServer
+from connectors.servers.directory389 import Directory389
+from connectors.servers.slapd import GROUPS, PEOPLE, LdapPrograms, SlapdServer
 from harness import meanwhile, until
 from isthmus.connectors.ldap import LdapObjectType, connector_type
 from isthmus.spi import AttributeChange, Call, ConnectorObject, Reference, TargetUnavailable
@@ -28,8 +29,8 @@ def present(server: SlapdServer) -> set[bytes]:
 
 
 class Directory:
-    def __init__(self, server: SlapdServer, *, kind: str = "groupOfNames", **settings: Any) -> None:
-        group = LdapObjectType(name=kind, bases=(GROUPS,), dn_template=f"cn={{cn}},{GROUPS}")
+    def __init__(self, server: LdapPrograms, **settings: Any) -> None:
+        group = LdapObjectType(name="groupOfNames", bases=(GROUPS,), dn_template=f"cn={{cn}},{GROUPS}")
         self.connector: Any = connector_type.open(server.settings(object_types=(group,), **settings))
         self.sent: list[str] = []
 
@@ -98,3 +99,19 @@ def test_the_server_stops_in_the_middle(server: SlapdServer, at_once: int) -> No
     found = present(server)
     assert {f"uid=member-{n},{PEOPLE}".encode() for n in (900_000, 900_001)} <= found
     directory.connector.close()
+
+
+def test_members_that_are_there_already_are_compared(directory_389: Directory389) -> None:
+    """Without the permissive control the server refuses the whole change; what is left of it is found by comparing."""
+    directory_389.remove_all()
+    directory = Directory(directory_389, members_at_once=100)
+    group = directory.create()
+    directory.change(group, add=members(0, 20))
+    directory.sent.clear()
+    directory.change(group, remove=members(10, 20), add=members(0, 5))
+    assert any(each.startswith("compare") for each in directory.sent)
+    found = directory_389.search(GROUP, "(objectClass=*)", ["member"], scope="base")
+    listed = {dn.lower() for values in found.values() for dn in values["member"] if b"member-" in dn}
+    assert listed == {f"uid=member-{number:06},{PEOPLE}".encode() for number in range(10)}
+    directory.connector.close()
+    directory_389.remove_all()

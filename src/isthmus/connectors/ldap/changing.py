@@ -23,6 +23,9 @@ _HIDDEN_SUPPORT = {"openldap"}
 _AHEAD = 8
 """Requests that may be under way for one change: enough to hide the way there and back."""
 
+_COMPARED = 200
+"""Values that are asked for one by one rather than reading all that there are."""
+
 _EMPTIED = {"OBJECT_CLASS_VIOLATION", "CONSTRAINT_VIOLATION"}
 
 
@@ -138,7 +141,14 @@ class Changing:
         """Return what is left of a change after what is there, or gone, already."""
         if not change.partial:
             return change
-        there = {self._form(change, value) for value in self._present(dn, change)}
+        named = list(dict.fromkeys((*change.remove, *change.add)))
+        if len(named) <= _COMPARED:  # a list of members may be far longer than what changes in it
+            self._call.sent(f"compare {self._layout.name}: {len(named)} of {change.column.name}")
+            seconds = self._known.connections.seconds(self._call)
+            has = self._link.compare(dn, change.column.wire, named, seconds=seconds)
+            there = {self._form(change, value) for value, true in zip(named, has, strict=True) if true}
+        else:
+            there = {self._form(change, value) for value in self._present(dn, change)}
         remove = [value for value in change.remove if self._form(change, value) in there]
         there -= {self._form(change, value) for value in remove}
         add = [value for value in change.add if self._form(change, value) not in there]

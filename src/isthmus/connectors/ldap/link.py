@@ -42,6 +42,7 @@ class _Controls(dict[str, type[ResponseControl]]):
 
 _CONTROLS = _Controls({SimplePagedResultsControl.controlType: SimplePagedResultsControl})
 
+_COMPARED_AT_ONCE = 50
 _FAREWELL = 1.0  # seconds for a polite end of a healthy connection
 _LOST = {Kind.LOST, Kind.TLS, Kind.UNREACHABLE}
 
@@ -217,6 +218,32 @@ class Link:
         with watchdog.limit(self._watched, seconds), self._watching(seconds, hidden=hidden):
             _, _, _, answered, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
         return answered or ()
+
+    def compare(self, dn: str, name: str, values: Sequence[bytes], *, seconds: float) -> list[bool]:
+        """Return, for each value, whether the entry has it by the server's own rule (RFC 4511 4.10)."""
+        found = []
+        try:
+            for start in range(0, len(values), _COMPARED_AT_ONCE):
+                part = values[start : start + _COMPARED_AT_ONCE]
+                numbers = [
+                    self._sent(lambda value=value: self.library.compare_ext(dn, name, value), seconds)  # type: ignore[misc]
+                    for value in part
+                ]
+                found += [self._compared(number, seconds) for number in numbers]
+        except Failure:
+            self.broken = True  # answers may still be on their way
+            raise
+        return found
+
+    def _compared(self, number: int, seconds: float) -> bool:
+        with watchdog.limit(self._watched, seconds), self._watching(seconds):
+            try:
+                self.library.result4(number, 1, seconds)
+            except ldap.COMPARE_TRUE:
+                return True
+            except (ldap.COMPARE_FALSE, ldap.NO_SUCH_ATTRIBUTE):
+                return False
+        raise Failure(Kind.BROKEN, "", "the answer to a comparison is neither true nor false")
 
     def rename(
         self, dn: str, rdn: str, parent: str | None, *, delete_old: bool = True, **more: Any
