@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -165,16 +166,12 @@ def test_a_renamed_container(slapd: SlapdServer) -> None:
         host.connector.close()
 
 
-@pytest.mark.parametrize("strategy", ["accesslog", "syncrepl", "modify_timestamp", "changelog"])
-def test_deltas_while_others_write(request: pytest.FixtureRequest, strategy: str) -> None:
-    """Changes by four other clients while deltas run; at the end the space equals the directory."""
-    other = strategy == "changelog"
-    slapd: LdapPrograms = request.getfixturevalue("directory_389" if other else "slapd")
-    slapd.remove_all()
-    slapd.modify("".join(person(f"p{i}") for i in range(100)))
-    host = Host(slapd, delta=strategy)
-    host.full()
-    rounds = CHANGES // (4 * 4) // (10 if other else 1)  # 389 DS takes about 200 changes a second
+@contextmanager
+def others_write(server: LdapPrograms, rounds: int) -> Iterator[Callable[[], bool]]:
+    """Have four other clients make so many times four changes each; what is given tells whether they still do.
+
+    They change p0 to p99, which are there, and make, change, rename and delete entries of their own.
+    """
     failures: list[BaseException] = []
 
     def write(number: int) -> None:
@@ -186,7 +183,7 @@ def test_deltas_while_others_write(request: pytest.FixtureRequest, strategy: str
                 text += [delete(dn), rename(dn, f"uid=r{number}-{i}"), change(dn, "sn", "again")][i % 3]
                 text += change(f"uid=p{number * 25 + i % 25},{PEOPLE}", "sn", f"{number}.{i}")
                 if i % 25 == 24 or i == rounds - 1:
-                    slapd.modify(text)
+                    server.modify(text)
                     text = ""
         except BaseException as error:
             failures.append(error)
@@ -194,11 +191,27 @@ def test_deltas_while_others_write(request: pytest.FixtureRequest, strategy: str
     threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        host.delta(page_size=50)
-    for thread in threads:
-        thread.join()
+    try:
+        yield lambda: any(thread.is_alive() for thread in threads)
+    finally:
+        for thread in threads:
+            thread.join()
     assert not failures
+
+
+@pytest.mark.parametrize("strategy", ["accesslog", "syncrepl", "modify_timestamp", "changelog"])
+def test_deltas_while_others_write(request: pytest.FixtureRequest, strategy: str) -> None:
+    """Changes by four other clients while deltas run; at the end the space equals the directory."""
+    other = strategy == "changelog"
+    slapd: LdapPrograms = request.getfixturevalue("directory_389" if other else "slapd")
+    slapd.remove_all()
+    slapd.modify("".join(person(f"p{i}") for i in range(100)))
+    host = Host(slapd, delta=strategy)
+    host.full()
+    rounds = CHANGES // (4 * 4) // (10 if other else 1)  # 389 DS takes about 200 changes a second
+    with others_write(slapd, rounds) as writing:
+        while writing():
+            host.delta(page_size=50)
     host.delta()
     if strategy == "modify_timestamp":  # it never learns of deletions
         there = host.stored()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +21,12 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 import harness
 from connectors.servers.fixtures import slapd_server
 from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, LdapPrograms, SlapdServer, Variant, ldif
-from connectors.test_ldap_deltas import change, delete, person, rename, unit
+from connectors.test_ldap_deltas import CHANGES, change, delete, others_write, person, rename, unit
 from connectors.test_ldap_scim import document
 from harness import OWN, until
 from isthmus.engine import scheduling
 from isthmus.engine.watching import Watches
+from serving import Served
 
 NOW = 10.0
 """Seconds at the very most; what is promised is one, on a machine that does nothing else."""
@@ -295,3 +297,72 @@ def test_a_killed_process_is_taken_over_from(tmp_path: Path, slapd: SlapdServer)
             child.stdout.close()
             assert child.stdin is not None
             child.stdin.close()
+
+
+def test_a_watch_while_others_write(host: Watching, slapd: SlapdServer) -> None:
+    """Thousands of changes by four other clients; a moment later the space is the directory."""
+    slapd.modify("".join(person(f"p{number}") for number in range(100)))
+    until(lambda: len(host.names()) == 100, timeout=NOW)
+    with others_write(slapd, CHANGES // (4 * 4)):
+        pass
+
+    def equal() -> bool:
+        users = [each for start in range(1, 100_000, 1000) for each in page(start)]
+        shown = {each[OWN]["-dn-"]: each["name"]["familyName"] for each in users}
+        return shown == stored
+
+    def page(start: int) -> list[Any]:
+        return host.client.get(f"/Users?startIndex={start}&count=1000").resources if start <= len(stored) + 999 else []
+
+    found = slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", ["sn"])
+    stored = {dn.lower(): values["sn"][0].decode() for dn, values in found.items()}
+    until(equal, timeout=30)
+    assert not [run for run in host.bench.host.store.runs.list(connector="people") if run.kind == "full"]
+
+
+@pytest.mark.slow
+def test_a_served_host_watches(tmp_path: Path, slapd: SlapdServer) -> None:
+    """The installed program: changes are seen, commands and metrics tell of the watch, a killed process is replaced."""
+    slapd.remove_all()
+    secret = tmp_path / "isthmus" / "secrets" / "directory"
+    served = Served(tmp_path, connectors={"people": document(slapd, secret)})
+    secret.parent.mkdir(exist_ok=True)
+    secret.touch(0o600)
+    secret.write_text(slapd.password)
+
+    def watched() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{served.operations_port}/metrics", timeout=10) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return False
+        scopes = ("inetOrgPerson", "groupOfNames")
+        return all(f'isthmus_watching{{connector="people",scope="{scope}"}} 1.0' in text for scope in scopes)
+
+    def watches() -> list[Any]:
+        return [run for run in served.json("run", "list") if run["kind"] == "watch"]
+
+    try:
+        served.start()
+        client = served.client("people")
+
+        def names() -> list[str]:
+            return sorted(each["userName"] for each in client.request("GET", "/Users?count=100").json["Resources"])
+
+        until(watched, timeout=30)
+        slapd.modify(person("ann"))
+        until(lambda: names() == ["ann"], timeout=NOW)
+        assert set(served.json("connector", "show", "people")["watches"]) == {"inetOrgPerson", "groupOfNames"}
+        before = {run["owner"] for run in watches()}
+        kinds = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in served.tree()}
+        (operations,) = [pid for pid, line in kinds.items() if b"operations_server" in line]
+        os.kill(operations, signal.SIGKILL)
+        slapd.modify(person("bob") + delete(f"uid=ann,{PEOPLE}"))
+        until(lambda: names() == ["bob"], timeout=30)
+        until(watched, timeout=30)
+        assert before.isdisjoint(run["owner"] for run in watches() if run["state"] == "watching")
+        client.close()
+        assert served.stop() == 0
+        assert {run["state"] for run in watches()} == {"done", "failed"}
+    finally:
+        served.close()
