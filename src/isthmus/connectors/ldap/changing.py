@@ -141,18 +141,24 @@ class Changing:
         """Return what is left of a change after what is there, or gone, already."""
         if not change.partial:
             return change
-        named = list(dict.fromkeys((*change.remove, *change.add)))
-        if len(named) <= _COMPARED:  # a list of members may be far longer than what changes in it
-            self._call.sent(f"compare {self._layout.name}: {len(named)} of {change.column.name}")
-            seconds = self._known.connections.seconds(self._call)
-            has = self._link.compare(dn, change.column.wire, named, seconds=seconds)
-            there = {self._form(change, value) for value, true in zip(named, has, strict=True) if true}
-        else:
-            there = {self._form(change, value) for value in self._present(dn, change)}
+        there = {self._form(change, value) for value in self._those_there(dn, change)}
         remove = [value for value in change.remove if self._form(change, value) in there]
         there -= {self._form(change, value) for value in remove}
         add = [value for value in change.add if self._form(change, value) not in there]
         return Change(change.column, add=add, remove=remove)
+
+    def _those_there(self, dn: str, change: Change) -> Sequence[bytes]:
+        """Return which values of a change the entry has, perhaps with others."""
+        named = list(dict.fromkeys((*change.remove, *change.add)))
+        if len(named) > _COMPARED:
+            return self._present(dn, change)
+        # A list of members may be far longer than what changes in it.
+        self._call.sent(f"compare {self._layout.name}: {len(named)} of {change.column.name}")
+        seconds = self._known.connections.seconds(self._call)
+        has = self._link.compare(dn, change.column.wire, named, seconds=seconds)
+        if None in has:
+            return self._present(dn, change)
+        return [value for value, true in zip(named, has, strict=True) if true]
 
     def _form(self, change: Change, value: bytes) -> object:
         """Return what equal values have in common."""

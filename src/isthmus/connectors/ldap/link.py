@@ -219,9 +219,12 @@ class Link:
             _, _, _, answered, _, _ = self.library.result4(number, 1, seconds, resp_ctrl_classes=_CONTROLS)
         return answered or ()
 
-    def compare(self, dn: str, name: str, values: Sequence[bytes], *, seconds: float) -> list[bool]:
-        """Return, for each value, whether the entry has it by the server's own rule (RFC 4511 4.10)."""
-        found = []
+    def compare(self, dn: str, name: str, values: Sequence[bytes], *, seconds: float) -> list[bool | None]:
+        """Return, for each value, whether the entry has it by the server's own rule (RFC 4511 4.10).
+
+        None: the server does not tell us.
+        """
+        found: list[bool | None] = []
         try:
             for start in range(0, len(values), _COMPARED_AT_ONCE):
                 part = values[start : start + _COMPARED_AT_ONCE]
@@ -235,7 +238,7 @@ class Link:
             raise
         return found
 
-    def _compared(self, number: int, seconds: float) -> bool:
+    def _compared(self, number: int, seconds: float) -> bool | None:
         with watchdog.limit(self._watched, seconds), self._watching(seconds):
             try:
                 self.library.result4(number, 1, seconds)
@@ -243,6 +246,8 @@ class Link:
                 return True
             except (ldap.COMPARE_FALSE, ldap.NO_SUCH_ATTRIBUTE):
                 return False
+            except ldap.INSUFFICIENT_ACCESS:
+                return None
         raise Failure(Kind.BROKEN, "", "the answer to a comparison is neither true nor false")
 
     def rename(
