@@ -175,11 +175,48 @@ def test_the_wizard_learns_from_what_is_there(tmp_path: Path, server: LdapProgra
     draft = adding.discover(load(folder / "isthmus.toml"), answers)
     written = adding.complete(draft, disable="employeeType=disabled", delete="delete")
     assert written["settings"]["object_types"] == [
-        {"name": "inetOrgPerson", "bases": [PEOPLE], "dn_template": f"uid={{uid}},{PEOPLE}"}
+        {"name": "inetOrgPerson", "bases": [PEOPLE], "dn_template": f"uid={{uid}},{PEOPLE}"},
+        {"name": "groupOfNames", "bases": [GROUPS], "dn_template": f"cn={{cn}},{GROUPS}"},
     ]
-    (resource_type,) = written["resource_types"]
+    resource_type, groups = written["resource_types"]
+    assert groups["endpoint"] == "Groups"
+    assert {path: flow["attribute"] for path, flow in groups["flows"].items()} == {
+        "displayName": "cn", "members": "member",
+    }  # fmt: skip
+    assert groups["delete"] == {"action": "delete"}
     assert resource_type["flows"]["userName"]["attribute"] == "uid"
     assert resource_type["flows"]['emails[type eq "work"].value']["attribute"] == "mail"
     assert "uid" in resource_type["matching"]
     everything = adding.discover(load(folder / "isthmus.toml"), dataclasses.replace(answers, table=None))
     assert {"inetOrgPerson", "groupOfNames"} <= set(everything.schema.object_types)
+    chosen = adding.choose(everything, "inetOrgPerson")
+    assert adding.complete(chosen, disable="employeeType=disabled", delete="delete") == written
+    alone = adding.choose(everything, "groupOfNames")
+    assert [each["name"] for each in alone.settings["object_types"]] == ["groupOfNames"]
+
+
+def test_the_wizard_publishes_one_kind_of_groups(tmp_path: Path, slapd: SlapdServer) -> None:
+    """posixGroup names its members by uid: those of the people that are published with it."""
+    slapd.remove_all()
+    values = {"objectClass": ["inetOrgPerson"], "cn": ["p1"], "sn": ["p1"], "uid": ["p1"]}
+    slapd.add(f"uid=p1,{PEOPLE}", values)
+    for gid in ("1", "2"):
+        group = {"objectClass": ["posixGroup"], "cn": [f"g{gid}"], "gidNumber": [gid], "memberUid": ["p1"]}
+        slapd.add(f"cn=g{gid},{GROUPS}", group)
+    folder = harness.new_folder(tmp_path, {})
+    (folder / "secrets").mkdir(exist_ok=True)
+    secret = folder / "secrets" / "directory"
+    secret.touch(0o600)
+    secret.write_text(slapd.password)
+    settings = {"user": slapd.user, "password": {"file": str(secret)}, "tls": "none"}
+    answers = adding.Answers(name="people", type="ldap", url=slapd.url, settings=settings, table="inetOrgPerson")
+    draft = adding.discover(load(folder / "isthmus.toml"), answers)
+    _, declared = draft.settings["object_types"]
+    assert (declared["name"], declared["member_uid_type"]) == ("posixGroup", "inetOrgPerson")
+    assert draft.groups is not None
+    assert draft.groups.flows["members"].attribute == "memberUid"
+    slapd.add(f"cn=n,{GROUPS}", {"objectClass": ["groupOfNames"], "cn": ["n"], "member": [f"uid=p1,{PEOPLE}"]})
+    draft = adding.discover(load(folder / "isthmus.toml"), answers)
+    assert draft.groups is not None
+    assert draft.groups.object_type == "posixGroup", "the more frequent one"
+    assert any("groupOfNames" in note for note in draft.notes)

@@ -58,7 +58,7 @@ def list_connectors(context: typer.Context, json: Json = False) -> None:
 
 @app.command("show")
 def show(context: typer.Context, name: Name, json: Json = False) -> None:
-    """Show a connector: endpoint, resource types, flows, deprovisioning.
+    """Show a connector: endpoint, resource types, flows, deprovisioning, and whether it is watched.
 
     Example: isthmus connector show hr
     """
@@ -67,19 +67,30 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     configuration = session(context).configuration()
     written = existing(configuration, name)
     document = configuration.connectors[written.casefold()]
+    with session(context).host() as host:
+        watches = {run.scope: run.message or run.state for run in host.store.runs.watches(written.casefold())}
     values: dict[str, Any] = {
         "name": written,
         "file": str(configuration.connectors_dir / f"{written}.toml"),
         "endpoint": endpoint(configuration, written),
         **msgspec.to_builtins(document),
+        "watches": watches,
     }
     if json:
         write_json(values)
         return
     settings = {f"settings.{key}": value for key, value in values.pop("settings").items()}
-    facts({**{key: value for key, value in values.items() if key not in ("resource_types", "guard")}, **settings})
+    facts(
+        {
+            **{key: value for key, value in values.items() if key not in ("resource_types", "guard", "watches")},
+            **settings,
+        }
+    )
     typer.echo("\nguard")
     facts(values["guard"], indent="  ")
+    if watches:
+        typer.echo("\nwatches")
+        facts(watches, indent="  ")
     for definition in document.resource_types:
         typer.echo(f"\n/{definition.endpoint} from {printable(definition.object_type)}")
         facts(

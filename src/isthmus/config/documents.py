@@ -114,6 +114,8 @@ class ConnectorDocument(_Document, frozen=True):
     paused: bool = False
     autosync_minutes: float = 120.0
     """0: no imports by timer."""
+    watch: Literal["auto", "on", "off"] = "auto"
+    """Whether changes are applied as the target tells of them; auto: where its type is made for that."""
     page_size: int = 5000
     timeout: float = 25.0
     """Seconds a call of the target may take within a request; less than scim.request_timeout."""

@@ -17,6 +17,7 @@ from isthmus.engine.applying import write_of, writes_of
 from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
 from isthmus.engine.guard import hold_removal, import_limit
+from isthmus.engine.overtaken import Overtaken
 from isthmus.engine.target import Target, now_text
 from isthmus.engine.writing_behind import WritingBehind
 from isthmus.mapping.resource_type import ResourceType
@@ -37,11 +38,14 @@ from isthmus.spi import (
 )
 from isthmus.store import StoreError
 from isthmus.store.ranges import Ranges
-from isthmus.store.records import ObjectWrite, Run, Space
+from isthmus.store.records import Applied, ObjectWrite, Run, Space
 
 log = structlog.get_logger("isthmus.import")
 
 REPORT_SECONDS = 0.5
+
+OVERTAKEN_SECONDS = 5.0
+"""How long a delta waits for a write under way to an object that it was told of."""
 
 PART = 5_000
 """Objects decoded before they are written: about as many as one transaction takes while nobody else waits."""
@@ -98,6 +102,8 @@ class Import:
         self._behind: WritingBehind[_Part] | None = None
         self._gone: dict[int, int] = {}
         """Objects that this run was told are deleted, by space."""
+        self._overtaken = Overtaken(target, self._call)
+        """What a delta was told of objects that were written meanwhile."""
         self.progress = Progress(started=time.monotonic())
 
     def execute(self) -> tuple[str, str]:
@@ -203,16 +209,14 @@ class Import:
             prepare = partial(_each, types[name], objects, wire_digests)
             self._apply(prepare, spaces[name], sightings[name], noted)
 
-    def _apply(
-        self, prepare: Callable[[], list[ObjectWrite]], space: Space, sightings: Sightings | None, noted: int
-    ) -> None:
+    def _apply(self, prepare: Callable[[], list[ObjectWrite]], space: Space, sightings: Sightings, noted: int) -> None:
         if self._behind is None:
             self._write(_Part(prepare(), space, sightings, noted))
         else:
             self._behind.give(lambda: _Part(prepare(), space, sightings, noted))
         self._tick(0)
 
-    def _write(self, part: _Part) -> None:
+    def _write(self, part: _Part) -> Sequence[Applied]:
         applied = self._target.store.space.apply_in_slices(
             part.space, part.writes, noted=part.noted, now=now_text(), own=self._own
         )
@@ -223,6 +227,7 @@ class Import:
             for one in applied:
                 if one.row:
                     part.sightings.saw_row(one.row)
+        return applied
 
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
         store = self._target.store
@@ -271,7 +276,8 @@ class Import:
             )
             for page in pages:
                 self._delta_page(page, types, noted)
-                if page.watermark is not None:
+                settled = self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS)
+                if page.watermark is not None and settled:  # else the next delta is told again
                     store.settings.set(self._watermark_key(scope), page.watermark.token)
                 self._tick(len(page.objects) + len(page.deleted))
         self._tick(0, force=True)
@@ -280,13 +286,15 @@ class Import:
         for name, rt in types.items():
             objects = [obj for obj in page.objects if obj.object_type == name]
             if objects:
-                prepare = partial(_each, rt, objects, repeat(None, len(objects)))
-                self._apply(prepare, self._target.space(rt), None, noted)
+                space = self._target.space(rt)
+                part = _Part(_each(rt, objects, repeat(None, len(objects))), space, None, noted)
+                self._overtaken.applied(rt, space, part.writes, self._write(part))
+                self._tick(0)
             gone = [deleted for deleted in page.deleted if deleted.object_type == name]
             if gone:
-                self._remove_deleted(self._target.space(rt), gone, noted)
+                self._remove_deleted(rt, self._target.space(rt), gone, noted)
 
-    def _remove_deleted(self, space: Space, gone: Sequence[DeletedObject], noted: int) -> None:
+    def _remove_deleted(self, rt: ResourceType, space: Space, gone: Sequence[DeletedObject], noted: int) -> None:
         store = self._target.store
         found = store.space.by_anchors(space, [one.anchor.values for one in gone])
         rows = [stored.row for stored in found.values()]
@@ -308,6 +316,8 @@ class Import:
         removed = store.space.remove_in_slices(space, rows, noted=noted, own=self._own)
         self._gone[space.number] = before + len(removed)
         self.progress.removed += len(removed)
+        if len(removed) < len(rows):
+            self._overtaken.removed(rt, space, gone)
 
     # -- parts of both
 

@@ -109,8 +109,11 @@ def _as_written(host: Host, connector: str) -> str:
 
 
 def run_list(host: Host, connector: str | None = None, limit: int = 20) -> list[Run]:
-    """Return the latest runs, newest first."""
-    return host.store.runs.list(connector=None if connector is None else connector.casefold(), limit=limit)
+    """Return the watches that go on, then the latest runs, newest first."""
+    key = None if connector is None else connector.casefold()
+    watches = list(host.store.runs.watches(key))
+    shown = {watch.id for watch in watches}
+    return [*watches, *(run for run in host.store.runs.list(connector=key, limit=limit) if run.id not in shown)]
 
 
 def run_show(host: Host, run_id: str) -> Run:
@@ -134,6 +137,8 @@ def run_cancel(host: Host, run_id: str, *, actor: str = "operator") -> Run:
             if hold.run == run_id:
                 guard_cancel(host, hold.id, actor=actor)
                 return run_show(host, run_id)
+    if run.kind == "watch" and run.ended is None:
+        raise TooLate(f'run {run_id} is a watch; watch = "off" in the connector\'s file ends it')
     if run.state not in ("queued", "running"):
         raise TooLate(f"run {run_id} has ended: {run.state}")
     host.store.runs.cancel(run_id)

@@ -21,7 +21,7 @@ class WritingBehind(Generic[Part]):
     written; leaving it by an exception drops the one that waits.
     """
 
-    def __init__(self, write: Callable[[Part], None], turns: Turns) -> None:
+    def __init__(self, write: Callable[[Part], object], turns: Turns) -> None:
         self._write = write
         self._turns = turns
         self._parts: queue.SimpleQueue[Part | None] = queue.SimpleQueue()

@@ -6,6 +6,7 @@ point in the group `isthmus.connectors` names.
 
 from isthmus.spi.call import Call
 from isthmus.spi.connector import (
+    WATCH_PULSE,
     Connector,
     ConnectorType,
     SupportsCreate,
@@ -17,6 +18,7 @@ from isthmus.spi.connector import (
     SupportsSettling,
     SupportsSuggestions,
     SupportsUpdate,
+    SupportsWatch,
 )
 from isthmus.spi.errors import (
     AlreadyExists,
@@ -55,6 +57,7 @@ from isthmus.spi.secret import Secret
 from isthmus.spi.settings import Setting, setting, settings_of
 
 __all__ = [
+    "WATCH_PULSE",
     "AlreadyExists",
     "Anchor",
     "AttributeChange",
@@ -95,6 +98,7 @@ __all__ = [
     "SupportsSettling",
     "SupportsSuggestions",
     "SupportsUpdate",
+    "SupportsWatch",
     "TargetRejected",
     "TargetUnavailable",
     "Throttled",

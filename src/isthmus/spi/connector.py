@@ -86,6 +86,45 @@ class SupportsDeltaImport(ABC):
         """
 
 
+class SupportsWatch(ABC):
+    """Tells of changes as they happen; for targets that push. `watch` needs `concurrency="threads"`.
+
+    The host runs one watch for each scope, in one process at a time, beside everything else; imports by timer go on.
+    """
+
+    @abstractmethod
+    def begin_watch(self, scope: ImportScope, *, call: Call) -> Watermark:
+        """Return a watermark such that every change after this call is reported by a watch from it.
+
+        Raises:
+            Unsupported: there is nothing to watch at this target, with these settings; the message says why.
+        """
+
+    @abstractmethod
+    def watch(
+        self,
+        scope: ImportScope,
+        *,
+        since: Watermark,
+        attributes: Mapping[str, Sequence[str]],
+        page_size: int,
+        call: Call,
+    ) -> Iterator[ImportPage]:
+        """Yield what changed since the watermark, then what changes, as it changes; never end by itself.
+
+        A change may come twice but is never missed. While nothing happens an empty page comes at least every
+        `WATCH_PULSE` seconds: the host looks after other things then. It ends with `Cancelled` once the call is
+        cancelled, and with any other error when the connection breaks off: the host goes on from the last watermark.
+
+        Raises:
+            WatermarkExpired: the target no longer knows all changes since then.
+        """
+
+
+WATCH_PULSE = 0.5
+"""Seconds after which a watch yields at the latest."""
+
+
 class SupportsLookup(ABC):
     @abstractmethod
     def read(
@@ -195,6 +234,7 @@ class ConnectorType(Generic[S]):
 
     `settings` is a frozen dataclass declared with `setting()`. `open` must be quick and must not talk to the target.
     `settle_seconds`: how long after its start a write may still take effect when the connector cannot settle it.
+    `watched`: connectors of this type are watched unless their document says otherwise; they implement `SupportsWatch`.
     """
 
     id: str
@@ -204,3 +244,4 @@ class ConnectorType(Generic[S]):
     concurrency: Literal["threads", "serial"] = "threads"
     password_in_create: bool = False
     settle_seconds: float = 60.0
+    watched: bool = False

@@ -498,7 +498,7 @@ WHERE id = ? RETURNING cancel_requested;
 -- A run ends.
 UPDATE runs SET state = ?, message = ?, ended = ?, objects = coalesce(?, objects), changed = coalesce(?, changed),
     removed = coalesce(?, removed), expected = coalesce(?, expected)
-WHERE id = ? AND state IN ('queued', 'running', 'held');
+WHERE id = ? AND state IN ('queued', 'running', 'held', 'watching', 'waiting');
 
 -- name: run_cancel_queued
 -- A run that did not begin ends.
@@ -519,14 +519,28 @@ WHERE id = ? AND state = 'held';
 -- Runs, newest first.
 SELECT {columns} FROM runs WHERE ?1 IS NULL OR connector = ?1 ORDER BY queued DESC, id DESC LIMIT ?2;
 
--- name: runs_running
--- Runs under way.
-SELECT {columns} FROM runs WHERE state = 'running';
+-- name: runs_owned
+-- Runs and watches under way.
+SELECT {columns} FROM runs WHERE state IN ('running', 'watching', 'waiting');
 
 -- name: run_fail_dead
 -- A run whose process ended.
-UPDATE runs SET state = 'failed', ended = ?, message = 'the process ended' WHERE id = ? AND state = 'running' AND owner = ?
-RETURNING {columns};
+UPDATE runs SET state = 'failed', ended = ?, message = 'the process ended'
+WHERE id = ? AND state IN ('running', 'watching', 'waiting') AND owner = ? RETURNING {columns};
+
+-- name: runs_watching
+-- The watches of a connector, or of all.
+SELECT {columns} FROM runs WHERE state IN ('watching', 'waiting') AND (?1 IS NULL OR connector = ?1) ORDER BY queued, id;
+
+-- name: run_watch
+-- A watch begins.
+INSERT INTO runs (id, connector, kind, scope, state, owner, requested_by, queued, started)
+VALUES (?1, ?2, 'watch', ?3, 'waiting', ?4, 'watch', ?5, ?5);
+
+-- name: run_watch_note
+-- How a watch is doing.
+UPDATE runs SET state = ?, message = ?, objects = ?, changed = ?, removed = ?
+WHERE id = ? AND state IN ('watching', 'waiting');
 
 -- name: runs_oldest_noted
 -- The counter when the oldest running run began.
@@ -534,7 +548,7 @@ SELECT min(noted) FROM runs WHERE state = 'running';
 
 -- name: runs_prune
 -- Some runs that ended long ago.
-DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended < ? AND state NOT IN ('queued', 'running') LIMIT ?);
+DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended < ? AND state NOT IN ('queued', 'running', 'watching', 'waiting') LIMIT ?);
 
 -- ---------------------------------------------------------------- schedules
 

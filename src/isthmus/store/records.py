@@ -131,10 +131,10 @@ class Run:
     id: str
     connector: str
     kind: str
-    """full or delta"""
+    """full, delta or watch"""
     scope: str
     state: str
-    """queued, running, done, failed, cancelled, held (by the guard)"""
+    """queued, running, done, failed, cancelled, held (by the guard); of a watch: watching, waiting, done, failed"""
     owner: str | None
     requested_by: str
     queued: float

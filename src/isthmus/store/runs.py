@@ -1,4 +1,4 @@
-"""Imports: queued, running, ended."""
+"""Imports: queued, running, ended. And watches: of each connector and scope one process has the watch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _CANCEL_QUEUED = statement("run_cancel_queued")
 _CANCEL_RUNNING = statement("run_cancel_running")
 _RELEASE = statement("run_release")
 _LIST = statement("runs_list").format(columns=_COLUMNS)
-_RUNNING = statement("runs_running").format(columns=_COLUMNS)
+_OWNED = statement("runs_owned").format(columns=_COLUMNS)
+_WATCHING = statement("runs_watching").format(columns=_COLUMNS)
+_WATCH = statement("run_watch")
+_WATCH_NOTE = statement("run_watch_note")
 _FAIL_DEAD = statement("run_fail_dead").format(columns=_COLUMNS)
 _OLDEST_NOTED = statement("runs_oldest_noted")
 _PRUNE = statement("runs_prune")
@@ -145,10 +148,43 @@ class Runs:
         with translated():
             return [_run(row) for row in self._readers.connection().execute(_LIST, (connector, limit))]
 
-    def fail_dead(self) -> Sequence[Run]:
-        """End the runs whose process ended, and return them."""
+    def begin_watch(self, connector: str, scope: str) -> Run | None:
+        """Become the process that watches this scope; None while another one that lives does.
+
+        The run it returns is the lease: it ends with `finish`, or with this process.
+        """
+        if self._watched(self._readers.connection(), connector, scope):
+            return None
+
+        def begin(connection: sqlite3.Connection) -> Run | None:
+            if self._watched(connection, connector, scope):
+                return None
+            run_id = uuid4().hex[:12]
+            connection.execute(_WATCH, (run_id, connector, scope, self._owner.id, time.time()))
+            return _run(connection.execute(_GET, (run_id,)).fetchone())
+
+        return self._writer.run(begin)
+
+    def _watched(self, connection: sqlite3.Connection, connector: str, scope: str) -> bool:
         with translated():
-            running = [_run(row) for row in self._readers.connection().execute(_RUNNING)]
+            rows = [_run(row) for row in connection.execute(_WATCHING, (connector,))]
+        return any(run.scope == scope and run.owner is not None and self._owner.is_alive(run.owner) for run in rows)
+
+    def note_watch(self, id: str, state: str, message: str, *, objects: int, changed: int, removed: int) -> None:
+        """Note how a watch is doing: watching, or waiting and why."""
+        values = (state, message, objects, changed, removed, id)
+        self._writer.run(lambda c: c.execute(_WATCH_NOTE, values).rowcount)
+
+    def watches(self, connector: str | None = None) -> Sequence[Run]:
+        """Return the watches of living processes, of one connector or of all."""
+        with translated():
+            rows = [_run(row) for row in self._readers.connection().execute(_WATCHING, (connector,))]
+        return [run for run in rows if run.owner is not None and self._owner.is_alive(run.owner)]
+
+    def fail_dead(self) -> Sequence[Run]:
+        """End the runs and watches whose process ended, and return them."""
+        with translated():
+            running = [_run(row) for row in self._readers.connection().execute(_OWNED)]
         dead = [run for run in running if run.owner is None or not self._owner.is_alive(run.owner)]
         if not dead:
             return []

@@ -19,6 +19,7 @@ from isthmus.testing.suite.secrecy import Secrecy
 from isthmus.testing.suite.streaming import Streaming
 from isthmus.testing.suite.updating import Updating
 from isthmus.testing.suite.values import TypedValues
+from isthmus.testing.suite.watching import Watching
 
 
 class ConnectorConformance(
@@ -35,6 +36,7 @@ class ConnectorConformance(
     FullImport,
     Streaming,
     DeltaImport,
+    Watching,
     Outages,
     Patience,
     Secrecy,

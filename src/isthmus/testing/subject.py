@@ -32,6 +32,7 @@ from isthmus.spi import (
     SupportsLookup,
     SupportsPassword,
     SupportsUpdate,
+    SupportsWatch,
     Value,
 )
 from isthmus.testing.choice import writable
@@ -180,6 +181,12 @@ class Subject:
     def the_delta_import(self) -> SupportsDeltaImport:
         self._claims(Operation.IMPORT, SupportsDeltaImport)
         assert isinstance(self.connector, SupportsDeltaImport)
+        return self.connector
+
+    @property
+    def the_watch(self) -> SupportsWatch:
+        self._claims(Operation.IMPORT, SupportsWatch)
+        assert isinstance(self.connector, SupportsWatch)
         return self.connector
 
     # calling

@@ -81,6 +81,7 @@ class _State(Collector):
         yield info
         yield from self._journal()
         yield from self._runs()
+        yield from self._watches()
         yield from self._objects()
 
     def _journal(self) -> Iterable[Metric]:
@@ -109,6 +110,8 @@ class _State(Collector):
         seen: set[tuple[str, str]] = set()
         succeeded: set[tuple[str, str]] = set()
         for run in self._host.store.runs.list(limit=200):
+            if run.kind == "watch":
+                continue
             key = (run.connector, run.scope)
             if run.state == "done" and key not in succeeded and run.ended is not None:
                 succeeded.add(key)
@@ -122,6 +125,19 @@ class _State(Collector):
                 if run.expected is not None:
                     expected.add_metric(key, run.expected)
         return running, objects, expected, last
+
+    def _watches(self) -> Iterable[Metric]:
+        labels = ["connector", "scope"]
+        watching = GaugeMetricFamily(
+            "isthmus_watching",
+            "1 while changes come as the target tells of them, 0 while that is interrupted",
+            labels=labels,
+        )
+        changes = GaugeMetricFamily("isthmus_watch_changes", "Objects changed or removed by the watch", labels=labels)
+        for run in self._host.store.runs.watches():
+            watching.add_metric([run.connector, run.scope], 1 if run.state == "watching" else 0)
+            changes.add_metric([run.connector, run.scope], run.changed + run.removed)
+        return watching, changes
 
     def _objects(self) -> Iterable[Metric]:
         objects = GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""The operations process: health, metrics and timers.
+"""The operations process: health, metrics, timers and watches.
 
     python -m isthmus.web.operations_server PARENT LISTENER NOTICES      (process id and descriptors; configuration on
     stdin)
@@ -17,6 +17,7 @@ from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from isthmus.engine.host import Host
+from isthmus.engine.watching import Watches
 from isthmus.web import logs, process
 from isthmus.web.exposition import Exposition
 from isthmus.web.operations import operations_application
@@ -97,14 +98,17 @@ def main(arguments: list[str]) -> None:
     server = _Server(socket.socket(fileno=listening))
     server.set_app(operations_application(host, Exposition(host, configuration.state_dir / "metrics")))
     timing = Timing(host, work=lambda: notices.send("work"))
+    watches = Watches(host, work=lambda: notices.send("work"))
 
     def stop(_number: int, _frame: object) -> None:
         threading.Thread(target=server.shutdown).start()  # it waits for the loop that this signal interrupts
 
     signal.signal(signal.SIGTERM, stop)
     timing.start()
+    watches.start()
     notices.send("ready")
     server.serve_forever(poll_interval=0.5)
+    watches.stop()
     timing.stop()
     timing.join(5)
     host.close()

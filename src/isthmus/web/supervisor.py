@@ -2,7 +2,7 @@
 
     serve (this process: no store, no network traffic, so that little can go wrong in it)
     ├── web.server             SCIM: granian and its workers, one generation or, during a hand-over, two
-    ├── web.operations_server  health, metrics, timers
+    ├── web.operations_server  health, metrics, timers, watches
     ├── web.importer           one for each running import
     └── web.preparing          for a moment: certificate renewal, checks of files
 

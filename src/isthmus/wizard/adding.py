@@ -177,7 +177,9 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
 
 
 def _declared(answers: Answers, learned: Mapping[str, Any]) -> dict[str, Any]:
-    return {**learned, **({"anchor": answers.anchor[0]} if answers.anchor else {})}
+    """Return a suggested object type on its own: what it says of other types is left out."""
+    alone = {key: value for key, value in learned.items() if key != "member_uid_type"}
+    return {**alone, **({"anchor": answers.anchor[0]} if answers.anchor else {})}
 
 
 def _choices(schema: Schema, suggested: Sequence[Mapping[str, Any]]) -> Schema:
@@ -256,8 +258,10 @@ def choose(draft: Draft, object_type: str) -> Draft:
         settings["object_types"] = [chosen]
         types, settings, notes = _with_belonging(draft, chosen, found, settings)
         groups = suggest_flows(types[1]) if len(types) > 1 else None
-    elif "object_types" not in settings and object_type in draft.learned:
-        settings["object_types"] = [_declared(draft.answers, draft.learned[object_type])]
+    elif object_type in draft.learned:
+        settings.setdefault("object_types", [_declared(draft.answers, draft.learned[object_type])])
+        types, settings, notes = _with_groups(draft, found, settings)
+        groups = suggest_flows(types[1]) if len(types) > 1 else None
     definition = suggest_flows(types[0])
     if draft.answers.matching:
         for name in draft.answers.matching:
@@ -300,6 +304,31 @@ def _with_belonging(
         return [found], settings, [f"references, child tables and groups are left out: {exc.message}"]
     notes = [f"not published: the groups in {each.name}; a connector has one kind" for each in groups[1:]]
     return published, {**settings, "object_types": wanted}, notes
+
+
+def _with_groups(
+    draft: Draft, found: ObjectType, settings: dict[str, Any]
+) -> tuple[list[ObjectType], dict[str, Any], list[str]]:
+    """Return people with the first kind of groups that the target suggests beside them."""
+    read, people = draft.read_again, settings["object_types"][0]
+    others = [
+        each
+        for name, each in draft.learned.items()
+        if name != found.name and each.get("member_uid_type", found.name) == found.name
+    ]
+    if read is None or not others or suggest_flows(found).endpoint != PEOPLE:
+        return [found], settings, []
+    try:
+        everything = _types(read({**settings, "object_types": [people, *others]}), others)
+        kinds = [each for each in everything if suggest_flows(each).endpoint == GROUPS]
+        if not kinds:
+            return [found], settings, []
+        wanted = [people, *(each for each in others if each["name"] == kinds[0].name)]
+        types = _types(read({**settings, "object_types": wanted}), wanted)
+    except MisconfiguredConnector as exc:
+        return [found], settings, [f"groups are left out: {exc.message}"]
+    notes = [f"not published: the groups of {each.name}; a connector has one kind" for each in kinds[1:]]
+    return types, {**settings, "object_types": wanted}, notes
 
 
 def _types(schema: Schema, wanted: Sequence[Mapping[str, Any]]) -> list[ObjectType]:

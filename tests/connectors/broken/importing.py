@@ -251,3 +251,27 @@ class AcceptsAnyWatermark(MemoryConnector):
             yield from super().import_delta(scope, call=call, **named)
         except WatermarkExpired:
             yield ImportPage(watermark=self.current_watermark(scope, call=call))
+
+
+@broken("test_watch_tells_of_every_change", because="a new object", also=(
+    "test_watch_goes_on_from_its_watermark",
+    "test_watch_never_misses_a_concurrent_change",
+))  # fmt: skip
+class WatchesNothing(MemoryConnector):
+    """Yields empty pages only."""
+
+    def watch(self, scope, *, call, **named):
+        for page in super().watch(scope, call=call, **named):
+            yield ImportPage(watermark=page.watermark)
+
+
+@broken("test_watch_yields_at_every_pulse", because="ended by itself", also=(
+    "test_watch_tells_of_every_change",
+    "test_watch_goes_on_from_its_watermark",
+    "test_watch_never_misses_a_concurrent_change",
+))  # fmt: skip
+class StopsWatching(MemoryConnector):
+    """Ends with the changes that there are when it is asked."""
+
+    def watch(self, scope, **named):
+        yield from self.import_delta(scope, **named)

@@ -25,6 +25,7 @@ connector_type: ConnectorType[LdapSettings] = ConnectorType(
     settings=LdapSettings,
     open=_open,
     password_in_create=True,
+    watched=True,
     settle_seconds=60.0,  # how long a directory may still work on a write that nobody waits for any more
 )
 

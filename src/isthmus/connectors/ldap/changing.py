@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import ldap
 from ldap.controls import RequestControl
 
 from isthmus.connectors.ldap import planning, post_read
-from isthmus.connectors.ldap.directory import PERMISSIVE
+from isthmus.connectors.ldap.directory import PERMISSIVE, POST_READ
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.filters import EVERYTHING
 from isthmus.connectors.ldap.link import Entry, Link, Modification
@@ -18,6 +19,12 @@ from isthmus.spi import AttributeType, Call, TargetUnavailable
 
 _HIDDEN_SUPPORT = {"openldap"}
 """Servers that know the permissive modify control without naming it in the root DSE."""
+
+_AHEAD = 8
+"""Requests that may be under way for one change: enough to hide the way there and back."""
+
+_COMPARED = 200
+"""Values that are asked for one by one rather than reading all that there are."""
 
 _EMPTIED = {"OBJECT_CLASS_VIOLATION", "CONSTRAINT_VIOLATION"}
 
@@ -36,36 +43,75 @@ class Changing:
     def run(self, dn: str, controls: Sequence[RequestControl]) -> Entry | None:
         """Change the entry and return it as the server then says it is, if it does."""
         planned = [self._possible(dn, change) for change in self._planned]
-        parts = planning.portions(planned, self._known.settings.members_at_once)
-        entry = None
-        for number, part in enumerate(parts):
-            self._call.sent(f"modify {self._layout.name}: {planning.shown(part)}")
-            try:
-                entry = self._send(dn, part, controls)
-            except Failure as failure:
-                if number and not failure.nothing_sent:
-                    # Some members are changed and some are not: only reading tells which.
-                    raise TargetUnavailable(
-                        f"only a part of the change was made: {failure}", outcome_unknown=True
-                    ) from failure
-                raise
+        first, *rest = planning.portions(planned, self._known.settings.members_at_once)
+        self._told(first)
+        entry = self._send(dn, first, controls)
+        try:
+            self._send_more(dn, rest, [each for each in controls if each.controlType != POST_READ])
+        except Failure as failure:
+            # Some members are changed and some are not: only reading tells which.
+            raise TargetUnavailable(f"only a part of the change was made: {failure}", outcome_unknown=True) from failure
         return entry
+
+    def _told(self, part: Sequence[Change]) -> None:
+        self._call.sent(f"modify {self._layout.name}: {planning.shown(part)}")
+
+    def _send_more(self, dn: str, parts: Sequence[Sequence[Change]], controls: Sequence[RequestControl]) -> None:
+        """Send the further members of a large change, some requests ahead of the answers; their order is all one."""
+        ahead = 1 if self._contrary() else _AHEAD
+        waiting: deque[tuple[int, Sequence[Change]]] = deque()
+        try:
+            for part in parts:
+                if len(waiting) >= ahead:
+                    self._finish(dn, *waiting.popleft(), controls)
+                self._told(part)
+                number = self._link.start_modify(
+                    dn,
+                    planning.modifications(self._layout, part),
+                    seconds=self._known.connections.seconds(self._call),
+                    controls=self._permissive(part, controls),
+                    hidden=self._hidden,
+                )
+                waiting.append((number, part))
+            while waiting:
+                self._finish(dn, *waiting.popleft(), controls)
+        except BaseException:
+            self._link.broken = True  # answers may still be on their way
+            raise
+
+    def _contrary(self) -> bool:
+        """Tell whether a value is removed and added as well: then the order counts."""
+        return any(not set(change.add).isdisjoint(change.remove) for change in self._planned)
+
+    def _finish(self, dn: str, number: int, part: Sequence[Change], controls: Sequence[RequestControl]) -> None:
+        try:
+            self._link.finish_write(number, seconds=self._known.connections.seconds(self._call), hidden=self._hidden)
+        except Failure as failure:
+            if failure.kind not in {Kind.VALUE_THERE, Kind.VALUE_GONE} and not self._emptied(failure):
+                raise
+            self._send(dn, part, controls)  # knows what to do then
+
+    def _emptied(self, failure: Failure) -> bool:
+        return failure.code.partition(",")[0] in _EMPTIED
+
+    def _permissive(self, part: Sequence[Change], controls: Sequence[RequestControl]) -> list[RequestControl]:
+        """Return the controls with the one that lets the server pass over what is done already, if it knows that."""
+        product = self._known.directory.product.id
+        if any(c.partial for c in part) and (product in _HIDDEN_SUPPORT or self._known.directory.supports(PERMISSIVE)):
+            return [*controls, RequestControl(PERMISSIVE, False)]
+        return list(controls)
 
     def _send(self, dn: str, part: Sequence[Change], controls: Sequence[RequestControl]) -> Entry | None:
         changes = planning.modifications(self._layout, part)
-        given = list(controls)
-        product = self._known.directory.product.id
-        if any(c.partial for c in part) and (product in _HIDDEN_SUPPORT or self._known.directory.supports(PERMISSIVE)):
-            given.append(RequestControl(PERMISSIVE, False))
+        given = self._permissive(part, controls)
         for _ in range(3):
             try:
                 seconds = self._known.connections.seconds(self._call)
                 answered = self._link.modify(dn, changes, seconds=seconds, controls=given, hidden=self._hidden)
             except Failure as failure:
-                name = failure.code.partition(",")[0]
                 if failure.kind in {Kind.VALUE_THERE, Kind.VALUE_GONE}:
                     changes = planning.modifications(self._layout, [self._reduced(dn, c) for c in part])
-                elif name in _EMPTIED and (kept := self._kept(part)):
+                elif self._emptied(failure) and (kept := self._kept(part)):
                     changes = [*kept, *planning.modifications(self._layout, part)]
                 else:
                     raise
@@ -95,11 +141,24 @@ class Changing:
         """Return what is left of a change after what is there, or gone, already."""
         if not change.partial:
             return change
-        there = {self._form(change, value) for value in self._present(dn, change)}
+        there = {self._form(change, value) for value in self._those_there(dn, change)}
         remove = [value for value in change.remove if self._form(change, value) in there]
         there -= {self._form(change, value) for value in remove}
         add = [value for value in change.add if self._form(change, value) not in there]
         return Change(change.column, add=add, remove=remove)
+
+    def _those_there(self, dn: str, change: Change) -> Sequence[bytes]:
+        """Return which values of a change the entry has, perhaps with others."""
+        named = list(dict.fromkeys((*change.remove, *change.add)))
+        if len(named) > _COMPARED:
+            return self._present(dn, change)
+        # A list of members may be far longer than what changes in it.
+        self._call.sent(f"compare {self._layout.name}: {len(named)} of {change.column.name}")
+        seconds = self._known.connections.seconds(self._call)
+        has = self._link.compare(dn, change.column.wire, named, seconds=seconds)
+        if None in has:
+            return self._present(dn, change)
+        return [value for value, true in zip(named, has, strict=True) if true]
 
     def _form(self, change: Change, value: bytes) -> object:
         """Return what equal values have in common."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from isthmus.connectors.ldap import deltas, importing, reading, suggestions
+from isthmus.connectors.ldap import deltas, importing, reading, suggestions, watching
 from isthmus.connectors.ldap.connecting import servers
 from isthmus.connectors.ldap.connections import Connections
 from isthmus.connectors.ldap.directory import Directory, read_directory
@@ -41,6 +41,7 @@ from isthmus.spi import (
     SupportsPassword,
     SupportsSuggestions,
     SupportsUpdate,
+    SupportsWatch,
     Unsupported,
     Value,
     Watermark,
@@ -59,6 +60,7 @@ class LdapConnector(
     Connector,
     SupportsFullImport,
     SupportsDeltaImport,
+    SupportsWatch,
     SupportsLookup,
     SupportsCreate,
     SupportsUpdate,
@@ -111,9 +113,7 @@ class LdapConnector(
                 yield from importing.import_pages(known, link, call, attributes.get(name, ()), page_size=page_size)
 
     def current_watermark(self, scope: ImportScope, *, call: Call) -> Watermark:
-        found = self._discover(call)
-        (name,) = scope.object_types
-        known = self._known(found, self._named(found, name))
+        known = self._of_scope(scope, call)
         with reported(known.layout.where()), self._connections.apart(call) as link:
             return deltas.current_watermark(Session(known, link, call))
 
@@ -126,13 +126,34 @@ class LdapConnector(
         page_size: int,
         call: Call,
     ) -> Iterator[ImportPage]:
+        known = self._of_scope(scope, call)
+        with reported(known.layout.where()), self._connections.apart(call) as link:
+            names = attributes.get(known.layout.name, ())
+            yield from deltas.import_delta(Session(known, link, call), since=since, names=names, page_size=page_size)
+
+    def begin_watch(self, scope: ImportScope, *, call: Call) -> Watermark:
+        known = self._of_scope(scope, call)
+        with reported(known.layout.where()), self._connections.apart(call) as link:
+            return watching.begin_watch(Session(known, link, call))
+
+    def watch(
+        self,
+        scope: ImportScope,
+        *,
+        since: Watermark,
+        attributes: Mapping[str, Sequence[str]],
+        page_size: int,
+        call: Call,
+    ) -> Iterator[ImportPage]:
+        known = self._of_scope(scope, call)
+        names = attributes.get(known.layout.name, ())
+        with reported(known.layout.where()):
+            yield from watching.watch(known, call, since=since, names=names, page_size=page_size)
+
+    def _of_scope(self, scope: ImportScope, call: Call) -> Known:
         found = self._discover(call)
         (name,) = scope.object_types
-        known = self._known(found, self._named(found, name))
-        with reported(known.layout.where()), self._connections.apart(call) as link:
-            yield from deltas.import_delta(
-                Session(known, link, call), since=since, names=attributes.get(name, ()), page_size=page_size
-            )
+        return self._known(found, self._named(found, name))
 
     # -- lookup
 

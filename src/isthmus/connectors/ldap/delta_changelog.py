@@ -25,8 +25,16 @@ _IDS = {"nsuniqueid": "targetuniqueid", "entryuuid": "targetentryuuid"}
 """Where the log keeps an entry's identity, by the anchor."""
 
 
+_UNSURE = 4
+"""Changes at the end of the log that are read once more next time, and as many as there are databases at least.
+
+389 DS shows a line of the log a moment before the change itself: who reads the entry then finds it as it was (seen once
+in 10,000 changes). A database carries out one write after the other, so a line is sure once others follow.
+"""
+
+
 class ChangeLog(Strategy):
-    """Reads the log number by number."""
+    """Reads the log number by number. A token is `READ` or `READ.SURE`: what follows SURE is read once more."""
 
     id: ClassVar[str] = "changelog"
 
@@ -43,26 +51,37 @@ class ChangeLog(Strategy):
         return None if found.entries else f"{base} cannot be read"
 
     def now(self, session: Session) -> str:
-        return str(self._limits(session)[1])
+        first, last = self._limits(session)
+        return _token(last, _sure(session, first, last))
 
     def changes(self, session: Session, *, token: str, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
-        if not token.isdigit():
+        read, _, rest = token.partition(".")
+        sure = rest or read
+        if not (read.isdigit() and sure.isdigit() and int(sure) <= int(read)):
             raise WatermarkExpired(f"the watermark {token!r} is no number of a change")
         first, last = self._limits(session)
-        number = int(token)
-        if number > last or (first > number + 1):
-            raise WatermarkExpired(f"the change log begins at {first} and ends at {last}; {number} is not in it")
+        number, again = int(read), int(sure)
+        if number > last or (first > again + 1):
+            raise WatermarkExpired(f"the change log begins at {first} and ends at {last}; {again} is not in it")
         present = Present(session, names)
-        while number < last:
-            end = min(last, number + page_size)
-            logged = self._part(session, number + 1, end)
-            touched = [
-                each
-                for each in (_touched(session.known, e) for e in logged)
-                if concerned(session.known.layout, each.names)
-            ]
-            yield from pages_of(session, present, touched, mark=str(end), page_size=page_size)
-            number = end
+        at, sure_now = number, _sure(session, first, last)
+        unsure = again if again < number else sure_now
+        while at < last:
+            end = min(last, at + page_size)
+            yield from self._pages(session, present, at, end, _token(end, unsure), page_size)
+            at = end
+        while again < number:
+            end = min(number, again + page_size)
+            mark = _token(last, sure_now if end == number else end)
+            yield from self._pages(session, present, again, end, mark, page_size)
+            again = end
+
+    def _pages(
+        self, session: Session, present: Present, after: int, end: int, mark: str, page_size: int
+    ) -> Iterator[ImportPage]:
+        touched = [_touched(session.known, entry) for entry in self._part(session, after + 1, end)]
+        ours = [each for each in touched if concerned(session.known.layout, each.names)]
+        yield from pages_of(session, present, ours, mark=mark, page_size=page_size)
 
     def _part(self, session: Session, start: int, end: int) -> list[Entry]:
         wanted = filters.both(filters.at_least("changeNumber", str(start)), filters.at_most("changeNumber", str(end)))
@@ -82,6 +101,16 @@ class ChangeLog(Strategy):
             found = [int(_one(entry, "changenumber") or 0) for entry in page]
             numbers = [min([*numbers, *found]), max([*numbers, *found])] if numbers or found else []
         return (numbers[0], numbers[1]) if numbers else (0, 0)
+
+
+def _sure(session: Session, first: int, last: int) -> int:
+    """Return the number up to which every change can be read for certain."""
+    databases = len(session.known.directory.root.get("namingcontexts", ()))
+    return min(last, max(first - 1, last - max(_UNSURE, databases), 0))
+
+
+def _token(read: int, sure: int) -> str:
+    return f"{read}.{sure}" if sure < read else str(read)
 
 
 def _base(known: Known) -> str:

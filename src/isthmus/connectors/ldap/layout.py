@@ -85,6 +85,8 @@ class Layout:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     """By attribute: the DN that stands for "no member"."""
     member_uid: str | None = None
+    included: tuple[str, ...] = ()
+    """Every base that was named; `bases` leaves out those below another one, which need no search of their own."""
     by_alias: Mapping[str, Column] = field(init=False, repr=False, compare=False)
     """Every name of an attribute, in lower case."""
     required: tuple[str, ...] = field(init=False, repr=False, compare=False)
@@ -151,10 +153,12 @@ class Layout:
 
     def located(self, key: str) -> bool:
         """Whether a DN, as `Names.key` gives it, is where entries of this type are."""
-        if any(is_below(key, base) for base in self.excluded):
+        inside = max((len(base) for base in self.included or self.bases if is_below(key, base)), default=-1)
+        outside = max((len(base) for base in self.excluded if is_below(key, base)), default=-1)
+        if inside <= outside:  # the innermost that is named decides; of two above one entry that is the longer one
             return False
         if not self.onelevel:
-            return any(is_below(key, base) for base in self.bases)
+            return True
         return any(
             is_below(key, base) and key != base and len(parse(key)) == len(parse(base)) + 1 for base in self.bases
         )

@@ -48,6 +48,7 @@ class _Controls(dict[str, type[ResponseControl]]):
 
 _CONTROLS = _Controls({SimplePagedResultsControl.controlType: SimplePagedResultsControl})
 
+_COMPARED_AT_ONCE = 50
 _FAREWELL = 1.0  # seconds for a polite end of a healthy connection
 _LOST = {Kind.LOST, Kind.TLS, Kind.UNREACHABLE}
 
@@ -179,7 +180,7 @@ class Link:
                 yield _answer((), ended or ())
                 return
             if kind == ldap.RES_INTERMEDIATE:
-                yield Answer([], [LDAPControl(each[0], False, None, each[1]) for each in found or ()])
+                yield _intermediate(found or ())
                 continue
             yield _answer_with_controls(found or ())
 
@@ -187,11 +188,83 @@ class Link:
         answered: tuple[Any, ...] = self.library.result4(number, 0, seconds, 1, 1, resp_ctrl_classes=_CONTROLS)
         return answered
 
+    def listen(self, number: int, *, wait: float, seconds: float) -> Answer | None:
+        """Return the next message of a search that goes on for ever; None if none has come within `wait`.
+
+        `seconds`: how long a message may take whose beginning has come.
+        """
+        wait = max(wait, 0.001)  # python-ldap fails over the empty answer to a poll (timeout 0) that asks for controls
+        answered = self.run(lambda: self._come(number, wait), wait + seconds)
+        if answered is None:
+            return None
+        kind, found, *_ = answered
+        if kind == ldap.RES_SEARCH_RESULT:
+            raise Failure(Kind.LOST, "", "the server ended the search that was to go on")
+        if kind == ldap.RES_INTERMEDIATE:
+            return _intermediate(found or ())
+        return _answer_with_controls(found or ())
+
+    def _come(self, number: int, wait: float) -> tuple[Any, ...] | None:
+        try:
+            return self._next(number, wait)
+        except ldap.TIMEOUT:
+            return None
+
     def add(self, dn: str, values: Sequence[tuple[str, list[bytes]]], **more: Any) -> Sequence[LDAPControl]:
         return self._written(self._direct.add_ext, dn, list(values), **more)
 
     def modify(self, dn: str, changes: Sequence[Modification], **more: Any) -> Sequence[LDAPControl]:
         return self._written(self._direct.modify_ext, dn, list(changes), **more)
+
+    def start_modify(
+        self,
+        dn: str,
+        changes: Sequence[Modification],
+        *,
+        seconds: float,
+        controls: Sequence[RequestControl] = (),
+        hidden: Sequence[str] = (),
+    ) -> int:
+        """Send a modification and return its number; several may be under way, in whatever order the server does them.
+
+        Whoever does not `finish_write` all of them must drop the connection.
+        """
+        return self._sent(seconds, hidden, self._direct.modify_ext, dn, list(changes), _encoded(controls), None)
+
+    def finish_write(self, number: int, *, seconds: float, hidden: Sequence[str] = ()) -> Sequence[LDAPControl]:
+        """Wait for the answer to a write."""
+        _, _, _, answered = self._call(seconds, hidden, self._direct.result4, number, 1, seconds, 0, 0, 0)
+        return _decoded(answered)
+
+    def compare(self, dn: str, name: str, values: Sequence[bytes], *, seconds: float) -> list[bool | None]:
+        """Return, for each value, whether the entry has it by the server's own rule (RFC 4511 4.10).
+
+        None: the server does not tell us.
+        """
+        found: list[bool | None] = []
+        try:
+            for start in range(0, len(values), _COMPARED_AT_ONCE):
+                part = values[start : start + _COMPARED_AT_ONCE]
+                numbers = [self._sent(seconds, (), self.library.compare_ext, dn, name, value) for value in part]
+                found += [self._compared(number, seconds) for number in numbers]
+        except Failure:
+            self.broken = True  # answers may still be on their way
+            raise
+        return found
+
+    def _compared(self, number: int, seconds: float) -> bool | None:
+        def told() -> bool | None:
+            try:
+                self.library.result4(number, 1, seconds)
+            except ldap.COMPARE_TRUE:
+                return True
+            except (ldap.COMPARE_FALSE, ldap.NO_SUCH_ATTRIBUTE):
+                return False
+            except ldap.INSUFFICIENT_ACCESS:
+                return None
+            raise Failure(Kind.BROKEN, "", "the answer to a comparison is neither true nor false")
+
+        return self.run(told, seconds)
 
     def rename(
         self, dn: str, rdn: str, parent: str | None, *, delete_old: bool = True, **more: Any
@@ -227,8 +300,7 @@ class Link:
         hidden: Sequence[str] = (),
     ) -> Sequence[LDAPControl]:
         number = self._sent(seconds, hidden, send, *arguments, _encoded(controls), None)
-        _, _, _, answered = self._call(seconds, hidden, self._direct.result4, number, 1, seconds, 0, 0, 0)
-        return _decoded(answered)
+        return self.finish_write(number, seconds=seconds, hidden=hidden)
 
     def _sent(self, seconds: float, hidden: Sequence[str], send: Callable[..., int], *arguments: object) -> int:
         """Send; a request that did not leave as a whole is never carried out."""
@@ -277,6 +349,10 @@ def _answer(found: Sequence[tuple[Any, ...]], controls: Sequence[LDAPControl]) -
         else:
             entries.append(Entry(dn, {name.lower(): given for name, given in values.items()}))
     return Answer(entries, controls, references=tuple(references))
+
+
+def _intermediate(found: Sequence[tuple[Any, ...]]) -> Answer:
+    return Answer([], [LDAPControl(each[0], False, None, each[1]) for each in found])
 
 
 def _answer_with_controls(found: Sequence[tuple[Any, ...]]) -> Answer:

@@ -17,6 +17,9 @@ from isthmus.spi import InvalidValue
 _AT_ONCE = 200
 """Names in one filter: a filter of a few kilobytes is taken by every server."""
 
+_AHEAD = 50
+"""Searches under way together."""
+
 _UNKNOWN = "memberuid="
 """Begins the key of a uid that no entry has: kept, so that nothing is lost, and meaning nobody."""
 
@@ -55,6 +58,8 @@ class MemberUids:
             for base in self._people.bases:
                 answer = link.search(base, self._people.scope, wanted, ["uid"], seconds=seconds())
                 for entry in answer.entries:
+                    if self._people.excluded and not self._people.located(self._people.names.key(entry.dn)):
+                        continue
                     for uid in entry.values.get("uid", ()):
                         if (asked := folded.get(uid.lower())) is not None:
                             found[asked] = entry.dn.encode()
@@ -66,30 +71,55 @@ class MemberUids:
         Raises:
             InvalidValue: there is no such entry, or it has no uid.
         """
-        return [self._uid(link, dn, seconds) for dn in dns]
+        named = [(dn, self._kinds(dn)) for dn in dns]
+        found: list[bytes] = []
+        for start in range(0, len(named), _AHEAD):
+            part = named[start : start + _AHEAD]
+            found += [
+                self._uid(uids, kinds) for uids, (_, kinds) in zip(self._asked(link, part, seconds), part, strict=True)
+            ]
+        return found
 
-    def _uid(self, link: Link, dn: str, seconds: Callable[[], float]) -> bytes:
+    def _kinds(self, dn: str) -> dict[str, str]:
         try:
             (name, *_) = parse(dn)
         except (BadName, ValueError) as exc:
             raise InvalidValue(f"memberUid: {dn!r} is no entry", attribute="memberUid") from exc
-        kinds = {kind.casefold(): value for kind, value in name}
+        return {kind.casefold(): value for kind, value in name}
+
+    def _asked(
+        self, link: Link, part: Sequence[tuple[str, dict[str, str]]], seconds: Callable[[], float]
+    ) -> list[Sequence[bytes]]:
+        """Return the uids of each entry; the searches are under way together.
+
+        The entry is asked even where the name holds the uid: names are compared without case, memberUid with it.
+        """
+        numbers = [
+            None
+            if _UNKNOWN[:-1] in kinds
+            else link.start_search(dn, ldap.SCOPE_BASE, filters.EVERYTHING, ["uid"], seconds=seconds())
+            for dn, kinds in part
+        ]
+        found: list[Sequence[bytes]] = []
+        for number in numbers:
+            try:
+                entries = [] if number is None else link.finish_search(number, seconds=seconds()).entries
+            except Failure as failure:
+                if failure.kind is not Kind.NO_ENTRY:
+                    link.broken = True  # answers may still be on their way
+                    raise
+                entries = []
+            found.append(entries[0].values.get("uid", ()) if entries else ())
+        return found
+
+    @staticmethod
+    def _uid(found: Sequence[bytes], kinds: dict[str, str]) -> bytes:
         if _UNKNOWN[:-1] in kinds:
             return kinds[_UNKNOWN[:-1]].encode()
-        # The entry is asked even where the name holds the uid: names are compared without case, memberUid with it.
-        try:
-            entries = link.search(dn, ldap.SCOPE_BASE, filters.EVERYTHING, ["uid"], seconds=seconds()).entries
-        except Failure as failure:
-            if failure.kind is not Kind.NO_ENTRY:
-                raise
-            entries = []
-        found = entries[0].values.get("uid", ()) if entries else ()
         if not found:
             raise InvalidValue("memberUid: a member has no uid", attribute="memberUid")
-        return next(
-            (uid for uid in found if uid.decode("utf-8", "replace").casefold() == kinds.get("uid", "").casefold()),
-            found[0],
-        )
+        named = kinds.get("uid", "").casefold()
+        return next((uid for uid in found if uid.decode("utf-8", "replace").casefold() == named), found[0])
 
 
 def _unknown(uid: bytes) -> bytes:

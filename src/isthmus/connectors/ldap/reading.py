@@ -123,8 +123,9 @@ class Reader:
         if self._known.settings.paging != "never" and self._known.directory.supports(PAGED):
             controls.append(_first_page(limit))
         self._call.sent(f"search {layout.name}: {len(layout.bases)} base(s) {_shown(asked)}")
-        if len(layout.bases) > 1:
-            controls = []  # several paged searches on one connection disturb one another
+        if len(layout.bases) > 1 or layout.excluded:
+            # Several paged searches on one connection disturb one another; a page may be full of what is left out.
+            controls = []
         numbers = [
             self._link.start_search(
                 base, layout.scope, wanted, asked, seconds=seconds, controls=controls, size_limit=size_limit

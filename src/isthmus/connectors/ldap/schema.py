@@ -92,6 +92,7 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
     _check_names(one, columns, made)
     if made is not None and (own := made.sole_name()) is not None and own in columns:
         columns[own] = _with(columns[own], unique=True)  # two entries of one value would have one DN
+    bases = [_key(directory, base, one) for base in _bases(one, directory, settings)]
     return Layout(
         object_type=ObjectType(
             name=one.name,
@@ -102,7 +103,8 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
         ),
         columns=columns,
         classes=classes,
-        bases=tuple(_outermost(one, [_key(directory, base, one) for base in _bases(one, directory, settings)])),
+        bases=tuple(_outermost(one, bases)),
+        included=tuple(sorted(set(bases))),
         excluded=tuple(_key(directory, base, one) for base in one.excluded_bases),
         onelevel=one.scope == "onelevel",
         filter=filters.both(filters.equal("objectClass", structural.encode()), one.filter),

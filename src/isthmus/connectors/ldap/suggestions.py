@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ldap
 from ldap.controls import SimplePagedResultsControl
@@ -44,7 +44,7 @@ def types_in_use(
 ) -> tuple[LdapObjectType, ...]:
     """Return an object type for each structural class whose entries are more than containers, people first."""
     seen = _look_round(directory, settings, link, seconds)
-    return tuple(_type(name, found, directory) for name, found in _in_order(seen))
+    return _types(_in_order(seen), directory)
 
 
 def suggest(
@@ -57,7 +57,7 @@ def suggest(
     return {
         "bases": Suggestion(directory.contexts, "the server's naming contexts"),
         "object_types": Suggestion(
-            tuple(_type(name, found, directory) for name, found in ordered),
+            _types(ordered, directory),
             f"of the first {SAMPLE} entries: {counts or 'none but containers'}; "
             f"{directory.product.title}, anchor {anchor}",
         ),
@@ -74,6 +74,13 @@ def _in_order(seen: Mapping[str, _Seen]) -> list[tuple[str, _Seen]]:
         return kind, -item[1].count, item[0]
 
     return sorted(seen.items(), key=rank)
+
+
+def _types(ordered: Sequence[tuple[str, _Seen]], directory: Directory) -> tuple[LdapObjectType, ...]:
+    """Return the object types; the members of posixGroup are of the first kind of people that is named by uid."""
+    people = next((name for name, found in ordered if name.casefold() in _PEOPLE and found.naming["uid"]), "")
+    types = (_type(name, found, directory) for name, found in ordered)
+    return tuple(replace(one, member_uid_type=people) if one.name == "posixGroup" else one for one in types)
 
 
 def _type(name: str, found: _Seen, directory: Directory) -> LdapObjectType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 
 from isthmus.connectors.memory.rows import Key, TargetTrouble, Trouble
 
@@ -14,12 +15,20 @@ class ChangeLog:
         self._epoch = secrets.token_hex(8)  # another target, or one started again, does not know our watermarks
         self._number = 0
         self._last: dict[Key, int] = {}  # in the order of the last change
+        self._noted = threading.Condition()
 
     def note(self, key: Key) -> None:
         """Note that this object was added, changed or removed just now."""
         self._number += 1
         self._last.pop(key, None)
         self._last[key] = self._number
+        with self._noted:
+            self._noted.notify_all()
+
+    def wait(self, number: int, seconds: float) -> None:
+        """Return once there is a change after this number, or after so many seconds; without the target's lock."""
+        with self._noted:
+            self._noted.wait_for(lambda: self._number > number, seconds)
 
     def expire(self) -> None:
         """Forget all changes so far: watermarks given out before are of no use any more."""

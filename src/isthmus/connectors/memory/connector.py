@@ -12,6 +12,7 @@ from isthmus.connectors.memory.settings import MemorySettings
 from isthmus.connectors.memory.target import MemoryTarget
 from isthmus.connectors.memory.wire import wire_form
 from isthmus.spi import (
+    WATCH_PULSE,
     Anchor,
     AttributeChange,
     Attributes,
@@ -33,6 +34,7 @@ from isthmus.spi import (
     SupportsPassword,
     SupportsSettling,
     SupportsUpdate,
+    SupportsWatch,
     Unsupported,
     Value,
     Watermark,
@@ -45,6 +47,7 @@ class MemoryConnector(
     Connector,
     SupportsFullImport,
     SupportsDeltaImport,
+    SupportsWatch,
     SupportsLookup,
     SupportsCreate,
     SupportsUpdate,
@@ -174,9 +177,13 @@ class MemoryConnector(
         page_size: int,
         call: Call,
     ) -> Iterator[ImportPage]:
-        names = self._asked(scope, attributes)
+        yield from self._changes(self._asked(scope, attributes), since, page_size, call)
+
+    def _changes(
+        self, names: Mapping[str, Sequence[str]], since: Watermark, page_size: int, call: Call
+    ) -> Iterator[ImportPage]:
         with self._request(call):
-            for name in scope.object_types:
+            for name in names:
                 self._check_readable(name, names[name])
             changed, end = self._target.changed_since(since.token)
         for start in range(0, len(changed), page_size):
@@ -189,6 +196,28 @@ class MemoryConnector(
             deleted = [DeletedObject(key[0], Anchor(key[1])) for key in wanted if key not in there]
             yield _page(rows, names, deleted=deleted, watermark=Watermark(token))
         yield ImportPage(watermark=Watermark(end))
+
+    def begin_watch(self, scope: ImportScope, *, call: Call) -> Watermark:
+        self._check_scope(scope)
+        with self._request(call):
+            return Watermark(self._target.current_token())
+
+    def watch(
+        self,
+        scope: ImportScope,
+        *,
+        since: Watermark,
+        attributes: Mapping[str, Sequence[str]],
+        page_size: int,
+        call: Call,
+    ) -> Iterator[ImportPage]:
+        names, mark = self._asked(scope, attributes), since
+        while True:
+            for page in self._changes(names, mark, page_size, call):
+                mark = page.watermark or mark
+                yield page
+            with translated():
+                self._target.wait_for_change(mark.token, WATCH_PULSE / 2)
 
     # what every request needs
 

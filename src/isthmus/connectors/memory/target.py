@@ -205,6 +205,12 @@ class MemoryTarget:
         with self._lock:
             return self._changes.since(self._changes.number(token)), self._changes.token
 
+    def wait_for_change(self, token: str, seconds: float) -> None:
+        """Return once something changed since a watermark, or after so many seconds."""
+        with self._lock:
+            number = self._changes.number(token)
+        self._changes.wait(number, seconds)
+
     def token_at(self, token: str, number: int) -> str:
         """Return the token for what changes after a number, in the same epoch as a token."""
         with self._lock:

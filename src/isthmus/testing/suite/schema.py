@@ -17,12 +17,13 @@ from isthmus.spi import (
     SupportsLookup,
     SupportsPassword,
     SupportsUpdate,
+    SupportsWatch,
 )
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
 
 BACKING: dict[Operation, tuple[type, ...]] = {
-    Operation.IMPORT: (SupportsFullImport, SupportsDeltaImport),
+    Operation.IMPORT: (SupportsFullImport, SupportsDeltaImport, SupportsWatch),
     Operation.LOOKUP: (SupportsLookup,),
     Operation.CREATE: (SupportsCreate,),
     Operation.UPDATE: (SupportsUpdate,),

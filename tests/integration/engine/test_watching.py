@@ -1,0 +1,277 @@
+"""A watched target: what somebody else changes is shown at once, by one process at a time, whatever breaks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness
+from harness import Bench, bench, memory_document, memory_target, until
+from isthmus.connectors.memory import MemoryTarget
+from isthmus.engine import operations, scheduling
+from isthmus.engine.watching import Watches
+from isthmus.store.records import Run
+
+NOW = 5.0
+"""Seconds that "at once" may take here; what is promised is one, on a machine that does nothing else."""
+
+
+def user(login: str, **more: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
+    return {"login": (login,), "displayName": (login,), "active": (True,), **more}
+
+
+class Watched:
+    """A host that watches, with what the supervisor would do: carrying queued imports out."""
+
+    def __init__(self, made: Bench, target: MemoryTarget) -> None:
+        self.bench = made
+        self.target = target
+        self._wanted = threading.Event()
+        self._ending = threading.Event()
+        self._importer = threading.Thread(target=self._import, daemon=True)
+        self._importer.start()
+        self.watches = Watches(made.host, work=self._wanted.set)
+        self.watches.start()
+
+    def _import(self) -> None:
+        while not self._ending.is_set():
+            if self._wanted.wait(0.1):
+                self._wanted.clear()
+                while scheduling.execute_next(self.bench.host) is not None:
+                    pass
+
+    def stop(self) -> None:
+        self.watches.stop()
+        self._ending.set()
+        self._importer.join(10)
+        assert not self._importer.is_alive()
+
+    def watch(self) -> Run | None:
+        return next(iter(self.bench.host.store.runs.watches("app")), None)
+
+    def state(self) -> str | None:
+        found = self.watch()
+        return None if found is None else found.state
+
+    def message(self) -> str:
+        found = self.watch()
+        return "" if found is None else found.message
+
+    def names(self) -> list[str]:
+        return sorted(each["userName"] for each in self.bench.client("app").get("/Users?count=1000").resources)
+
+    def shows(self, *names: str) -> None:
+        until(lambda: self.names() == sorted(names), timeout=NOW)
+
+
+@contextmanager
+def watched(folder: Path, name: str, target: MemoryTarget, **more: Any) -> Iterator[Watched]:
+    with bench(folder, {"app": memory_document(name, extra='watch = "on"', **more)}) as made:
+        found = Watched(made, target)
+        try:
+            yield found
+        finally:
+            found.stop()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Watched]:
+    with memory_target() as (name, target):
+        target.put("user", user("ann"))
+        with watched(tmp_path, name, target) as found:
+            until(lambda: found.state() == "watching")
+            yield found
+
+
+def test_changes_are_shown_as_they_happen(app: Watched) -> None:
+    app.shows("ann")
+    app.target.put("user", user("bob"))
+    app.shows("ann", "bob")
+    app.target.change("user", ("ann",), displayName=("Ann Other",))
+    until(lambda: app.bench.client("app").named("ann")[0]["displayName"] == "Ann Other", timeout=NOW)
+    app.target.drop("user", ("bob",))
+    app.shows("ann")
+    until(lambda: (app.watch() or pytest.fail("nobody watches")).removed == 1, timeout=NOW)
+
+
+def test_own_writes_keep_their_version(app: Watched) -> None:
+    """The target tells us of our own writes as well; they make no second version."""
+    client = app.bench.client("app")
+    made = client.post({"userName": "eve", "externalId": "e-1"})
+    assert made.status == 201
+    for turn in range(20):
+        path = {"op": "replace", "path": "displayName", "value": f"Eve {turn}"}
+        assert client.patch(made.id, path).status == 200
+    version = client.user(made.id)["meta"]["version"]
+    app.target.put("user", user("last"))
+    until(lambda: client.named("last"), timeout=NOW)
+    assert client.user(made.id)["meta"]["version"] == version
+    assert client.user(made.id)["externalId"] == "e-1"
+
+
+def test_others_and_we_write_the_same_objects(app: Watched) -> None:
+    """At the end the space is what the target is, whoever wrote last."""
+    client, target = app.bench.client("app"), app.target
+    logins = [f"u{number}" for number in range(5)]
+    ids = {login: client.created(login) for login in logins}
+    failures: list[BaseException] = []
+
+    def run(action: Callable[[str, int], None]) -> threading.Thread:
+        def each() -> None:
+            try:
+                for turn in range(60):
+                    action(logins[turn % len(logins)], turn)
+            except BaseException as exc:
+                failures.append(exc)
+
+        thread = threading.Thread(target=each)
+        thread.start()
+        return thread
+
+    def ours(login: str, turn: int) -> None:
+        answer = client.patch(ids[login], {"op": "replace", "path": "displayName", "value": f"ours {turn}"})
+        assert answer.status == 200, answer
+
+    def theirs(login: str, turn: int) -> None:
+        target.change("user", (login,), displayName=(f"theirs {turn}",))
+
+    for thread in [run(ours), run(theirs), run(ours), run(theirs)]:
+        thread.join()
+    assert not failures
+
+    def equal() -> bool:
+        return all(
+            client.user(ids[login])["displayName"] == (target.get("user", (login,)) or {})["displayName"][0]
+            for login in logins
+        )
+
+    until(equal, timeout=NOW)
+
+
+def test_a_target_that_goes_away_and_comes_back(app: Watched) -> None:
+    with app.target.weather.outage():
+        until(lambda: app.state() == "waiting", timeout=NOW)
+        assert "tried again in" in app.message()
+        app.target.put("user", user("meanwhile"))
+    until(lambda: app.state() == "watching", timeout=30)
+    app.shows("ann", "meanwhile")
+
+
+def test_a_watermark_that_expired_begins_anew(app: Watched) -> None:
+    app.shows("ann")
+    app.target.expire_watermarks()
+    app.target.put("user", user("after"))
+    app.target.drop("user", ("ann",))
+    app.shows("after")
+    until(lambda: app.state() == "watching", timeout=NOW)
+    app.target.put("user", user("later"))
+    app.shows("after", "later")
+
+
+def test_many_deletions_are_left_to_the_guard(app: Watched) -> None:
+    for number in range(30):
+        app.target.put("user", user(f"u{number}"))
+    until(lambda: len(app.names()) == 31, timeout=NOW)
+    for number in range(20):
+        app.target.drop("user", (f"u{number}",))
+    until(lambda: "guard" in app.message(), timeout=NOW)
+    assert len(app.names()) >= 21, "no more than the guard lets an import remove"
+    held = next(run for run in app.bench.host.store.runs.list(connector="app") if run.state == "held")
+    operations.run_release(app.bench.host, held.id, actor="test")
+    app._wanted.set()
+    until(lambda: len(app.names()) == 11, timeout=NOW)
+    until(lambda: app.state() == "watching", timeout=NOW)
+    app.target.put("user", user("new"))
+    until(lambda: "new" in app.names(), timeout=NOW)
+
+
+def test_one_of_two_processes_watches_and_the_other_takes_over(tmp_path: Path) -> None:
+    with memory_target() as (name, target), watched(tmp_path, name, target) as first:
+        until(lambda: first.state() == "watching")
+        second = Watched(Bench(first.bench.folder), target)
+        try:
+            second.watches.look()
+            second.watches.look()
+            owners = {run.owner for run in first.bench.host.store.runs.watches()}
+            assert owners == {first.bench.host.store.owner}
+            target.put("user", user("one"))
+            second.shows("one")
+            first.watches.stop()
+            until(
+                lambda: {run.owner for run in second.bench.host.store.runs.watches()} == {second.bench.host.store.owner}
+            )
+            until(lambda: second.state() == "watching")
+            target.put("user", user("two"))
+            first.shows("one", "two")
+        finally:
+            second.stop()
+            second.bench.close()
+
+
+def test_a_watch_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
+    with memory_target() as (name, target):
+        with watched(tmp_path, name, target) as app:
+            until(lambda: app.state() == "watching")
+            target.put("user", user("before"))
+            app.shows("before")
+        target.put("user", user("between"))
+        made = Bench(tmp_path / "isthmus")
+        later = Watched(made, target)
+        try:
+            later.shows("before", "between")
+            runs = made.host.store.runs.list(connector="app")
+            assert [(run.kind, run.state) for run in runs] == [
+                ("watch", "watching"),
+                ("delta", "done"),  # of the first; the second needed none
+                ("watch", "done"),
+            ]
+        finally:
+            later.stop()
+            made.close()
+
+
+@pytest.mark.parametrize("extra", ['watch = "off"', "", 'watch = "on"\npaused = true'])
+def test_not_watched(tmp_path: Path, extra: str) -> None:
+    """Off, paused, or of a type that is not watched unless that is set."""
+    with memory_target() as (name, _), bench(tmp_path, {"app": memory_document(name, extra=extra)}) as made:
+        watches = Watches(made.host, work=lambda: pytest.fail("nothing is to be imported"))
+        watches.look()
+        assert not made.host.store.runs.watches()
+
+
+def test_a_connector_that_cannot_be_watched_says_so(tmp_path: Path) -> None:
+    people = harness.SqlPeople(tmp_path / "people.db")
+    with bench(tmp_path, {"app": harness.sql_document(people.path, extra='watch = "on"')}) as made:
+        watches = Watches(made.host, work=lambda: None)
+        watches.start()
+        try:
+            until(lambda: any("cannot be watched" in run.message for run in made.host.store.runs.watches()))
+        finally:
+            watches.stop()
+
+
+def test_a_delta_does_not_miss_what_was_written_during_it(tmp_path: Path) -> None:
+    """A change by somebody else right after ours, told of by a delta that began before both."""
+    with memory_target() as (name, target), bench(tmp_path, {"app": memory_document(name)}) as made:
+        client = made.client("app")
+        target.put("user", user("ann"))
+        made.imported("app")
+        (ann,) = client.named("ann")
+
+        def write() -> None:
+            client.patch(ann["id"], {"op": "replace", "path": "displayName", "value": "ours"})
+            target.change("user", ("ann",), displayName=("theirs",))
+
+        connector: Any = made.host.target("app").connector
+        changes = connector._target.changed_since
+        connector._target.changed_since = lambda token: (write(), changes(token))[1]
+        try:
+            made.imported("app", "delta")
+        finally:
+            del connector._target.changed_since
+        assert client.user(ann["id"])["displayName"] == "theirs"
