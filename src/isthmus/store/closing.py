@@ -80,8 +80,8 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
         audited = (1, *audit.values(closing.audit, closing.audit.object_id or written_id or ""))
     connection.execute(
         _END,
-        (entry_id, space.number, locks, closing.state, closing.reason, at, written_id, space.connector, space.object_type,
-         CREATE if created else None, *audited),
+        (entry_id, space.number, locks, closing.state, closing.reason, at, written_id, space.connector,
+         space.object_type, CREATE if created else None, *audited),
     )  # fmt: skip
     return applied
 
