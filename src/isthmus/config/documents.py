@@ -30,6 +30,8 @@ class ScimSettings(_Document, frozen=True):
     listen: str = "127.0.0.1:8585"
     workers: int = 1
     threads: int = 32
+    own_cores: bool = False
+    """True: each worker runs on a core of its own, as far as there are enough."""
     tls: TlsSettings = TlsSettings()
     max_body_bytes: int = 1_048_576
     max_depth: int = 64

@@ -35,6 +35,7 @@ _STARTER = """\
 {listen}
 # workers = {host.scim.workers}
 # threads = {host.scim.threads}
+# own_cores = false              # tie each worker to a core of its own
 # request_timeout = {host.scim.request_timeout}         # seconds within which every request is answered
 # allow_from = ["10.0.0.0/8"]    # networks that may connect; empty: all
 # trusted_proxies = []           # networks whose X-Forwarded-* headers count

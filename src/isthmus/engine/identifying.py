@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from isthmus.engine.applying import anchor_text
 from isthmus.mapping.resource_type import ResourceType
@@ -32,23 +33,24 @@ class Identifier:
         return any(other.attributes == self.attributes and other.keys == self.keys for other in others)
 
 
-def identifying_attributes(rt: ResourceType) -> list[tuple[str, ...]]:
+@lru_cache(maxsize=500)  # of a compiled resource type it never changes, and every write asks twice
+def identifying_attributes(rt: ResourceType) -> tuple[tuple[str, ...], ...]:
     """Return the attribute combinations that identify, the anchor first, without repetition."""
     combinations = [rt.object_type.anchor, *((name,) for name in rt.definition.matching)]
     combinations += [
         (flow.attribute,) for path, flow in rt.definition.flows.items() if path.lower().endswith("username")
     ]
-    return list(dict.fromkeys(combinations))
+    return tuple(dict.fromkeys(combinations))
 
 
 def identifiers(rt: ResourceType, attributes: Attributes) -> list[Identifier]:
     """Return what identifies an object with these attributes; combinations that lack a value are left out."""
     result = []
     for names in identifying_attributes(rt):
-        values = tuple(attributes[name][0] for name in names if attributes.get(name))
-        if len(values) != len(names) or any(value == "" or isinstance(value, Reference) for value in values):
+        values = tuple([attributes[name][0] for name in names if attributes.get(name)])
+        if len(values) != len(names) or "" in values or any(isinstance(value, Reference) for value in values):
             continue
-        keys = tuple(rt.normalise(name, value) for name, value in zip(names, values, strict=True))
+        keys = tuple([rt.normalise(name, value) for name, value in zip(names, values, strict=True)])
         definition = rt.object_type.attribute(names[0])
         enforced = len(names) == 1 and definition is not None and definition.unique
         result.append(Identifier(names, values, keys, names == rt.object_type.anchor, enforced))

@@ -103,6 +103,8 @@ class AuditLog:
             if bound is not None:
                 conditions.append(condition)
                 values[name_of] = bound
+        if since is not None or until is not None:
+            conditions.append("blanked IN (0, 1)")  # the index of times begins with it
         if name is not None:
             folded = name.casefold()
             # No character sorts after U+10FFFF: the index answers the range.

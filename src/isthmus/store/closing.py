@@ -49,10 +49,10 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
     head = connection.execute(_HEAD, (entry_id, anchor)).fetchone()
     if head is None:
         raise EntryUnknown(f"there is no journal entry {entry_id}")
-    state, operation, object_id, own_anchor = head[:4]
+    state, operation, object_id, own_anchor, locks = head[:5]
     if state not in (EntryState.OPEN, EntryState.IN_DOUBT):
         raise EntryClosed(f"journal entry {entry_id} is closed already")
-    space = Space(*head[4:7])
+    space = Space(*head[5:8])
     applied: Applied | None
     if anchor is not None and closing.write is not None:
         applied = recording.record(
@@ -80,21 +80,21 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
         audited = (1, *audit.values(closing.audit, closing.audit.object_id or written_id or ""))
     connection.execute(
         _END,
-        (entry_id, closing.state, closing.reason, at, written_id, space.connector, space.object_type,
-         CREATE if created else None, *audited),
+        (entry_id, space.number, locks, closing.state, closing.reason, at, written_id, space.connector,
+         space.object_type, CREATE if created else None, *audited),
     )  # fmt: skip
     return applied
 
 
 def _ground(space: Space, head: Sequence[Any]) -> Ground:
     before = None
-    if head[11] is not None:
-        row, own_id, number, state, canonical, created, modified, external_id, keys, linked = head[11:21]
+    if head[12] is not None:
+        row, own_id, number, state, canonical, created, modified, external_id, keys, linked = head[12:22]
         before = Before(
             row, own_id, number, State(state), canonical, created, modified, external_id, keys, bool(linked)
         )
-    last, dropped, id_form, reused = head[7:11]
-    return Ground(space, last, bool(dropped), id_form, bool(reused), before, head[21])
+    last, dropped, id_form, reused = head[8:12]
+    return Ground(space, last, bool(dropped), id_form, bool(reused), before, head[22])
 
 
 def _rename(connection: sqlite3.Connection, space: Space, entry_id: str, closing: Closing) -> Applied | None:

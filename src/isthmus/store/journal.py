@@ -75,7 +75,7 @@ class Journal:
         """
         entry_id = id or new_id()
         opened = time.time()
-        held = tuple(dict.fromkeys(locks))
+        held = tuple(dict.fromkeys(locks)) or (f"entry:{entry_id}",)  # see entry_locks
         kept = dict(intent)
         anchor_text = None if anchor is None else objects.anchor_text(anchor)
         row = (

@@ -420,9 +420,10 @@ INSERT INTO opening VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 SELECT {columns} FROM entries AS e WHERE e.id = ?;
 
 -- name: entries_unfinished
--- Entries that are open or in doubt, in the order in which they were opened; of one connector, or of all.
+-- Entries that are open or in doubt, which are those with locks, in the order in which they were opened; of one connector, or
+-- of all.
 SELECT {columns} FROM entries AS e JOIN spaces AS s ON s.number = e.space
-WHERE e.closed IS NULL AND (?1 IS NULL OR s.connector = ?1) ORDER BY +e.rowid;
+WHERE e.id IN (SELECT entry FROM entry_locks) AND (?1 IS NULL OR s.connector = ?1) ORDER BY +e.rowid;
 
 -- name: entries_all
 -- Entries in any state, newest first; of one connector, or of all.
@@ -431,7 +432,7 @@ WHERE (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened DESC, e.id LIMIT ?2;
 
 -- name: entry_head
 -- What ending an entry must know: of it, of its space, and of the object with an anchor.
-SELECT e.state, e.operation, e.object_id, e.anchor, s.number, s.connector, s.object_type, s.last, s.dropped, s.id_form,
+SELECT e.state, e.operation, e.object_id, e.anchor, e.locks, s.number, s.connector, s.object_type, s.last, s.dropped, s.id_form,
     EXISTS (SELECT 1 FROM identities AS i WHERE i.space = s.number),
     o.row, o.id, o.number, o.state, d.canonical, o.created, o.modified, o.external_id, o.keys,
     EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row), (SELECT value FROM counter)
@@ -442,7 +443,7 @@ WHERE e.id = ?1;
 
 -- name: step_end
 -- An entry ends (steps.sql).
-INSERT INTO ending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO ending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: entry_mark
 -- An unfinished entry's state.
@@ -453,8 +454,10 @@ UPDATE entries SET state = ?, reason = ? WHERE id = ? AND closed IS NULL;
 UPDATE entries SET owner = ?, session = ? WHERE id = ? AND owner = ? AND closed IS NULL;
 
 -- name: entries_prune
--- Some entries that ended long ago.
-DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE closed < ? ORDER BY closed LIMIT ?);
+-- Those that ended long ago among the oldest entries; they stand in the order in which they were opened.
+DELETE FROM entries WHERE rowid IN (
+    SELECT rowid FROM (SELECT rowid, closed FROM entries ORDER BY rowid LIMIT ?2) WHERE closed < ?1
+);
 
 -- ---------------------------------------------------------------- runs
 
@@ -583,7 +586,8 @@ INSERT INTO guard_events (connector, object_type, kind, object_id, at) VALUES (?
 -- name: guard_count
 -- Objects with such an event since then, and one more if given, without those created through Isthmus since then.
 SELECT count(*) FROM (
-    SELECT object_id FROM guard_events WHERE connector = ?1 AND object_type = ?2 AND kind = ?3 AND at >= ?4
+    SELECT object_id FROM guard_events
+    WHERE connector = ?1 AND object_type = ?2 AND kind = ?3 AND kind <> 'create' AND at >= ?4
     UNION SELECT ?5 WHERE ?5 IS NOT NULL
 ) AS e WHERE NOT EXISTS (
     SELECT 1 FROM guard_events AS c WHERE c.connector = ?1 AND c.object_type = ?2 AND c.object_id = e.object_id
@@ -591,8 +595,10 @@ SELECT count(*) FROM (
 );
 
 -- name: guard_events_prune
--- Some events older than any window.
-DELETE FROM guard_events WHERE id IN (SELECT id FROM guard_events WHERE at < ? ORDER BY at LIMIT ?);
+-- Those older than any window among the oldest events; they stand in the order in which they came.
+DELETE FROM guard_events WHERE id IN (
+    SELECT id FROM (SELECT id, at FROM guard_events ORDER BY id LIMIT ?2) WHERE at < ?1
+);
 
 -- name: hold_open
 -- The hold of that kind that stands already.
@@ -640,12 +646,12 @@ SELECT {columns} FROM audit WHERE {where} ORDER BY id DESC LIMIT :limit;
 
 -- name: audit_prune_records
 -- Some records past their retention.
-DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ?);
+DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE blanked IN (0, 1) AND at < ? LIMIT ?);
 
 -- name: audit_prune_values
 -- Some records whose values are past theirs.
 UPDATE audit SET sent = '[]', old = '{}', new = '{}', blanked = 1
-WHERE id IN (SELECT id FROM audit WHERE at < ? AND at >= ? AND blanked = 0 ORDER BY at LIMIT ?) RETURNING at;
+WHERE id IN (SELECT id FROM audit WHERE blanked = 0 AND at < ? AND at >= ? ORDER BY at LIMIT ?) RETURNING at;
 
 -- name: token_insert
 -- A token.

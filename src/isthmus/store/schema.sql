@@ -115,17 +115,15 @@ CREATE TABLE entries (
     locks TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX entries_unfinished ON entries (opened) WHERE closed IS NULL;
-CREATE INDEX entries_closed ON entries (closed) WHERE closed IS NOT NULL;
 
--- What unfinished entries lock. The primary key is the lock.
+-- What unfinished entries lock: each of them at least one key, so that this is also the list of them, and no index is
+-- needed that every write would touch three times. The primary key is the lock.
 CREATE TABLE entry_locks (
     space INTEGER NOT NULL,
     key TEXT NOT NULL,
-    entry TEXT NOT NULL REFERENCES entries (id),
+    entry TEXT NOT NULL,
     PRIMARY KEY (space, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX entry_locks_entry ON entry_locks (entry);
 
 -- Imports. noted: the change counter when the run was claimed; tombstones after it are kept.
 CREATE TABLE runs (
@@ -168,9 +166,8 @@ CREATE TABLE guard_events (
     object_id TEXT NOT NULL,
     at REAL NOT NULL
 ) STRICT;
-CREATE INDEX guard_events_kind ON guard_events (connector, object_type, kind, at, object_id);
-CREATE INDEX guard_events_object ON guard_events (connector, object_type, object_id, kind, at);
-CREATE INDEX guard_events_at ON guard_events (at);
+CREATE INDEX guard_events_kind ON guard_events (connector, object_type, kind, at, object_id) WHERE kind <> 'create';
+CREATE INDEX guard_events_created ON guard_events (connector, object_type, object_id, at) WHERE kind = 'create';
 
 -- What the guard holds back, and how that ended.
 CREATE TABLE holds (
@@ -191,7 +188,7 @@ CREATE INDEX holds_kind ON holds (connector, object_type, kind, state);
 
 -- Who did what to whom. sent, old, new are JSON, emptied when their retention ends (blanked = 1).
 CREATE TABLE audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     at REAL NOT NULL,
     connector TEXT NOT NULL,
     actor TEXT NOT NULL,
@@ -211,8 +208,7 @@ CREATE TABLE audit (
     new TEXT NOT NULL,
     blanked INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX audit_at ON audit (at);
-CREATE INDEX audit_values ON audit (at) WHERE blanked = 0;
+CREATE INDEX audit_at ON audit (blanked, at);
 CREATE INDEX audit_name ON audit (name_folded);
 CREATE INDEX audit_object ON audit (object_id);
 

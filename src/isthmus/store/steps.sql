@@ -45,7 +45,7 @@ END;
 
 -- A journal entry ends: what the guard counts (guarded), what the audit keeps (audited), and the entry with its locks.
 CREATE TEMP VIEW ending AS SELECT
-    '' AS entry, '' AS state, '' AS reason, 0.0 AS closed, '' AS written, '' AS space_connector, '' AS space_type,
+    '' AS entry, 0 AS space, '' AS locks, '' AS state, '' AS reason, 0.0 AS closed, '' AS written, '' AS space_connector, '' AS space_type,
     '' AS guarded, 0 AS audited, 0.0 AS at, '' AS connector, '' AS actor, '' AS address, '' AS operation,
     '' AS object_type, '' AS object_id, '' AS name, '' AS name_folded, '' AS outcome, 0 AS status, 0.0 AS duration,
     '' AS correlation, '' AS message, '' AS sent, '' AS old, '' AS new WHERE 0;
@@ -59,5 +59,6 @@ CREATE TEMP TRIGGER ending INSTEAD OF INSERT ON ending BEGIN
     WHERE new.audited;
     UPDATE entries SET state = new.state, reason = new.reason, closed = new.closed,
         object_id = coalesce(new.written, object_id) WHERE id = new.entry;
-    DELETE FROM entry_locks WHERE entry = new.entry;
+    DELETE FROM entry_locks
+    WHERE space = new.space AND key IN (SELECT value FROM json_each(new.locks)) AND entry = new.entry;
 END;

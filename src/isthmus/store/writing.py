@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from isthmus.store.checkpoints import Checkpoints
 from isthmus.store.connections import BUSY_SECONDS, connect
+from isthmus.store.durable import Log
 from isthmus.store.errors import StoreBusy, StoreClosed, StoreError, translate
 from isthmus.store.statements import steps
 from isthmus.store.write_lock import WriteLock
@@ -74,9 +75,11 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, writing=True)
         self._connection.execute("PRAGMA busy_timeout = 0").close()
+        self._connection.execute("PRAGMA synchronous = NORMAL").close()  # `Log` does the rest
         self._connection.executescript(steps())
         self._lock = WriteLock(path.parent)
         self._checkpoints = Checkpoints(path)
+        self._log = Log(path)
         self._mutex = threading.Lock()
         self._queue: deque[_Task] = deque()
         self._led_by: int | None = None
@@ -129,6 +132,7 @@ class Writer:
             time.sleep(_POLL / 50)
         self._checkpoints.close()
         self._connection.close()
+        self._log.close()
         self._lock.close()
 
     def release(self) -> None:
@@ -178,14 +182,20 @@ class Writer:
         locked = began = False
         connection = self._connection
         try:
+            self._log.check()
             self._take_lock()
             locked = True
             self._checkpoints.before_write(connection)
             self._begin()
             began = True
+            before = connection.total_changes
             self._run_batch(connection, batch)
             lent.begin()
             connection.execute("COMMIT")
+            if connection.total_changes != before:
+                locked = False
+                self._lock.give_up()
+                self._log.sync()
         except BaseException as error:
             with self._mutex:
                 if not began:  # nobody's turn came: all that wait would only wait again

@@ -26,6 +26,7 @@ from granian.server.mp import MPServer
 from isthmus.config.documents import Configuration
 from isthmus.engine.host import Host
 from isthmus.web import logs, process
+from isthmus.web.cores import take_core
 from isthmus.web.metrics import Recorder
 from isthmus.web.scim import scim_application
 from isthmus.web.sockets import BACKLOG
@@ -103,6 +104,8 @@ def worker_loader(
         sys.setswitchinterval(0.05)
         gc.set_threshold(20_000, 20, 20)  # requests leave no cycles; looking for them costs more than keeping a few
         scim = configuration.host.scim
+        if scim.own_cores:
+            take_core(configuration.state_dir / "cores")  # before any thread is started
         recorder = Recorder(configuration.state_dir / "metrics")
         host = Host.open(configuration, threads=scim.threads, on_call=recorder.call)
         host.start_background()

@@ -69,7 +69,7 @@ def test_what_is_asked_of_the_target(rt: ResourceType) -> None:
 
 
 def test_what_identifies_a_person(rt: ResourceType) -> None:
-    assert identifying_attributes(rt) == [("Login",), ("Email",)]
+    assert identifying_attributes(rt) == (("Login",), ("Email",))
     found = identifiers(rt, {"Login": ("Anna",), "Email": ()})
     assert [(one.attributes, one.is_anchor, one.enforced) for one in found] == [(("Login",), True, True)]
     assert found[0].is_one_of(identifiers(rt, {"Login": ("ANNA",)}))

@@ -82,8 +82,8 @@ def test_look_ups_never_scan_a_table(name: str) -> None:
         count = max([int(number) for number in re.findall(r"\?(\d)", text)] or [text.count("?")])
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", [1] * count)]
     scans = [line for line in plan if line.startswith("SCAN") and line not in _HARMLESS]
-    if name == "entries_unfinished":
-        scans = [line for line in scans if "entries_unfinished" not in line]
+    if name == "entries_unfinished":  # the list of what is unfinished
+        scans = [line for line in scans if line != "SCAN entry_locks"]
     if name == "guard_count":  # its own subquery's few rows
         scans = [line for line in scans if line != "SCAN e"]
     if name == "schedules_due":  # one row per connector
