@@ -57,7 +57,6 @@ from isthmus.spi.secret import Secret
 from isthmus.spi.settings import Setting, setting, settings_of
 
 __all__ = [
-    "WATCH_PULSE",
     "AlreadyExists",
     "Anchor",
     "AttributeChange",
@@ -104,6 +103,7 @@ __all__ = [
     "Throttled",
     "Unsupported",
     "Value",
+    "WATCH_PULSE",
     "Watermark",
     "WatermarkExpired",
     "setting",
