@@ -57,6 +57,7 @@ from isthmus.spi.secret import Secret
 from isthmus.spi.settings import Setting, setting, settings_of
 
 __all__ = [
+    "WATCH_PULSE",
     "AlreadyExists",
     "Anchor",
     "AttributeChange",
@@ -103,7 +104,6 @@ __all__ = [
     "Throttled",
     "Unsupported",
     "Value",
-    "WATCH_PULSE",
     "Watermark",
     "WatermarkExpired",
     "setting",
