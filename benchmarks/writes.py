@@ -30,6 +30,13 @@ UPDATE = (
 
 def run(folder: Path, *, quick: bool) -> Iterator[Figure]:
     """Measure both sides alternately, at the same server, into tables with the same columns and indexes."""
+    for workers in (1, 2):
+        part = folder / str(workers)
+        part.mkdir()
+        yield from _with(part, workers, quick=quick)
+
+
+def _with(folder: Path, workers: int, *, quick: bool) -> Iterator[Figure]:
     requests = 600 if quick else 6_000
     seconds = 2 if quick else 6
     changed = 500 if quick else 5_000  # people whose title is changed
@@ -46,7 +53,11 @@ def run(folder: Path, *, quick: bool) -> Iterator[Figure]:
         server.run("GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC", database=database)
         settings = f'url = "{server.url(database)}"\npassword = {{ env = "PEOPLE_PASSWORD" }}\ntls = "disable"'
         served = Served(
-            folder, connectors={"hr": people.document(settings)}, variables={"PEOPLE_PASSWORD": server.password}
+            folder,
+            workers=workers,
+            extra="own_cores = true" if workers > 1 else "",
+            connectors={"hr": people.document(settings)},
+            variables={"PEOPLE_PASSWORD": server.password},
         )
         served.start()
         writes = _Writes(served)
@@ -72,12 +83,13 @@ def run(folder: Path, *, quick: bool) -> Iterator[Figure]:
         if served is not None:
             served.close()
         server.remove()
+    having = "" if workers == 1 else f"; {workers} workers, each on a core of its own"
     for title, against, rates, floors in (
         ("POST", "INSERT of the same row", posts, inserts),
         ("PATCH of one attribute", "UPDATE of one column by key", patches, updates),
     ):
         yield Figure(
-            f"{title} into PostgreSQL, {CLIENTS} in flight, TLS, journal and audit durable",
+            f"{title} into PostgreSQL, {CLIENTS} in flight, TLS, journal and audit durable{having}",
             f"pgbench {against}, {CLIENTS} clients",
             max(rates) / max(floors),
             0.10,
