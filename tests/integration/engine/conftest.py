@@ -10,7 +10,7 @@ import pytest
 
 import variants
 from harness import bench, memory_document, memory_target
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,7 +24,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Serve one connector; call it with what its document shall say otherwise."""
     with ExitStack() as stack:
 
-        def start(*, threads: int = 64, host: str = "", type: str = "watched", **changes: Any) -> Served:
+        def start(*, threads: int = 64, host: str = "", type: str = "watched", **changes: Any) -> MemoryHost:
             name, target = stack.enter_context(memory_target())
 
             def document(**more: Any) -> str:
@@ -32,12 +32,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
             folder = tmp_path / uuid.uuid4().hex[:8]
             opened = stack.enter_context(bench(folder, {"app": document()}, threads=threads, host=host))
-            return Served(opened, target, document)
+            return MemoryHost(opened, target, document)
 
         yield start
 
 
 @pytest.fixture
-def app(serve: Serve) -> Served:
+def app(serve: Serve) -> MemoryHost:
     """A connector with the usual settings."""
     return serve()

@@ -13,29 +13,29 @@ import pytest
 
 from harness import Answer, at_once
 from isthmus.engine import deleting, updating
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
-Write = Callable[[Served, str, dict[str, str]], Answer]
+Write = Callable[[MemoryHost, str, dict[str, str]], Answer]
 
 
-def patch(app: Served, ident: str, headers: dict[str, str]) -> Answer:
+def patch(app: MemoryHost, ident: str, headers: dict[str, str]) -> Answer:
     return app.client.patch(ident, {"op": "replace", "path": "displayName", "value": "Mine"}, headers=headers)
 
 
-def put(app: Served, ident: str, headers: dict[str, str]) -> Answer:
+def put(app: MemoryHost, ident: str, headers: dict[str, str]) -> Answer:
     return app.client.put(ident, {"userName": "anna", "displayName": "Mine"}, headers)
 
 
-def delete(app: Served, ident: str, headers: dict[str, str]) -> Answer:
+def delete(app: MemoryHost, ident: str, headers: dict[str, str]) -> Answer:
     return app.client.delete(ident, headers)
 
 
-def disable_by_deleting(app: Served, ident: str, headers: dict[str, str]) -> Answer:
+def disable_by_deleting(app: MemoryHost, ident: str, headers: dict[str, str]) -> Answer:
     return app.client.patch(ident, {"op": "replace", "path": "active", "value": False}, headers=headers)
 
 
 @contextmanager
-def in_between(app: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_between(app: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let another client change the name once a write has looked at the version and not yet locked the object."""
     left = [lambda: changed(app, "Theirs")]
 
@@ -54,7 +54,7 @@ def in_between(app: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("write", [patch, put, delete])
 def test_a_change_in_between_makes_the_version_another(
-    app: Served, monkeypatch: pytest.MonkeyPatch, write: Write
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch, write: Write
 ) -> None:
     ident = app.client.created("anna", displayName="Before")
     version = app.client.user(ident)["meta"]["version"]
@@ -66,7 +66,7 @@ def test_a_change_in_between_makes_the_version_another(
 
 @pytest.mark.parametrize("write", [patch, put, delete])
 def test_a_change_in_between_makes_the_version_an_excluded_one(
-    app: Served, monkeypatch: pytest.MonkeyPatch, write: Write
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch, write: Write
 ) -> None:
     ident = app.client.created("anna", displayName="Before")
     now = int(app.client.user(ident)["meta"]["version"][3:-1])
@@ -77,14 +77,14 @@ def test_a_change_in_between_makes_the_version_an_excluded_one(
     assert app.target.get("user", ("anna",))["displayName"] == ("Theirs",)  # type: ignore[index]
 
 
-def test_another_version_that_is_not_excluded_is_changed(app: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_that_is_not_excluded_is_changed(app: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
     ident = app.client.created("anna", displayName="Before")
     with in_between(app, monkeypatch):
         answer = patch(app, ident, {"If-None-Match": 'W/"none of them"'})
     assert (answer.status, answer.json["displayName"]) == (200, "Mine")
 
 
-def test_if_none_match_is_judged_on_the_live_object(app: Served) -> None:
+def test_if_none_match_is_judged_on_the_live_object(app: MemoryHost) -> None:
     ident = app.client.created("anna", displayName="Before")
     now = int(app.client.user(ident)["meta"]["version"][3:-1])
     app.target.change("user", ("anna",), displayName=("Behind our back",))
@@ -105,7 +105,7 @@ def test_disabling_that_deletes_is_bound_to_the_version_too(
     assert app.logins() == ["anna"]
 
 
-def test_one_of_two_writes_of_the_same_version_wins_always(app: Served) -> None:
+def test_one_of_two_writes_of_the_same_version_wins_always(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     for turn in range(25):
         headers = {"If-Match": app.client.user(ident)["meta"]["version"]}
@@ -123,7 +123,7 @@ def test_one_of_two_writes_of_the_same_version_wins_always(app: Served) -> None:
         assert app.client.user(ident)["displayName"] == won
 
 
-def changed(app: Served, name: str) -> None:
+def changed(app: MemoryHost, name: str) -> None:
     [user] = app.client.named("anna")
     answer = app.client.patch(user["id"], {"op": "replace", "path": "displayName", "value": name})
     assert answer.status == 200, answer

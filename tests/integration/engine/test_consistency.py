@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import Answer, Bench, Client, SqlPeople, bench, sql_document, until
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 SECONDS = 2.0
 NAMES = [f"p{number}" for number in range(6)]
@@ -76,7 +76,7 @@ def storm(clients: list[Client], *others: object) -> list[str]:
 
 @pytest.mark.parametrize("delete", ['{ action = "delete" }', '{ action = "nothing" }'])
 def test_requests_imports_lost_answers_and_changes_behind_our_back(serve: Serve, delete: str) -> None:
-    app: Served = serve(delete=delete, guard="provider_objects = 100000\nimport_objects = 100000")
+    app: MemoryHost = serve(delete=delete, guard="provider_objects = 100000\nimport_objects = 100000")
     app.client.get("/Users")
     app.host.start_background()
     other = Bench(app.bench.folder, tokens=app.bench.tokens)

@@ -9,7 +9,7 @@ import pytest
 import variants
 from harness import Bench, until
 from isthmus.spi import Secret
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 NOTHING = '{ action = "nothing" }'
 SET = (
@@ -82,7 +82,7 @@ def test_a_hidden_object_that_has_gone_is_created_anew(serve: Serve) -> None:
     assert app.logins() == ["anna"]
 
 
-def test_a_real_delete_and_a_new_person_of_the_same_name(app: Served) -> None:
+def test_a_real_delete_and_a_new_person_of_the_same_name(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     assert app.client.delete(ident).status == 204
     assert app.logins() == []
@@ -91,7 +91,7 @@ def test_a_real_delete_and_a_new_person_of_the_same_name(app: Served) -> None:
     app.client.get(f"/Users/{ident}").refused(404)
 
 
-def test_a_delete_of_what_is_gone_already(app: Served) -> None:
+def test_a_delete_of_what_is_gone_already(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.drop("user", ("anna",))
     app.client.delete(ident).refused(404)
@@ -108,7 +108,7 @@ def test_without_a_delete_flow_nothing_happens(serve: Serve) -> None:
 # -- disable
 
 
-def test_disable_and_enable_by_setting(app: Served) -> None:
+def test_disable_and_enable_by_setting(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     assert app.client.patch(ident, DISABLE).json["active"] is False
     assert app.target.get("user", ("anna",))["active"] == (False,)  # type: ignore[index]
@@ -126,7 +126,7 @@ def test_disable_by_delete(serve: Serve) -> None:
     assert (record.operation, record.outcome, record.status) == ("delete", "done", 204)
 
 
-def test_disable_of_what_is_gone_already(app: Served) -> None:
+def test_disable_of_what_is_gone_already(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.drop("user", ("anna",))
     app.client.patch(ident, DISABLE).refused(404)
@@ -137,25 +137,25 @@ def test_disable_of_what_is_gone_already(app: Served) -> None:
 
 
 @pytest.fixture
-def two_calls(serve: Serve) -> Iterator[Served]:
+def two_calls(serve: Serve) -> Iterator[MemoryHost]:
     app = serve(type="second-call")
     yield app
     variants.fail_passwords.discard(app.name)
 
 
-def test_a_password_in_the_create(app: Served) -> None:
+def test_a_password_in_the_create(app: MemoryHost) -> None:
     app.client.created("anna", password="Marker-1-Anna")
     assert app.target.password_is("user", ("anna",), Secret("Marker-1-Anna"))
 
 
-def test_a_password_by_a_second_call(two_calls: Served) -> None:
+def test_a_password_by_a_second_call(two_calls: MemoryHost) -> None:
     app = two_calls
     ident = app.client.created("anna", password="Marker-1-Anna")
     assert app.target.password_is("user", ("anna",), Secret("Marker-1-Anna"))
     assert app.client.user(ident)["userName"] == "anna"
 
 
-def test_until_the_password_is_set_the_object_is_hidden(two_calls: Served) -> None:
+def test_until_the_password_is_set_the_object_is_hidden(two_calls: MemoryHost) -> None:
     app = two_calls
     variants.fail_passwords.add(app.name)
     body = {"userName": "anna", "displayName": "A", "externalId": "e", "password": "Marker-1-Anna"}
@@ -177,7 +177,7 @@ def test_until_the_password_is_set_the_object_is_hidden(two_calls: Served) -> No
     app.client.post(body).refused(409, "uniqueness")
 
 
-def test_a_lost_answer_before_the_second_call(two_calls: Served) -> None:
+def test_a_lost_answer_before_the_second_call(two_calls: MemoryHost) -> None:
     app = two_calls
     app.client.get("/Users")
     app.target.weather.lose_answers = 1
@@ -191,7 +191,7 @@ def test_a_lost_answer_before_the_second_call(two_calls: Served) -> None:
     assert app.target.password_is("user", ("anna",), Secret("Marker-1-Anna"))
 
 
-def test_a_post_without_password_completes_as_well(two_calls: Served) -> None:
+def test_a_post_without_password_completes_as_well(two_calls: MemoryHost) -> None:
     app = two_calls
     variants.fail_passwords.add(app.name)
     app.client.post({"userName": "anna", "password": "Marker-1-Anna"}).refused(503)
@@ -260,7 +260,7 @@ def test_no_secret_is_kept_anywhere(
         assert secret not in repr(app.host.store.journal.all())
 
 
-def test_the_provider_s_token_is_kept_as_a_hash_only(app: Served) -> None:
+def test_the_provider_s_token_is_kept_as_a_hash_only(app: MemoryHost) -> None:
     app.client.get("/Users")
     assert app.bench.token("app").encode() not in app.bench.stored_bytes()
 
@@ -268,7 +268,7 @@ def test_the_provider_s_token_is_kept_as_a_hash_only(app: Served) -> None:
 # -- tokens
 
 
-def test_tokens(app: Served) -> None:
+def test_tokens(app: MemoryHost) -> None:
     tokens = app.host.tokens
     client = app.bench
 
@@ -298,7 +298,7 @@ def test_tokens(app: Served) -> None:
     assert used == {"random", "chosen", "reading"}
 
 
-def test_a_token_revoked_in_another_process_ends_within_seconds(app: Served) -> None:
+def test_a_token_revoked_in_another_process_ends_within_seconds(app: MemoryHost) -> None:
     token, text = app.host.tokens.create("app", name="t")
     assert app.bench.request("app", "GET", "/Users", token=text.reveal()).status == 200
     other = Bench(app.bench.folder)
@@ -310,7 +310,7 @@ def test_a_token_revoked_in_another_process_ends_within_seconds(app: Served) -> 
 
 
 @pytest.mark.parametrize("text", ["short", "blank in the middle", "ümläut-is-not-ascii", ""])
-def test_a_chosen_token_that_cannot_be_used(app: Served, text: str) -> None:
+def test_a_chosen_token_that_cannot_be_used(app: MemoryHost, text: str) -> None:
     with pytest.raises(ValueError) as refused:
         app.host.tokens.create("app", name="t", text=Secret(text))
     assert not text or text not in str(refused.value)

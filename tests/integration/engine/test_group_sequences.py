@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness import bench, memory_document, memory_target
 from isthmus.spi import Reference
-from served import Served
+from memory_host import MemoryHost
 
 PEOPLE = 5
 GROUPS = 2
@@ -24,7 +24,7 @@ GROUPS = 2
 class World:
     """One host for all sequences; each has people and groups of its own."""
 
-    served: Served
+    served: MemoryHost
     ids: dict[str, str] = field(default_factory=dict)
     people: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
@@ -156,7 +156,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         with bench(tmp_path_factory.mktemp("groups") / "host", {"app": document()}) as opened:
             opened.client("app").get("/Users")
             opened.imported("app")
-            yield World(Served(opened, target, document))
+            yield World(MemoryHost(opened, target, document))
 
 
 quietly = settings(

@@ -15,7 +15,7 @@ from harness import OWN, at_once, quoted, until
 from isthmus.connectors.memory import MemoryTarget
 from isthmus.spi import AttributeChange, Reference
 from isthmus.store.records import EntryState
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 MANY = 100_000
 
@@ -28,18 +28,18 @@ def remove(*ids: str) -> dict[str, Any]:
     return {"op": "Remove", "path": "members", "value": [{"value": ident} for ident in ids]}
 
 
-def patched(served: Served, ident: str, *operations: Any) -> None:
+def patched(served: MemoryHost, ident: str, *operations: Any) -> None:
     answer = served.client.patch(ident, *operations, path="/Groups")
     assert (answer.status, answer.raw) == (204, b""), answer
 
 
-def members(served: Served, ident: str) -> set[str]:
+def members(served: MemoryHost, ident: str) -> set[str]:
     answer = served.client.get(f"/Groups/{ident}")
     assert answer.status == 200, answer
     return {member["value"] for member in answer.json["members"]}
 
 
-def group_named(served: Served, name: str) -> str:
+def group_named(served: MemoryHost, name: str) -> str:
     [found] = served.client.get(f'/Groups?filter=displayName eq "{name}"&excludedAttributes=members').resources
     return str(found["id"])
 
@@ -50,7 +50,7 @@ def in_target(target: MemoryTarget, name: str) -> set[str]:
     return {value.key[0] for value in kept["members"] if isinstance(value, Reference)}
 
 
-def in_space(served: Served, ident: str) -> set[str]:
+def in_space(served: MemoryHost, ident: str) -> set[str]:
     target = served.host.target("app")
     rt = target.resource_type_of("group")
     stored = target.store.space.by_id(target.space(rt), ident)
@@ -157,7 +157,7 @@ def test_an_import_after_changes_of_members_finds_nothing_new(serve: Serve, type
     assert app.host.store.number() == number, "the digest is the one an import computes"
 
 
-def test_what_changes_nothing_is_no_new_version(app: Served) -> None:
+def test_what_changes_nothing_is_no_new_version(app: MemoryHost) -> None:
     one, two = app.client.created("one"), app.client.created("two")
     ident = app.client.created("g", "/Groups", members=[{"value": one}])
     tag = app.client.get(f"/Groups/{ident}").headers["etag"]
@@ -208,7 +208,7 @@ def test_values_that_are_no_references_are_added_and_removed_too(serve: Serve, t
 # -- whole lists
 
 
-def test_a_list_sent_as_a_whole_becomes_a_difference(app: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_sent_as_a_whole_becomes_a_difference(app: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [app.client.created(f"u{number}") for number in range(5)]
     ident = app.client.created("g", "/Groups", members=[{"value": each} for each in ids[:3]])
     sent: list[AttributeChange] = []
@@ -248,7 +248,7 @@ def test_without_lookup_a_whole_list_is_sent_as_it_is(serve: Serve) -> None:
 # -- who is shown
 
 
-def test_who_is_gone_is_no_member_and_who_was_renamed_still_is(app: Served) -> None:
+def test_who_is_gone_is_no_member_and_who_was_renamed_still_is(app: MemoryHost) -> None:
     ids = [app.client.created(f"u{number}") for number in range(3)]
     ident = app.client.created("g", "/Groups", members=[{"value": each} for each in ids])
     assert app.client.delete(ids[0]).status == 204
@@ -260,7 +260,7 @@ def test_who_is_gone_is_no_member_and_who_was_renamed_still_is(app: Served) -> N
     assert [group["value"] for group in app.client.user(ids[1])["groups"]] == [ident]
 
 
-def test_members_and_groups_carry_reference_display_and_type(app: Served) -> None:
+def test_members_and_groups_carry_reference_display_and_type(app: MemoryHost) -> None:
     base = "https://scim.example.com/ecma2host_app/scim"
     anna = app.client.created("anna", displayName="Anna A")
     bert = app.client.created("bert")
@@ -280,7 +280,7 @@ def test_members_and_groups_carry_reference_display_and_type(app: Served) -> Non
 # -- groups of a user
 
 
-def test_groups_of_a_user_are_computed(app: Served) -> None:
+def test_groups_of_a_user_are_computed(app: MemoryHost) -> None:
     one, two = app.client.created("one"), app.client.created("two")
     assert "groups" not in app.client.user(one)
     first = app.client.created("first", "/Groups", members=[{"value": one}, {"value": two}])
@@ -297,7 +297,7 @@ def test_groups_of_a_user_are_computed(app: Served) -> None:
     assert "groups" not in app.client.user(two)
 
 
-def test_users_are_found_by_their_groups(app: Served) -> None:
+def test_users_are_found_by_their_groups(app: MemoryHost) -> None:
     ids = {name: app.client.created(name) for name in ("one", "two", "three")}
     first = app.client.created("first", "/Groups", members=[{"value": ids["one"]}, {"value": ids["two"]}])
     second = app.client.created("second", "/Groups", members=[{"value": ids["two"]}, {"value": first}])
@@ -319,7 +319,7 @@ def test_users_are_found_by_their_groups(app: Served) -> None:
     app.client.get(f"/Users?filter={quoted('groups.display eq 1')}").refused(400, "invalidFilter")
 
 
-def test_groups_of_a_user_are_read_only(app: Served) -> None:
+def test_groups_of_a_user_are_read_only(app: MemoryHost) -> None:
     user, group = app.client.created("one"), app.client.created("g", "/Groups")
     for operation in (
         {"op": "add", "path": "groups", "value": [{"value": group}]},
@@ -359,7 +359,7 @@ def test_members_whose_answer_was_lost_are_repaired_by_reading(serve: Serve, typ
     assert app.bench.imported("app").changed == 0
 
 
-def test_members_that_never_arrived_are_not_recorded(app: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_that_never_arrived_are_not_recorded(app: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [app.client.created(f"u{number}") for number in range(2)]
     ident = app.client.created("g", "/Groups", members=[{"value": ids[0]}])
 
@@ -377,7 +377,7 @@ def test_members_that_never_arrived_are_not_recorded(app: Served, monkeypatch: p
     assert in_space(app, ident) == in_target(app.target, "g") == {"u0"}
 
 
-def test_many_add_members_to_one_group_at_once(app: Served) -> None:
+def test_many_add_members_to_one_group_at_once(app: MemoryHost) -> None:
     ids = [app.client.created(f"u{number}") for number in range(8)]
     ident = app.client.created("g", "/Groups")
 
@@ -390,7 +390,7 @@ def test_many_add_members_to_one_group_at_once(app: Served) -> None:
     assert app.bench.imported("app").changed == 0
 
 
-def test_an_import_that_read_the_group_earlier_takes_no_member_away(app: Served) -> None:
+def test_an_import_that_read_the_group_earlier_takes_no_member_away(app: MemoryHost) -> None:
     ids = [app.client.created(f"u{number}") for number in range(3)]
     ident = app.client.created("g", "/Groups", members=[{"value": ids[0]}])
     app.target.change("group", ("g",), members=(Reference(("u1",), "user"),))

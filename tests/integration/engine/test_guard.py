@@ -6,14 +6,14 @@ import pytest
 
 from harness import at_once
 from isthmus.engine import operations, scheduling
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 DISABLE = {"op": "replace", "path": "active", "value": False}
 ENABLE = {"op": "replace", "path": "active", "value": True}
 TIGHT = "provider_objects = 3\nprovider_share = 0.0"
 
 
-def fill(app: Served, count: int) -> list[str]:
+def fill(app: MemoryHost, count: int) -> list[str]:
     """Add users behind our back and return the ids they get."""
     names = [f"u{number:03}" for number in range(count)]
     app.put(*names)
@@ -21,7 +21,7 @@ def fill(app: Served, count: int) -> list[str]:
     return [user["id"] for user in app.client.get("/Users?count=1000").resources]
 
 
-def drop(app: Served, numbers: range) -> None:
+def drop(app: MemoryHost, numbers: range) -> None:
     for number in numbers:
         app.target.drop("user", (f"u{number:03}",))
 
@@ -32,7 +32,7 @@ def drop(app: Served, numbers: range) -> None:
 @pytest.mark.parametrize(
     ("present", "gone", "state"), [(20, 10, "done"), (20, 11, "held"), (90, 18, "done"), (90, 19, "held")]
 )
-def test_more_than_a_fifth_and_more_than_ten(app: Served, present: int, gone: int, state: str) -> None:
+def test_more_than_a_fifth_and_more_than_ten(app: MemoryHost, present: int, gone: int, state: str) -> None:
     fill(app, present)
     drop(app, range(gone))
     run = app.bench.run_import("app")
@@ -40,14 +40,14 @@ def test_more_than_a_fifth_and_more_than_ten(app: Served, present: int, gone: in
     assert len(app.listed()) == (present - gone if state == "done" else present)
 
 
-def test_a_target_that_returns_nothing_is_always_held(app: Served) -> None:
+def test_a_target_that_returns_nothing_is_always_held(app: MemoryHost) -> None:
     fill(app, 3)
     drop(app, range(3))
     assert app.bench.run_import("app").state == "held"
     assert len(app.listed()) == 3
 
 
-def test_a_held_run_is_shown_released_and_let_through_once(app: Served) -> None:
+def test_a_held_run_is_shown_released_and_let_through_once(app: MemoryHost) -> None:
     fill(app, 20)
     drop(app, range(15))
     held = app.bench.run_import("app")
@@ -63,7 +63,7 @@ def test_a_held_run_is_shown_released_and_let_through_once(app: Served) -> None:
     assert app.bench.run_import("app").state == "held", "a release is for one run"
 
 
-def test_a_held_run_is_cancelled(app: Served) -> None:
+def test_a_held_run_is_cancelled(app: MemoryHost) -> None:
     fill(app, 20)
     drop(app, range(15))
     held = app.bench.run_import("app")
@@ -75,7 +75,7 @@ def test_a_held_run_is_cancelled(app: Served) -> None:
     assert len(app.listed()) == 20
 
 
-def test_an_object_that_comes_back_before_the_release_is_kept(app: Served) -> None:
+def test_an_object_that_comes_back_before_the_release_is_kept(app: MemoryHost) -> None:
     fill(app, 20)
     drop(app, range(15))
     app.bench.run_import("app")
@@ -86,7 +86,7 @@ def test_an_object_that_comes_back_before_the_release_is_kept(app: Served) -> No
     assert len(app.listed()) == 19
 
 
-def test_a_delta_is_held_as_a_whole_not_page_by_page(app: Served) -> None:
+def test_a_delta_is_held_as_a_whole_not_page_by_page(app: MemoryHost) -> None:
     app.reconfigure(extra="page_size = 5")
     fill(app, 30)
     drop(app, range(25))

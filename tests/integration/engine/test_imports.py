@@ -11,11 +11,11 @@ import pytest
 import variants
 from harness import Bench, SqlPeople, bench, sql_document
 from isthmus.engine import operations, scheduling
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 
 @pytest.fixture
-def between(app: Served) -> Iterator[Callable[[Callable[[int], None]], None]]:
+def between(app: MemoryHost) -> Iterator[Callable[[Callable[[int], None]], None]]:
     """Let something happen after each page of the import."""
 
     def set_action(action: Callable[[int], None]) -> None:
@@ -25,24 +25,24 @@ def between(app: Served) -> Iterator[Callable[[Callable[[int], None]], None]]:
     variants.between_pages.pop(app.name, None)
 
 
-def versions(app: Served) -> dict[str, str]:
+def versions(app: MemoryHost) -> dict[str, str]:
     return {user["userName"]: user["meta"]["version"] for user in app.client.get("/Users?count=1000").resources}
 
 
-def many(app: Served, count: int) -> list[str]:
+def many(app: MemoryHost, count: int) -> list[str]:
     names = [f"u{number:03}" for number in range(count)]
     app.put(*names)
     return names
 
 
-def test_a_first_import_brings_everything(app: Served) -> None:
+def test_a_first_import_brings_everything(app: MemoryHost) -> None:
     names = many(app, 30)
     run = app.bench.imported("app")
     assert (run.objects, run.changed, run.removed) == (30, 30, 0)
     assert app.listed() == names
 
 
-def test_an_unchanged_object_keeps_version_and_moment(app: Served) -> None:
+def test_an_unchanged_object_keeps_version_and_moment(app: MemoryHost) -> None:
     many(app, 5)
     app.bench.imported("app")
     before = app.client.get("/Users").json
@@ -53,7 +53,7 @@ def test_an_unchanged_object_keeps_version_and_moment(app: Served) -> None:
     assert app.host.store.number() == number, "nothing is written at all"
 
 
-def test_only_the_changed_object_gets_a_new_version(app: Served) -> None:
+def test_only_the_changed_object_gets_a_new_version(app: MemoryHost) -> None:
     many(app, 5)
     app.bench.imported("app")
     before = versions(app)
@@ -66,7 +66,7 @@ def test_only_the_changed_object_gets_a_new_version(app: Served) -> None:
     assert answer.status == 304
 
 
-def test_what_was_written_through_us_is_unchanged_for_the_import(app: Served) -> None:
+def test_what_was_written_through_us_is_unchanged_for_the_import(app: MemoryHost) -> None:
     app.client.created("anna", displayName="A", title="T")
     before = versions(app)
     run = app.bench.imported("app")
@@ -74,7 +74,7 @@ def test_what_was_written_through_us_is_unchanged_for_the_import(app: Served) ->
     assert versions(app) == before
 
 
-def test_what_is_gone_is_removed_and_comes_back_as_another(app: Served) -> None:
+def test_what_is_gone_is_removed_and_comes_back_as_another(app: MemoryHost) -> None:
     app.put("anna", "bert")
     app.bench.imported("app")
     ident = app.client.named("anna")[0]["id"]
@@ -89,7 +89,7 @@ def test_what_is_gone_is_removed_and_comes_back_as_another(app: Served) -> None:
     app.client.get(f"/Users/{ident}").refused(404)
 
 
-def test_a_renamed_row_with_a_natural_key_is_another_person(app: Served) -> None:
+def test_a_renamed_row_with_a_natural_key_is_another_person(app: MemoryHost) -> None:
     app.put("anna", "bert")
     app.bench.imported("app")
     ident = app.client.named("anna")[0]["id"]
@@ -99,7 +99,7 @@ def test_a_renamed_row_with_a_natural_key_is_another_person(app: Served) -> None
     app.client.get(f"/Users/{ident}").refused(404)
 
 
-def test_a_failed_run_removes_nothing(serve: Serve, app: Served, between: Callable[..., None]) -> None:
+def test_a_failed_run_removes_nothing(serve: Serve, app: MemoryHost, between: Callable[..., None]) -> None:
     app.reconfigure(extra="page_size = 10")
     names = many(app, 30)
     app.bench.imported("app")
@@ -116,7 +116,7 @@ def test_a_failed_run_removes_nothing(serve: Serve, app: Served, between: Callab
     assert app.listed() == names
 
 
-def test_a_cancelled_run_removes_nothing(app: Served, between: Callable[..., None]) -> None:
+def test_a_cancelled_run_removes_nothing(app: MemoryHost, between: Callable[..., None]) -> None:
     app.reconfigure(extra="page_size = 10")
     names = many(app, 30)
     app.bench.imported("app")
@@ -129,7 +129,7 @@ def test_a_cancelled_run_removes_nothing(app: Served, between: Callable[..., Non
     assert names[0] in app.listed()
 
 
-def test_a_bug_in_the_connector_fails_the_run_only(app: Served, between: Callable[..., None]) -> None:
+def test_a_bug_in_the_connector_fails_the_run_only(app: MemoryHost, between: Callable[..., None]) -> None:
     names = many(app, 3)
     app.bench.imported("app")
 
@@ -144,7 +144,7 @@ def test_a_bug_in_the_connector_fails_the_run_only(app: Served, between: Callabl
     assert app.listed() == names
 
 
-def test_what_a_request_writes_during_a_run_is_not_overwritten(app: Served, between: Callable[..., None]) -> None:
+def test_what_a_request_writes_during_a_run_is_not_overwritten(app: MemoryHost, between: Callable[..., None]) -> None:
     """Each page was read before the write and is applied after it."""
     app.reconfigure(extra="page_size = 10")
     names = many(app, 30)
@@ -175,7 +175,7 @@ def test_what_a_request_writes_during_a_run_is_not_overwritten(app: Served, betw
     assert app.listed() == sorted({*names, "aaa-new", "renamed"} - gone), "nothing comes back from an old page"
 
 
-def test_creates_during_a_run_do_not_look_like_losses(app: Served, between: Callable[..., None]) -> None:
+def test_creates_during_a_run_do_not_look_like_losses(app: MemoryHost, between: Callable[..., None]) -> None:
     """A run that began before them has not seen them: the guard must not hold it for that."""
     many(app, 12)
     app.bench.imported("app")
@@ -185,7 +185,7 @@ def test_creates_during_a_run_do_not_look_like_losses(app: Served, between: Call
     assert len(app.listed()) == 27
 
 
-def test_an_object_reported_twice_ends_as_it_was_last(app: Served, between: Callable[..., None]) -> None:
+def test_an_object_reported_twice_ends_as_it_was_last(app: MemoryHost, between: Callable[..., None]) -> None:
     app.reconfigure(extra="page_size = 1")
     many(app, 2)
 
@@ -210,7 +210,7 @@ def test_an_object_reported_twice_ends_as_it_was_last(app: Served, between: Call
 # -- delta
 
 
-def test_a_delta_brings_changes_and_deletes(app: Served) -> None:
+def test_a_delta_brings_changes_and_deletes(app: MemoryHost) -> None:
     many(app, 20)
     app.bench.imported("app")
     app.target.change("user", ("u003",), displayName=("changed",))
@@ -224,7 +224,7 @@ def test_a_delta_brings_changes_and_deletes(app: Served) -> None:
     assert app.bench.imported("app", "delta").changed == 0
 
 
-def test_an_expired_watermark_becomes_a_full_import(app: Served) -> None:
+def test_an_expired_watermark_becomes_a_full_import(app: MemoryHost) -> None:
     many(app, 3)
     app.bench.imported("app")
     app.target.expire_watermarks()
@@ -234,12 +234,12 @@ def test_an_expired_watermark_becomes_a_full_import(app: Served) -> None:
     assert "v" in app.listed()
 
 
-def test_the_first_delta_is_a_full_import(app: Served) -> None:
+def test_the_first_delta_is_a_full_import(app: MemoryHost) -> None:
     many(app, 3)
     assert app.bench.imported("app", "delta").changed == 3
 
 
-def test_an_object_made_and_deleted_within_one_delta(app: Served) -> None:
+def test_an_object_made_and_deleted_within_one_delta(app: MemoryHost) -> None:
     many(app, 3)
     app.bench.imported("app")
     app.put("short")
@@ -251,7 +251,7 @@ def test_an_object_made_and_deleted_within_one_delta(app: Served) -> None:
 # -- several processes
 
 
-def test_another_process_s_import_is_seen_at_once(app: Served) -> None:
+def test_another_process_s_import_is_seen_at_once(app: MemoryHost) -> None:
     other = Bench(app.bench.folder, tokens=app.bench.tokens)
     try:
         app.client.get("/Users")
@@ -265,7 +265,7 @@ def test_another_process_s_import_is_seen_at_once(app: Served) -> None:
         other.close()
 
 
-def test_a_run_is_queued_once_and_claimed_once(app: Served) -> None:
+def test_a_run_is_queued_once_and_claimed_once(app: MemoryHost) -> None:
     first = scheduling.request_import(app.host, "app", requested_by="a")
     again = scheduling.request_import(app.host, "app", requested_by="b")
     assert [run.id for run in first] == [run.id for run in again]

@@ -11,13 +11,13 @@ import variants
 from harness import Bench, at_once, meanwhile, until
 from isthmus.engine import operations, recovery
 from isthmus.store.records import EntryState
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 SOON = 0.6
 FAST_HOST = "[scim]\nrequest_timeout = 3\nbody_timeout = 2\nheader_timeout = 2\n"
 
 
-def settled(served: Served) -> None:
+def settled(served: MemoryHost) -> None:
     """Repair as the background thread does until nothing is open."""
     until(lambda: served.host.repair() == 0 and not served.bench.unfinished())
 
@@ -25,7 +25,7 @@ def settled(served: Served) -> None:
 # -- before anything was sent
 
 
-def test_a_target_that_is_down_before_the_write(app: Served) -> None:
+def test_a_target_that_is_down_before_the_write(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     with app.target.weather.outage():
         app.client.post({"userName": "bert"}).refused(503)
@@ -37,7 +37,7 @@ def test_a_target_that_is_down_before_the_write(app: Served) -> None:
     assert app.logins() == ["anna", "bert"]
 
 
-def test_throttling_is_handed_on(app: Served) -> None:
+def test_throttling_is_handed_on(app: MemoryHost) -> None:
     app.client.created("anna")
     with app.target.weather.throttling(7):
         answer = app.client.post({"userName": "bert"})
@@ -51,7 +51,7 @@ def test_throttling_is_handed_on(app: Served) -> None:
 # -- the write took effect, and its answer was lost
 
 
-def test_a_create_whose_answer_was_lost(app: Served) -> None:
+def test_a_create_whose_answer_was_lost(app: MemoryHost) -> None:
     app.client.created("anna")
     app.target.weather.lose_answers = 1
     app.client.post({"userName": "bert", "externalId": "e-7"}).refused(503)
@@ -68,7 +68,7 @@ def test_a_create_whose_answer_was_lost(app: Served) -> None:
     assert done.state is EntryState.DONE
 
 
-def test_an_open_create_is_repaired_in_the_background(app: Served) -> None:
+def test_an_open_create_is_repaired_in_the_background(app: MemoryHost) -> None:
     app.client.created("anna")
     app.target.weather.lose_answers = 1
     app.client.post({"userName": "bert"}).refused(503)
@@ -105,7 +105,7 @@ def test_a_write_that_takes_effect_late(serve: Serve, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("attribute", ["displayName", "title"])
-def test_an_update_whose_answer_was_lost(app: Served, attribute: str) -> None:
+def test_an_update_whose_answer_was_lost(app: MemoryHost, attribute: str) -> None:
     ident = app.client.created("anna", displayName="before")
     app.target.weather.lose_answers = 1
     change = {"op": "replace", "path": attribute, "value": "after"}
@@ -118,7 +118,7 @@ def test_an_update_whose_answer_was_lost(app: Served, attribute: str) -> None:
     assert app.client.patch(ident, change).status == 200
 
 
-def test_a_rename_whose_answer_was_lost(app: Served) -> None:
+def test_a_rename_whose_answer_was_lost(app: MemoryHost) -> None:
     ident = app.client.created("anna", displayName="A")
     app.target.weather.lose_answers = 1
     app.client.patch(ident, {"op": "replace", "path": "userName", "value": "beate"}).refused(503)
@@ -129,7 +129,7 @@ def test_a_rename_whose_answer_was_lost(app: Served) -> None:
     assert app.client.user(ident)["userName"] == "beate"
 
 
-def test_a_delete_whose_answer_was_lost(app: Served) -> None:
+def test_a_delete_whose_answer_was_lost(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.weather.lose_answers = 1
     app.client.delete(ident).refused(503)
@@ -163,7 +163,7 @@ def test_a_disable_whose_answer_was_lost_counts_for_the_guard(serve: Serve) -> N
     assert app.client.user(ids[1])["active"] is True
 
 
-def test_members_whose_answer_was_lost(app: Served) -> None:
+def test_members_whose_answer_was_lost(app: MemoryHost) -> None:
     user = app.client.created("anna")
     group = app.client.created("staff", "/Groups")
     app.target.weather.lose_answers = 1
@@ -175,7 +175,7 @@ def test_members_whose_answer_was_lost(app: Served) -> None:
     assert [member["value"] for member in app.client.get(f"/Groups/{group}").json["members"]] == [user]
 
 
-def test_a_name_in_another_case_is_still_recognised(app: Served) -> None:
+def test_a_name_in_another_case_is_still_recognised(app: MemoryHost) -> None:
     app.client.created("anna")
     app.target.weather.lose_answers = 1
     app.client.post({"userName": "Bert"}).refused(503)
@@ -302,7 +302,7 @@ delete = {{ action = "delete" }}
 # -- locks
 
 
-def test_two_changes_of_one_object_come_one_after_the_other(app: Served) -> None:
+def test_two_changes_of_one_object_come_one_after_the_other(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     answers = at_once(
         *[
@@ -317,14 +317,14 @@ def test_two_changes_of_one_object_come_one_after_the_other(app: Served) -> None
     assert app.bench.unfinished() == []
 
 
-def test_six_creates_of_one_person(app: Served) -> None:
+def test_six_creates_of_one_person(app: MemoryHost) -> None:
     app.client.get("/Users")
     answers = at_once(*[lambda: app.client.post({"userName": "Anna"})] * 6)
     assert sorted(answer.status for answer in answers) == [201] + [409] * 5
     assert app.logins() == ["anna"]
 
 
-def test_two_people_with_one_mail_address(app: Served) -> None:
+def test_two_people_with_one_mail_address(app: MemoryHost) -> None:
     mail = [{"type": "work", "value": "same@x.org"}]
     app.client.get("/Users")
     answers = at_once(*[lambda n=n: app.client.post({"userName": f"u{n}", "emails": mail}) for n in range(4)])
@@ -332,7 +332,7 @@ def test_two_people_with_one_mail_address(app: Served) -> None:
     assert len(app.logins()) == 1
 
 
-def test_two_processes_and_one_person(app: Served) -> None:
+def test_two_processes_and_one_person(app: MemoryHost) -> None:
     app.client.get("/Users")
     other = Bench(app.bench.folder, tokens=app.bench.tokens)
     try:
@@ -366,7 +366,7 @@ def test_waiting_for_a_lock_ends_with_the_request_s_own_deadline(serve: Serve) -
         app.target.weather.answer_again()
 
 
-def test_a_waiting_request_goes_on_once_the_lock_is_free(app: Served) -> None:
+def test_a_waiting_request_goes_on_once_the_lock_is_free(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.weather.stop_answering()
     with meanwhile(lambda: app.client.patch(ident, {"op": "replace", "path": "title", "value": "1"})):
@@ -381,7 +381,7 @@ def test_a_waiting_request_goes_on_once_the_lock_is_free(app: Served) -> None:
 # -- a target that hangs
 
 
-def _all_entries(served: Served) -> set[str]:
+def _all_entries(served: MemoryHost) -> set[str]:
     return {entry.id for entry in served.host.store.journal.all(limit=1000)}
 
 

@@ -10,20 +10,20 @@ import pytest
 import variants
 from harness import Answer, Bench, at_once, bench, meanwhile, memory_document, memory_target, until
 from isthmus.connectors.memory import MemoryTarget
-from served import Serve, Served
+from memory_host import MemoryHost, Serve
 
 OWN = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:User"
 TITLE = {"op": "replace", "path": "title", "value": "x"}
 
 
-def by_name(app: Served, name: str) -> Answer:
+def by_name(app: MemoryHost, name: str) -> Answer:
     return app.client.get(f'/Users?filter=userName eq "{name}"')
 
 
 # -- asking the target
 
 
-def test_a_name_the_space_knows_is_not_asked_for(app: Served) -> None:
+def test_a_name_the_space_knows_is_not_asked_for(app: MemoryHost) -> None:
     app.client.created("anna")
     asked = app.asked["find"]
     assert by_name(app, "anna").total == 1
@@ -32,7 +32,7 @@ def test_a_name_the_space_knows_is_not_asked_for(app: Served) -> None:
     assert app.asked["find"] == asked
 
 
-def test_a_name_the_space_does_not_know_is_asked_for_and_learnt(app: Served) -> None:
+def test_a_name_the_space_does_not_know_is_asked_for_and_learnt(app: MemoryHost) -> None:
     app.put("anna")
     assert by_name(app, "anna").total == 1
     assert app.asked["find"] == 1
@@ -41,7 +41,7 @@ def test_a_name_the_space_does_not_know_is_asked_for_and_learnt(app: Served) -> 
     assert app.listed() == ["anna"]
 
 
-def test_by_every_matching_attribute_and_within_and_and_or(app: Served) -> None:
+def test_by_every_matching_attribute_and_within_and_and_or(app: MemoryHost) -> None:
     for number, condition in enumerate(
         (
             'emails[type eq "work"].value eq "{}@x.org"',
@@ -55,7 +55,7 @@ def test_by_every_matching_attribute_and_within_and_and_or(app: Served) -> None:
         assert [user["userName"] for user in app.client.find(condition.format(name))] == [name], condition
 
 
-def test_many_who_ask_the_same_ask_once(app: Served) -> None:
+def test_many_who_ask_the_same_ask_once(app: MemoryHost) -> None:
     app.client.get("/Users")
     app.put("anna")
     app.target.weather.stop_answering()
@@ -103,7 +103,7 @@ def test_a_bug_in_the_connector_is_a_503_without_the_value(serve: Serve, capfd: 
     assert "secret-name" not in "".join(capfd.readouterr())
 
 
-def test_live_read_all_asks_for_each_object(app: Served) -> None:
+def test_live_read_all_asks_for_each_object(app: MemoryHost) -> None:
     app.reconfigure(extra='live_read = "all"')
     ident = app.client.created("anna")
     app.target.change("user", ("anna",), displayName=("fresh",))
@@ -112,7 +112,7 @@ def test_live_read_all_asks_for_each_object(app: Served) -> None:
     app.client.get(f"/Users/{ident}").refused(404)
 
 
-def test_a_restart_answers_from_the_space_while_the_target_is_down(app: Served) -> None:
+def test_a_restart_answers_from_the_space_while_the_target_is_down(app: MemoryHost) -> None:
     ident = app.client.created("anna", title="T")
     with app.target.weather.outage():
         app.bench.reopen()
@@ -121,7 +121,7 @@ def test_a_restart_answers_from_the_space_while_the_target_is_down(app: Served) 
         assert app.client.get("/Schemas").status == 200
 
 
-def test_a_connector_whose_target_was_never_reached(app: Served) -> None:
+def test_a_connector_whose_target_was_never_reached(app: MemoryHost) -> None:
     with app.target.weather.outage():
         app.client.get("/Users").refused(503)
     assert app.client.get("/Users").status == 200
@@ -208,7 +208,7 @@ def test_a_connector_that_takes_one_call_at_a_time(serve: Serve) -> None:
 # -- the object as it is now
 
 
-def test_if_match_is_judged_on_the_live_object(app: Served) -> None:
+def test_if_match_is_judged_on_the_live_object(app: MemoryHost) -> None:
     ident = app.client.created("anna", title="T")
     old = app.client.user(ident)["meta"]["version"]
     app.target.change("user", ("anna",), costCentre=("other",))
@@ -224,7 +224,7 @@ def test_if_match_is_judged_on_the_live_object(app: Served) -> None:
     assert app.client.delete(ident, {"If-Match": "*"}).status == 204
 
 
-def test_a_value_path_is_judged_on_the_live_object(app: Served) -> None:
+def test_a_value_path_is_judged_on_the_live_object(app: MemoryHost) -> None:
     ident = app.client.created("anna", emails=[{"type": "work", "value": "old@x.org"}])
     app.target.change("user", ("anna",), mail=("behind@x.org",))
     answer = app.client.patch(ident, {"op": "remove", "path": 'emails[value eq "behind@x.org"]'})
@@ -232,7 +232,7 @@ def test_a_value_path_is_judged_on_the_live_object(app: Served) -> None:
     assert app.target.get("user", ("anna",))["mail"] == ()  # type: ignore[index]
 
 
-def test_what_a_request_names_is_sent_also_if_the_space_shows_it(app: Served) -> None:
+def test_what_a_request_names_is_sent_also_if_the_space_shows_it(app: MemoryHost) -> None:
     ident = app.client.created("anna", title="T")
     app.target.change("user", ("anna",), costCentre=("behind",))
     answer = app.client.patch(ident, {"op": "replace", "path": "title", "value": "T"})
@@ -240,14 +240,14 @@ def test_what_a_request_names_is_sent_also_if_the_space_shows_it(app: Served) ->
     assert app.target.get("user", ("anna",))["costCentre"] == ("T",)  # type: ignore[index]
 
 
-def test_what_a_write_does_not_name_is_learnt_from_its_answer(app: Served) -> None:
+def test_what_a_write_does_not_name_is_learnt_from_its_answer(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.change("user", ("anna",), displayName=("behind",))
     answer = app.client.patch(ident, TITLE)
     assert answer.json["displayName"] == "behind"
 
 
-def test_not_found_from_a_write_removes_the_stale_object(app: Served) -> None:
+def test_not_found_from_a_write_removes_the_stale_object(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.drop("user", ("anna",))
     assert app.client.user(ident)["userName"] == "anna"
@@ -257,7 +257,7 @@ def test_not_found_from_a_write_removes_the_stale_object(app: Served) -> None:
     assert app.client.created("anna") != ident
 
 
-def test_a_duplicate_that_is_gone_in_the_target_does_not_stand_in_the_way(app: Served) -> None:
+def test_a_duplicate_that_is_gone_in_the_target_does_not_stand_in_the_way(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.target.drop("user", ("anna",))
     answer = app.client.post({"userName": "anna"})
@@ -278,7 +278,7 @@ def test_a_double_that_the_target_itself_would_not_refuse(serve: Serve) -> None:
 # -- references
 
 
-def test_references_are_joined_on_reading(app: Served) -> None:
+def test_references_are_joined_on_reading(app: MemoryHost) -> None:
     urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
     boss = app.client.created("boss")
     ident = app.client.created("anna", **{urn: {"manager": {"value": boss}}})
@@ -297,7 +297,7 @@ def test_references_are_joined_on_reading(app: Served) -> None:
     assert [member["value"] for member in app.client.get(f"/Groups/{group}").json["members"]] == [ident]
 
 
-def test_members_come_with_an_import_in_any_order(app: Served) -> None:
+def test_members_come_with_an_import_in_any_order(app: MemoryHost) -> None:
     from isthmus.spi import Reference
 
     app.put("anna", "bert")
@@ -328,7 +328,7 @@ def test_a_hidden_member_is_not_shown_and_not_added_but_removed(serve: Serve) ->
 # -- identities
 
 
-def composite(app: Served) -> Any:
+def composite(app: MemoryHost) -> Any:
     app.bench.reconfigure(
         "assignments",
         f"""type = "watched"
@@ -345,7 +345,7 @@ delete = {{ action = "delete" }}
     return app.bench.client("assignments")
 
 
-def test_an_anchor_of_two_attributes(app: Served) -> None:
+def test_an_anchor_of_two_attributes(app: MemoryHost) -> None:
     client = composite(app)
     urn = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:Assignment"
 
@@ -379,7 +379,7 @@ def test_an_anchor_of_two_attributes(app: Served) -> None:
     assert sorted(answer.status for answer in answers) == [201, 409, 409]
 
 
-def test_anchors_as_ids(app: Served) -> None:
+def test_anchors_as_ids(app: MemoryHost) -> None:
     app.reconfigure(extra='id_form = "anchor"')
     ident = app.client.created("anna smith/1")
     assert ident == "anna~20smith~2F1"
@@ -397,7 +397,7 @@ def test_anchors_as_ids(app: Served) -> None:
 # -- the target's schema changes
 
 
-def test_an_attribute_that_vanishes_stops_writes_and_imports_but_not_reads(app: Served) -> None:
+def test_an_attribute_that_vanishes_stops_writes_and_imports_but_not_reads(app: MemoryHost) -> None:
     ident = app.client.created("anna", displayName="D")
     variants.without[app.name] = {"displayName"}
     try:
@@ -419,7 +419,7 @@ def test_an_attribute_that_vanishes_stops_writes_and_imports_but_not_reads(app: 
     assert app.client.patch(ident, TITLE).status == 200
 
 
-def test_a_changed_type_stops_writes_until_it_is_taken_over(app: Served) -> None:
+def test_a_changed_type_stops_writes_until_it_is_taken_over(app: MemoryHost) -> None:
     from isthmus.spi import AttributeDefinition, AttributeType
 
     text = AttributeDefinition(name="grade")
@@ -437,7 +437,7 @@ def test_a_changed_type_stops_writes_until_it_is_taken_over(app: Served) -> None
         assert (answer.status, answer.json[OWN]["grade"]) == (200, 7)
 
 
-def test_new_attributes_of_the_target_change_nothing(app: Served) -> None:
+def test_new_attributes_of_the_target_change_nothing(app: MemoryHost) -> None:
     from isthmus.spi import AttributeDefinition
 
     ident = app.client.created("anna")
@@ -448,13 +448,13 @@ def test_new_attributes_of_the_target_change_nothing(app: Served) -> None:
         assert app.client.patch(ident, TITLE).status == 200
 
 
-def test_a_flow_that_is_added_shows_at_once_without_an_import(app: Served) -> None:
+def test_a_flow_that_is_added_shows_at_once_without_an_import(app: MemoryHost) -> None:
     ident = app.client.created("anna", **{OWN: {"familyName": "F"}})
     app.reconfigure(more_flows={"nickName": "familyName"}, attributes=("login", "familyName", "mail", "active"))
     assert app.client.user(ident)["nickName"] == "F"
 
 
-def test_a_paused_connector_reads_only(app: Served) -> None:
+def test_a_paused_connector_reads_only(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     app.reconfigure(extra="paused = true")
     app.client.patch(ident, TITLE).refused(503)
@@ -465,7 +465,7 @@ def test_a_paused_connector_reads_only(app: Served) -> None:
 # -- the audit
 
 
-def test_the_audit_says_who_did_what_to_whom_and_with_what_outcome(app: Served) -> None:
+def test_the_audit_says_who_did_what_to_whom_and_with_what_outcome(app: MemoryHost) -> None:
     ident = app.client.created("anna", displayName="A")
     app.client.patch(ident, {"op": "replace", "path": "displayName", "value": "B"}, headers={"X-Correlation-Id": "c-7"})
     app.client.post({"userName": "anna"}).refused(409, "uniqueness")
@@ -498,7 +498,7 @@ def test_the_audit_says_who_did_what_to_whom_and_with_what_outcome(app: Served) 
     assert [record.operation for record in app.bench.audit(correlation="c-7")] == ["patch"]
 
 
-def test_requests_that_wait_for_each_other_leave_one_record_each(app: Served) -> None:
+def test_requests_that_wait_for_each_other_leave_one_record_each(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     at_once(*[lambda n=n: app.client.patch(ident, {**TITLE, "value": str(n)}) for n in range(5)])
     patches = [record for record in app.bench.audit() if record.operation == "patch"]
@@ -508,7 +508,7 @@ def test_requests_that_wait_for_each_other_leave_one_record_each(app: Served) ->
 # -- a document that does not fit the target
 
 
-def test_a_selected_attribute_that_the_target_lacks_is_the_operator_s_matter(app: Served) -> None:
+def test_a_selected_attribute_that_the_target_lacks_is_the_operator_s_matter(app: MemoryHost) -> None:
     ident = app.client.created("anna")
     attributes = ("login", "mail", "costCentre", "active", "badge2")
     app.reconfigure(attributes=attributes, groups=False)
@@ -521,7 +521,7 @@ def test_a_selected_attribute_that_the_target_lacks_is_the_operator_s_matter(app
     assert app.client.user(ident)["userName"] == "anna"
 
 
-def test_an_attribute_that_is_new_in_the_target_can_be_selected_at_once(app: Served) -> None:
+def test_an_attribute_that_is_new_in_the_target_can_be_selected_at_once(app: MemoryHost) -> None:
     from isthmus.spi import AttributeDefinition
 
     ident = app.client.created("anna")

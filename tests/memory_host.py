@@ -10,7 +10,7 @@ from harness import Bench, Client
 from isthmus.connectors.memory import MemoryTarget
 
 
-class Served:
+class MemoryHost:
     """A host with one connector `app` to an in-memory target of its own."""
 
     def __init__(self, opened: Bench, target: MemoryTarget, document: Callable[..., str]) -> None:
@@ -43,5 +43,5 @@ class Served:
         return sorted(user["userName"] for user in self.client.get("/Users?count=1000").resources)
 
 
-Serve = Callable[..., Served]
+Serve = Callable[..., MemoryHost]
 """Serves one connector; takes what its document shall say otherwise."""
