@@ -108,7 +108,7 @@ def _imports(served: Served, server: DurableSlapd, count: int) -> Figure:
         done = next(
             each
             for each in json.loads(served.run("run", "list", "staff", "--json"))
-            if each["scope"] == "inetOrgPerson"
+            if (each["scope"], each["kind"]) == ("inetOrgPerson", "full")
         )
         assert done["objects"] == count, done
         assert done["changed"] == done["removed"] == 0, done
