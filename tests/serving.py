@@ -115,6 +115,7 @@ format = "json"
             made = pool.map(lambda name: self.json("token", "create", name), connectors)
             self.tokens |= {name: one["token"] for name, one in zip(connectors, made, strict=True)}
         self.process: subprocess.Popen[bytes] | None = None
+        self._clients: list[Client] = []
         self.log = folder / "serve.log"
 
     @property
@@ -177,7 +178,9 @@ format = "json"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def client(self, connector: str = "hr", *, timeout: float = 40) -> Client:
-        return Client(self.port, self.ca, self.tokens[connector], connector, timeout=timeout)
+        client = Client(self.port, self.ca, self.tokens[connector], connector, timeout=timeout)
+        self._clients.append(client)
+        return client
 
     def tree(self) -> list[int]:
         """Return every living process of the host."""
@@ -220,6 +223,8 @@ format = "json"
         return code
 
     def close(self) -> None:
+        for client in self._clients:  # a test that failed has not closed its own
+            client.close()
         if self.process is not None:
             self.kill_all()
 

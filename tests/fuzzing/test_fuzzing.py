@@ -92,6 +92,7 @@ def test_guided_by_coverage(tmp_path: Path, name: str) -> None:
         capture_output=True,
         timeout=100,
     )
-    assert done.returncode == 0, done.stderr.decode(errors="replace")[-4000:]
-    assert not list(tmp_path.glob("*-*")), done.stderr.decode(errors="replace")[-4000:]
+    told = "".join(stream.decode(errors="replace")[-4000:] for stream in (done.stderr, done.stdout))  # a fault: stdout
+    assert done.returncode == 0, told
+    assert not list(tmp_path.glob("*-*")), told
     assert b"stat::number_of_executed_units" in done.stderr

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 
 from isthmus.config.documents import ConnectorDocument
+from isthmus.mapping.digests import many
 from isthmus.mapping.resource_type import ResourceType
 
 Digests = Callable[[Iterable[bytes]], "array[int]"]
@@ -33,18 +34,7 @@ def digester(rt: ResourceType, document: ConnectorDocument) -> Digests:
     key = hashlib.blake2b(text, digest_size=32).digest()
     begun = hashlib.blake2b(digest_size=SIZE, salt=key[:16], person=key[16:]).copy
 
-    def digests(wires: Iterable[bytes]) -> array[int]:
-        found = []
-        for wire in wires:
-            state = begun()
-            state.update(wire)
-            found.append(state.digest())
-        page = array("q", b"".join(found))
-        if sys.byteorder == "big":
-            page.byteswap()
-        return page
-
-    return digests
+    return partial(many, begun, byteorder="little")
 
 
 class Sightings:

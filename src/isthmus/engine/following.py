@@ -12,6 +12,7 @@ import structlog
 from isthmus.engine.answers import Held
 from isthmus.engine.applying import write_of
 from isthmus.engine.guard import import_limit
+from isthmus.engine.importing import published
 from isthmus.engine.overtaken import Overtaken
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
@@ -74,11 +75,7 @@ class Following:
     def run(self, connector: SupportsWatch, since: str) -> None:
         """Follow; raises what ends it: `Cancelled`, another error of the connector or the store, `TooManyDeleted`."""
         target = self._target
-        types = {
-            rt.definition.object_type: rt
-            for rt in target.resource_types().values()
-            if rt.definition.object_type in self._scope.object_types
-        }
+        types = published(target, self._scope)
         noted = target.store.number()
         pages = connector.watch(
             self._scope,

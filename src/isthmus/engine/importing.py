@@ -135,7 +135,7 @@ class Import:
         target = self._target
         target.discover()
         scope = self._scope()
-        types = self._published(scope)
+        types = published(self._target, scope)
         store = target.store
         noted = store.number()
         spaces = {name: target.space(rt) for name, rt in types.items()}
@@ -258,7 +258,7 @@ class Import:
     def _delta(self) -> None:
         target, store = self._target, self._target.store
         scope = self._scope()
-        types = self._published(scope)
+        types = published(self._target, scope)
         token = store.settings.get(self._watermark_key(scope))
         if token is None:
             raise WatermarkExpired("no import has been made yet")
@@ -336,13 +336,6 @@ class Import:
                     return scope
         raise Cancelled(f"the target no longer has the scope {self._run.scope!r}")
 
-    def _published(self, scope: ImportScope) -> dict[str, ResourceType]:
-        return {
-            rt.definition.object_type: rt
-            for rt in self._target.resource_types().values()
-            if rt.definition.object_type in scope.object_types
-        }
-
     def _watermark_key(self, scope: ImportScope) -> str:
         return f"watermark:{self._target.key}:{scope.key}"
 
@@ -370,8 +363,17 @@ def _each(rt: ResourceType, objects: Iterable[ConnectorObject], wires: Iterable[
     return [write_of(rt, obj, wire=wire) for obj, wire in zip(objects, wires, strict=True)]
 
 
+def published(target: Target, scope: ImportScope) -> dict[str, ResourceType]:
+    """Return the resource types of a scope by their object types."""
+    return {
+        rt.definition.object_type: rt
+        for rt in target.resource_types().values()
+        if rt.definition.object_type in scope.object_types
+    }
+
+
 def scopes_of(target: Target) -> list[str]:
     """Return the keys of the scopes that hold a published object type."""
-    published = {definition.object_type for definition in target.document.resource_types}
+    wanted = {definition.object_type for definition in target.document.resource_types}
     with connector_edge(target.name, "scopes"):
-        return [scope.key for scope in target.connector.scopes() if published & set(scope.object_types)]
+        return [scope.key for scope in target.connector.scopes() if wanted & set(scope.object_types)]

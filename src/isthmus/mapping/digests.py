@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from array import array
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from typing import Literal
 
 import orjson
 
@@ -15,6 +18,19 @@ SIZE = 8
 """Bytes of a digest."""
 
 _MASK = (1 << 64) - 1
+
+
+def many(begun: Callable[[], blake2b], texts: Iterable[bytes], byteorder: Literal["big", "little"]) -> array[int]:
+    """Return the digest of each text as a signed number; `begun` gives the state to begin with."""
+    found = []
+    for text in texts:
+        state = begun()
+        state.update(text)
+        found.append(state.digest())
+    numbers = array("q", b"".join(found))
+    if sys.byteorder != byteorder:
+        numbers.byteswap()
+    return numbers
 
 
 class Digest:

@@ -7,7 +7,6 @@ place of values, so that there is one way only to render.
 from __future__ import annotations
 
 import re
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from typing import Any
 import orjson
 
 from isthmus.mapping.codec import Codec
-from isthmus.mapping.digests import SIZE
+from isthmus.mapping.digests import SIZE, many
 from isthmus.mapping.index import Index
 from isthmus.mapping.layout import ACTIVE, Complex, Composite, Element, Layout, Node, Plural, Section, Simple, Slot
 from isthmus.mapping.rendering import Renderer
@@ -273,13 +272,4 @@ def _picker(order: tuple[int, ...]) -> _Row:
 
 def _canonical(encoded: Iterable[bytes]) -> array[int]:
     """Return `Digest.canonical` of objects without dn and references."""
-    begun = blake2b(digest_size=SIZE).copy
-    found = []
-    for each in encoded:
-        state = begun()
-        state.update(each)
-        found.append(state.digest())
-    numbers = array("q", b"".join(found))
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return numbers
+    return many(blake2b(digest_size=SIZE).copy, encoded, "big")

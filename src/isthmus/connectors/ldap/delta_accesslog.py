@@ -36,17 +36,9 @@ class AccessLog(Strategy):
     id: ClassVar[str] = "accesslog"
 
     def hindrance(self, session: Session) -> str | None:
-        base = _base(session.known)
-        try:
-            found = session.link.search(
-                base, ldap.SCOPE_BASE, filters.EVERYTHING, ("objectClass",), seconds=session.seconds()
-            )
-        except Failure as failure:
-            if failure.kind in {Kind.NO_ENTRY, Kind.DENIED}:
-                return f"{base} cannot be read"
-            raise
-        if not found.entries:
-            return f"{base} cannot be read"
+        unreadable = session.unreadable(_base(session.known))
+        if unreadable is not None:
+            return unreadable
         writers = self._writers(session)
         return f"{writers} servers write, and the log keeps only the order of one" if writers > 1 else None
 

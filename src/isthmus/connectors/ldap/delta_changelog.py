@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-import ldap
-
 from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.delta_moves import pages_of
 from isthmus.connectors.ldap.directory import read_root
 from isthmus.connectors.ldap.dn import split
-from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Entry
 from isthmus.connectors.ldap.log_pages import log_pages
 from isthmus.connectors.ldap.reading import Known
@@ -39,16 +36,7 @@ class ChangeLog(Strategy):
     id: ClassVar[str] = "changelog"
 
     def hindrance(self, session: Session) -> str | None:
-        base = _base(session.known)
-        try:
-            found = session.link.search(
-                base, ldap.SCOPE_BASE, filters.EVERYTHING, ("objectClass",), seconds=session.seconds()
-            )
-        except Failure as failure:
-            if failure.kind in {Kind.NO_ENTRY, Kind.DENIED}:
-                return f"{base} cannot be read"
-            raise
-        return None if found.entries else f"{base} cannot be read"
+        return session.unreadable(_base(session.known))
 
     def now(self, session: Session) -> str:
         first, last = self._limits(session)

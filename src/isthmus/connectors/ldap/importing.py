@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterator, Sequence
-from typing import overload
 
 from ldap.controls import SimplePagedResultsControl
 
@@ -13,37 +12,14 @@ from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.layout import Column, Layout
 from isthmus.connectors.ldap.link import Answer, Entry, Link
 from isthmus.connectors.ldap.reading import Known, Reader, missing_base
-from isthmus.spi import Call, ConnectorObject, ImportPage
-
-
-class Objects(Sequence[ConnectorObject]):
-    """The objects of a page, each decoded when it is asked for."""
-
-    __slots__ = ("_columns", "_decode", "_entries", "_layout")
-
-    def __init__(self, entries: Sequence[Entry], layout: Layout, columns: Sequence[Column]) -> None:
-        self._entries = entries
-        self._layout = layout
-        self._columns = columns
-        self._decode = layout.decoder(columns)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    @overload
-    def __getitem__(self, index: int) -> ConnectorObject: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[ConnectorObject]: ...
-    def __getitem__(self, index: int | slice) -> ConnectorObject | Sequence[ConnectorObject]:
-        if isinstance(index, slice):
-            return Objects(self._entries[index], self._layout, self._columns)
-        return self._decode(self._entries[index])
+from isthmus.connectors.pages import Decoded
+from isthmus.spi import Call, ImportPage
 
 
 def page_of(layout: Layout, columns: Sequence[Column], entries: Sequence[Entry]) -> ImportPage:
     # Version 0 of the format writes equal values as equal bytes; later ones refer back to texts met before.
     wire = [marshal.dumps((entry.dn, sorted(entry.values.items())), 0) for entry in entries]
-    return ImportPage(objects=Objects(entries, layout, columns), wire=wire)
+    return ImportPage(objects=Decoded(entries, layout.decoder(columns)), wire=wire)
 
 
 def import_entries(

@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import ldap
+
+from isthmus.connectors.ldap import filters
+from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import page_of
 from isthmus.connectors.ldap.layout import DN, Column, Layout
 from isthmus.connectors.ldap.link import Entry, Link
@@ -27,10 +31,17 @@ class Session:
         """Return how long one operation may take."""
         return self.known.connections.seconds(self.call)
 
-    def patient_seconds(self) -> float:
-        """Return how long the next page of an import may take."""
-        self.call.check()
-        return min(self.known.settings.import_timeout, self.call.remaining())
+    def unreadable(self, base: str) -> str | None:
+        """Tell why a log cannot be read, if so."""
+        try:
+            found = self.link.search(
+                base, ldap.SCOPE_BASE, filters.EVERYTHING, ("objectClass",), seconds=self.seconds()
+            )
+        except Failure as failure:
+            if failure.kind in {Kind.NO_ENTRY, Kind.DENIED}:
+                return f"{base} cannot be read"
+            raise
+        return None if found.entries else f"{base} cannot be read"
 
     def on(self, link: Link) -> Session:
         return Session(self.known, link, self.call)

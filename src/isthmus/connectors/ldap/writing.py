@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import ldap
 from ldap.controls import RequestControl
@@ -34,6 +35,8 @@ from isthmus.spi import (
     TargetRejected,
     TargetUnavailable,
 )
+
+T = TypeVar("T")
 
 _CHANGED_BY_OTHERS = {Kind.NO_ENTRY, Kind.CHANGED}
 
@@ -170,44 +173,44 @@ class Writer:
         return self._result(dn, columns, None)
 
     def _change(self, identity: Identity, planned: Sequence[Change], columns: Sequence[Column]) -> Entry:
-        layout = self._layout
-        asked = layout.asked(columns)
+        asked = self._layout.asked(columns)
         if not planned:
             return self._found(self._reader.raw(identity, asked))
-        wanted = layout.identified(identity.anchor)
+        # Nothing but the identity is asked for, and no change can touch that.
+        known = all(column.name == self._layout.anchor and column.definition.readonly for column in columns)
+        # Reading back costs the server a copy of the whole entry: 2 ms for a group of 50,000, a search 0.2 ms.
+        apart = any(c.partial and c.column.definition.type is AttributeType.REFERENCE for c in planned)
+        reading_back = [] if known or apart else [post_read.request(asked)]
+        dn, entry = self._at(identity, lambda dn, controls: self._changing(planned).run(dn, [*controls, *reading_back]))
+        if known:
+            values = {c.wire.lower(): [c.encode(v) for v in identity.anchor.values] for c in columns if c.name != DN}
+            return Entry(dn, values)
+        if entry is not None:
+            return self._reader.complete(entry)
+        return self._found(self._read_back(dn, asked))
+
+    def _at(self, identity: Identity, write: Callable[[str, list[RequestControl]], T]) -> tuple[str, T]:
+        """Write to the entry where it is said to be, once more if others have moved it; return where, and what came.
+
+        The control makes the server refuse where another entry has that name.
+        """
+        layout = self._layout
         dn = identity.dn if self._asserts else None
         if dn is not None and not layout.located(layout.names.key(dn)):
             dn = None
-        for attempt in range(2):
+        controls: list[RequestControl] = []
+        if self._asserts:
+            controls.append(AssertionControl(True, layout.identified(identity.anchor)))
+        for last in (False, True):
             if dn is None:
                 dn = self._found(self._reader.raw(identity, ())).dn
-            controls: list[RequestControl] = [AssertionControl(True, wanted)] if self._asserts else []
-            known = self._known_already(identity, dn, columns)
-            # Reading back costs the server a copy of the whole entry: 2 ms for a group of 50,000, a search 0.2 ms.
-            apart = any(c.partial and c.column.definition.type is AttributeType.REFERENCE for c in planned)
-            if known is None and not apart:
-                controls.append(post_read.request(asked))
             try:
-                entry = self._changing(planned).run(dn, controls)
+                return dn, write(dn, controls)
             except Failure as failure:
-                if failure.kind not in _CHANGED_BY_OTHERS or attempt or not self._asserts:
+                if failure.kind not in _CHANGED_BY_OTHERS or last or not self._asserts:
                     raise
                 dn = None  # moved, or gone: the anchor tells
-                continue
-            if known is not None:
-                return known
-            if entry is not None:
-                return self._reader.complete(entry)
-            return self._found(self._read_back(dn, asked))
         raise AssertionError("the last attempt returns or raises")
-
-    def _known_already(self, identity: Identity, dn: str, columns: Sequence[Column]) -> Entry | None:
-        """Return the entry where nothing but its identity is asked for, and no change can touch that."""
-        if not all(column.name == self._layout.anchor and column.definition.readonly for column in columns):
-            return None
-        return Entry(
-            dn, {c.wire.lower(): [c.encode(v) for v in identity.anchor.values] for c in columns if c.name != DN}
-        )
 
     def _changing(self, planned: Sequence[Change]) -> Changing:
         return Changing(self._known, self._link, self._call, planned, self._secrets(planned))
@@ -215,27 +218,18 @@ class Writer:
     # -- delete
 
     def delete(self, identity: Identity) -> None:
-        layout = self._layout
-        wanted = layout.identified(identity.anchor)
-        dn = identity.dn if self._asserts else None
-        if dn is not None and not layout.located(layout.names.key(dn)):
-            dn = None
-        for attempt in range(2):
-            if dn is None:
-                dn = self._found(self._reader.raw(identity, ())).dn
-            self._call.sent(f"delete {layout.name}")
-            controls = [AssertionControl(True, wanted)] if self._asserts else []
-            try:
-                self._link.delete(dn, seconds=self._reader.seconds(), controls=controls)
-            except Failure as failure:
-                if failure.kind in _CHANGED_BY_OTHERS and not attempt and self._asserts:
-                    dn = None
-                    continue
-                if failure.kind is Kind.HAS_CHILDREN and self._known.settings.delete_children:
-                    self._delete_tree(dn)
-                    return
+        self._at(identity, self._delete_at)
+
+    def _delete_at(self, dn: str, controls: list[RequestControl]) -> None:
+        self._call.sent(f"delete {self._layout.name}")
+        try:
+            self._link.delete(dn, seconds=self._reader.seconds(), controls=controls)
+        except Failure as failure:
+            if failure.kind is not Kind.HAS_CHILDREN or not self._known.settings.delete_children:
                 raise
+        else:
             return
+        self._delete_tree(dn)
 
     def _delete_tree(self, dn: str) -> None:
         self._call.sent(f"delete {self._layout.name} and what is below it")

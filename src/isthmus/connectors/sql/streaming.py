@@ -18,8 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, overload
+from typing import Any
 
+from isthmus.connectors.pages import Decoded
 from isthmus.connectors.sql.child import Child
 from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.database import Database, Link
@@ -81,10 +82,10 @@ def import_with_children(
                 rows += sum(map(len, owned.children))
                 if len(objects) >= page_size or rows >= CHILD_ROWS:
                     call.check()
-                    yield ImportPage(objects=ObjectsWithChildren(objects, decoding), wire=wires)
+                    yield ImportPage(objects=Decoded(objects, decoding), wire=wires)
                     objects, wires, rows = [], [], 0
         if objects:
-            yield ImportPage(objects=ObjectsWithChildren(objects, decoding), wire=wires)
+            yield ImportPage(objects=Decoded(objects, decoding), wire=wires)
         for child, each in zip(children, waiting, strict=True):
             if each.left:
                 raise MisconfiguredConnector(
@@ -155,25 +156,3 @@ class _Decoding:
         except Failure as failure:
             raise MisconfiguredConnector(f"{self._layout.target}: {failure}") from failure
         return replace(found, attributes={**found.attributes, **values})
-
-
-class ObjectsWithChildren(Sequence[ConnectorObject]):
-    """The objects of a page, each decoded when it is asked for."""
-
-    __slots__ = ("_decoding", "_owned")
-
-    def __init__(self, owned: Sequence[_Owned], decoding: _Decoding) -> None:
-        self._owned = owned
-        self._decoding = decoding
-
-    def __len__(self) -> int:
-        return len(self._owned)
-
-    @overload
-    def __getitem__(self, index: int) -> ConnectorObject: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[ConnectorObject]: ...
-    def __getitem__(self, index: int | slice) -> ConnectorObject | Sequence[ConnectorObject]:
-        if isinstance(index, slice):
-            return ObjectsWithChildren(self._owned[index], self._decoding)
-        return self._decoding(self._owned[index])
