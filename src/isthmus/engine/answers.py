@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from isthmus.scim.errors import ScimError
+from isthmus.scim.errors import Failed, ScimError
 from isthmus.spi import (
     AlreadyExists,
     Cancelled,
@@ -22,11 +22,21 @@ from isthmus.spi import (
     Unsupported,
     WatermarkExpired,
 )
-from isthmus.store import StoreError
+from isthmus.store import (
+    AlreadyUsed,
+    EntryClosed,
+    EntryUnknown,
+    IdentityChanged,
+    StoreBusy,
+    StoreError,
+)
 
 log = structlog.get_logger("isthmus.engine")
 
 RETRY_SECONDS = 30
+_BUSY_SECONDS = 2
+_NEVER = (AlreadyUsed, IdentityChanged, EntryClosed, EntryUnknown)
+"""What the store says of a mistake of the engine, and not of itself."""
 
 
 class Held(Exception):
@@ -65,6 +75,21 @@ def answer_for(error: ConnectorError) -> ScimError:
         if isinstance(error, kind):
             return make(error)
     raise AssertionError("the table ends with the root class")
+
+
+def fault(problem: Exception, correlation: str, **where: object) -> ScimError:
+    """Return what a client is told of what is neither its doing nor the target's, and log it.
+
+    A store that is full, locked or damaged: 503, for it may be mended. Anything else is a fault of ours: 500.
+    """
+    if isinstance(problem, StoreError) and not isinstance(problem, _NEVER):
+        log.error("store_failed", correlation=correlation, reason=str(problem), **where)
+        return unavailable(
+            f"the host's own store failed: {problem}",
+            _BUSY_SECONDS if isinstance(problem, StoreBusy) else RETRY_SECONDS,
+        )
+    log.error("bug", correlation=correlation, exc_info=problem, **where)
+    return Failed(f"an unexpected error; the host's log has it under correlation id {correlation}")
 
 
 @contextmanager
