@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scim2_models import Resource, Schema, ScimFilter
 
+from drawing import examples
 from harness import folder_in_memory
 from isthmus.engine.applying import write_of
 from isthmus.engine.filtering import predicate_of
@@ -180,7 +181,7 @@ def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return both | inner.map(lambda text: f"not ({text})")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_the_store_finds_what_the_other_side_matches(store: Store, data: st.DataObject) -> None:
     shape = data.draw(shapes, label="schema")

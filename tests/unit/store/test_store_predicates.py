@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drawing import examples
 from isthmus.store import (
     All,
     AnyOf,
@@ -288,7 +289,11 @@ leaves = st.one_of(
 predicates = st.recursive(leaves, nested, max_leaves=8)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(250),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(predicate=predicates, start=st.integers(1, 5), count=st.integers(0, 90))
 def test_the_store_finds_what_python_finds(shelf: Shelf, predicate: Predicate, start: int, count: int) -> None:
     store, space, rows = shelf.store, shelf.space, shelf.rows
