@@ -27,7 +27,12 @@ def number(value: object) -> int | float | None:
             except ValueError:
                 return None
     if isinstance(value, int):
-        return value if -_INT64 <= value < _INT64 else float(value)
+        if -_INT64 <= value < _INT64:
+            return value
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
