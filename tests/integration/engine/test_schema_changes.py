@@ -68,7 +68,6 @@ def test_a_vanished_matching_attribute_is_not_answered_from_what_was(opened: Ben
     assert client.get(own).total == 1
 
 
-
 @pytest.mark.parametrize("opened", ["publish_new = true"], indirect=True)
 def test_publish_new_publishes_what_is_new_and_no_secret(opened: Bench, people: SqlPeople) -> None:
     client = opened.client("app")
