@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ def number(value: object) -> int | float | None:
         try:
             return float(value)
         except OverflowError:
-            return math.inf if value > 0 else -math.inf
+            return sys.float_info.max if value > 0 else -sys.float_info.max  # never infinite: cursors are JSON
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 

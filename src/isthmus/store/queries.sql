@@ -272,10 +272,6 @@ UPDATE objects SET state = ?, number = ?, modified = coalesce(?, modified) WHERE
 -- The client's own id of the object.
 UPDATE objects SET external_id = ?, number = ?, modified = coalesce(?, modified) WHERE row = ?;
 
--- name: object_set_scim
--- Text rendered again for a newer shape; not over a change made since.
-UPDATE objects SET scim = ?1, shape = ?2 WHERE row = ?3 AND shape <> ?2 AND (?4 IS NULL OR number = ?4);
-
 -- name: object_delete
 -- An object.
 DELETE FROM objects WHERE row = ?;
@@ -666,10 +662,6 @@ SELECT {columns} FROM tokens WHERE ?1 IS NULL OR connector = ?1 ORDER BY created
 -- name: token_get
 -- A token.
 SELECT {columns} FROM tokens WHERE id = ?;
-
--- name: tokens_by_hash
--- Tokens with a hash.
-SELECT {columns} FROM tokens WHERE hash = ? ORDER BY created, id;
 
 -- name: token_revoke
 -- From then on the token is refused; an end to come can only be brought forward.
