@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from isthmus.scim.errors import Failed, ScimError
+from isthmus.scim.errors import Failed, NotUnique, ScimError
 from isthmus.spi import (
     AlreadyExists,
     Cancelled,
@@ -58,7 +58,7 @@ ANSWERS: tuple[tuple[type[ConnectorError], Callable[[ConnectorError], ScimError]
     (TargetUnavailable, lambda error: unavailable(error.message)),
     (MisconfiguredConnector, lambda error: unavailable(f"the connector needs an operator: {error.message}")),
     (NotFound, lambda error: ScimError(404, error.message)),
-    (AlreadyExists, lambda error: ScimError(409, error.message, scim_type="uniqueness")),
+    (AlreadyExists, lambda error: NotUnique(error.message)),
     (InvalidValue, lambda error: ScimError(400, error.message, scim_type="invalidValue")),
     (NotPermitted, lambda error: ScimError(403, error.message)),
     (TargetRejected, lambda error: ScimError(400, error.message, scim_type="invalidValue")),
