@@ -152,7 +152,7 @@ def test_configuration_is_reloaded_and_a_bad_one_is_not(tmp_path: Path) -> None:
     ("right", "wrong", "reason"),
     [
         ('"FirstName", "Email"]', '"FirstName", "Emial"]', "has no attribute 'Emial'; did you mean 'Email'?"),
-        ('userName = {', 'usrName = {', "usrName is no attribute of a SCIM User; did you mean 'userName'?"),
+        ("userName = {", "usrName = {", "usrName is no attribute of a SCIM User; did you mean 'userName'?"),
         ("hr.db", "hrr.db", "hrr.db"),
     ],
     ids=["attribute", "flow", "file"],
