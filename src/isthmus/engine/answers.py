@@ -22,7 +22,7 @@ from isthmus.spi import (
     Unsupported,
     WatermarkExpired,
 )
-from isthmus.store import StoreError
+from isthmus.store import StoreBusy, StoreError
 
 log = structlog.get_logger("isthmus.engine")
 
@@ -65,6 +65,12 @@ def answer_for(error: ConnectorError) -> ScimError:
         if isinstance(error, kind):
             return make(error)
     raise AssertionError("the table ends with the root class")
+
+
+def answer_for_store(error: StoreError) -> ScimError:
+    """Return what a client is told when the host's own store fails: later, perhaps. The log has it for the operator."""
+    log.error("store_failed", reason=str(error), error=type(error).__name__)
+    return unavailable(f"the host cannot keep its records now: {error}", 5 if isinstance(error, StoreBusy) else 30)
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from isthmus.engine.answers import answer_for_store
 from isthmus.engine.caller import Caller
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim import urns
 from isthmus.scim.bulk import BulkOperation, BulkRequest, BulkResult
 from isthmus.scim.bulk_references import cut, ordered, references, resolved, resolved_text
 from isthmus.scim.errors import Conflict, Failed, InvalidValue, NotFound, ScimError, Unavailable
+from isthmus.store import StoreError
 
 if TYPE_CHECKING:
     from isthmus.engine.endpoint import Endpoint
@@ -86,6 +88,8 @@ class BulkRun:
         """Return what a client is told; a fault of ours fails one operation, and the log has it."""
         if isinstance(problem, ScimError):
             return problem
+        if isinstance(problem, StoreError):
+            return answer_for_store(problem)
         correlation = self._caller.correlation
         log.error("bug", correlation=correlation, operation=operation.number, exc_info=problem)
         return Failed(f"an unexpected error; the host's log has it under correlation id {correlation}")

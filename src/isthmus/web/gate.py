@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from isthmus.config.documents import Configuration
+from isthmus.engine.answers import answer_for_store
 from isthmus.engine.caller import Caller
 from isthmus.scim.errors import Failed, Forbidden, NotFound, ScimError
+from isthmus.store import StoreError
 from isthmus.web import paths, quick
 from isthmus.web.answers import FIXED_HEADERS, correlation_of, error_headers, reason
 from isthmus.web.authentication import Attempts, Authentication
@@ -103,11 +105,14 @@ class Gate:
             environ["PATH_INFO"] = "/" + "/".join(exchange.rest)
             body = b"".join(self._application(environ, remember))
         except ScimError as error:
-            return reason(error.status), error_headers(error), error.body()
+            return _failed(error)
+        except StoreError as exc:
+            return _failed(answer_for_store(exc))
         except Exception:
             log.exception("bug", correlation=exchange.correlation, method=environ["REQUEST_METHOD"])
-            failed = Failed(f"an unexpected error; the host's log has it under correlation id {exchange.correlation}")
-            return reason(500), [], failed.body()
+            return _failed(
+                Failed(f"an unexpected error; the host's log has it under correlation id {exchange.correlation}")
+            )
         status, headers = answer
         return status, headers, body
 
@@ -179,6 +184,10 @@ class Gate:
                     "ms": round(seconds * 1000, 2),
                 }
             )
+
+
+def _failed(error: ScimError) -> tuple[str, list[tuple[str, str]], bytes]:
+    return reason(error.status), error_headers(error), error.body()
 
 
 def _no_write(_data: bytes) -> None:
