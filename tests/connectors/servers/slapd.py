@@ -120,7 +120,7 @@ class LdapPrograms:
     def remove_all(self) -> None:
         """Delete everything below the two containers."""
         found = [*self.search(PEOPLE, "(objectClass=*)", ["1.1"]), *self.search(GROUPS, "(objectClass=*)", ["1.1"])]
-        gone = [dn for dn in found if dn not in {PEOPLE, GROUPS}]
+        gone = [dn for dn in found if dn.casefold() not in {PEOPLE, GROUPS}]
         if gone:
             gone.sort(key=lambda dn: -dn.count(","))
             self.run("ldapmodify", text="".join(ldif(dn, {"changetype": ["delete"]}) for dn in gone))

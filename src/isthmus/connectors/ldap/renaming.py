@@ -108,7 +108,8 @@ class Renaming:
         wanted = filters.both(layout.filter, filters.either(filters.equal(name, old) for name in names))
         for base in layout.bases:
             seconds = self._known.connections.seconds(self._call)
-            found = self._link.search(base, layout.scope, wanted, names, seconds=seconds).entries
+            controls = self._known.directory.within
+            found = self._link.search(base, layout.scope, wanted, names, seconds=seconds, controls=controls).entries
             for entry in found:
                 for name in names:
                     if self._refers(layout, entry, name, old):

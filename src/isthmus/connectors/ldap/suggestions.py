@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import ldap
-from ldap.controls import SimplePagedResultsControl
+from ldap.controls import RequestControl, SimplePagedResultsControl
 
 from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.directory import PAGED, Directory
@@ -127,7 +127,8 @@ def _look_round(
 
 def _sample(directory: Directory, link: Link, base: str, seconds: Callable[[], float]) -> Sequence[Entry]:
     paged = directory.supports(PAGED)
-    controls = [SimplePagedResultsControl(False, size=SAMPLE, cookie="")] if paged else []
+    controls: list[RequestControl] = [*directory.within]
+    controls += [SimplePagedResultsControl(False, size=SAMPLE, cookie="")] if paged else []
     try:
         return link.search(
             base,
