@@ -85,6 +85,7 @@ tls cafile = {self.ca}
 posix:eadb = {folder}/private/eadb.tdb
 ldb:nosync = true
 old password allowed period = 0
+ldap server require strong auth = allow_sasl_over_tls
 [sysvol]
 path = {folder}/sysvol
 read only = no
@@ -145,6 +146,20 @@ read only = no
         )
         member = {"changetype": ["modify"], "add": ["member"], "member": [self.user]}
         self.modify(ldif(f"CN=Domain Admins,CN=Users,{SUFFIX}", member))
+
+    def export_key(self, account: str, keytab: Path) -> None:
+        """Write the key of an account into a keytab."""
+        self.run_tool("domain", "exportkeytab", str(keytab), f"--principal={account}@{REALM}")
+
+    def known_to_kerberos(self, *, known: bool = True) -> None:
+        """Tell the KDC that the name in our addresses is this server's, or that it is not."""
+        dn, name = f"CN=DC,OU=Domain Controllers,{SUFFIX}", "servicePrincipalName"
+        there = (
+            f"ldap/{self.host}".encode() in next(iter(self.search(dn, f"({name}=*)", [name]).values()))[name.lower()]
+        )
+        if there != known:
+            change = {"changetype": ["modify"], "add" if known else "delete": [name], name: [f"ldap/{self.host}"]}
+            self.modify(ldif(dn, change))
 
     def lets_in(self, dn: str, password: str) -> bool:
         """Tell whether this password is the account's; one that is disabled is not let in at all."""

@@ -52,8 +52,8 @@ OPERATIONAL = (
 _AS_TEXT = {"pwdaccountlockedtime"}  # 000001010000Z, "for ever", is no moment
 _READ_ONLY = {"memberof", "ismemberof"}
 _TOLD_BY_AD = {
-    "objectclass", "objectguid", "objectsid", "memberof", "directreports", "managedobjects", "whencreated", "whenchanged",
-    "distinguishedname", "usnchanged",
+    "objectclass", "objectguid", "objectsid", "memberof", "directreports", "managedobjects", "whencreated",
+    "whenchanged", "distinguishedname", "usnchanged",
 }  # fmt: skip
 _GUIDS = {"objectguid", "guid"}
 MEMBERS = ("member", "uniqueMember")
@@ -94,9 +94,13 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
     placeholders = {}
     for name in MEMBERS:
         if name in columns and columns[name].definition.required:
-            placeholders[name] = _key(directory, settings.placeholder_member or settings.user or "cn=nobody", one)
+            placeholders[name] = _key(directory, _nobody(settings), one)
             columns[name] = _with(columns[name], required=False)
     _check_names(one, columns, made)
+    for name in made.supplied() if made is not None else ():  # CN={sAMAccountName} gives a value to cn as well
+        column = next((c for c in columns.values() if name in (c.name.casefold(), *c.aliases)), None)
+        if column is not None and made is not None and column.name not in made.attributes:
+            columns[column.name] = _with(column, required=False)
     if made is not None and (own := made.sole_name()) is not None and own in columns:
         columns[own] = _with(columns[own], unique=True)  # two entries of one value would have one DN
     bases = [_key(directory, base, one) for base in _bases(one, directory, settings)]
@@ -120,6 +124,11 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
         placeholders=placeholders,
         member_uid=member_uid,
     )
+
+
+def _nobody(settings: LdapSettings) -> str:
+    account = settings.user if settings.bind == "simple" else ""  # for Kerberos it is a principal, and no DN
+    return settings.placeholder_member or account or "cn=nobody"
 
 
 def _bases(one: LdapObjectType, directory: Directory, settings: LdapSettings) -> tuple[str, ...]:
