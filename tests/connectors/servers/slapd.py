@@ -69,6 +69,7 @@ class Variant:
     referral: str = ""
     size_limit: str = ""
     extra: str = ""
+    access: str = ""
     root: str = ""
 
 
@@ -206,6 +207,7 @@ class SlapdServer(LdapPrograms, Server):
             f"rootdn {self.administrator}",
             f'rootpw "{self.password}"',
             "index objectClass,entryUUID,entryCSN,uid,cn,member,uniqueMember,memberUid,mail eq",
+            v.access,
             f'access to attrs=userPassword by dn.exact="{self.user}" write by anonymous auth by * none',
             f'access to * by dn.exact="{self.user}" write by * none',
             f'limits dn.exact="{self.user}" {v.size_limit or "size=unlimited"} time=unlimited',
