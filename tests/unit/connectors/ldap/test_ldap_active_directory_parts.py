@@ -41,7 +41,7 @@ SCHEMA = {
     ),
     "objectClasses": (
         "( 2.5.6.0 NAME 'top' ABSTRACT MUST ( objectClass $ instanceType ) MAY ( objectGUID $ whenCreated $ "
-        + "replPropertyMetaData ) )",
+         "replPropertyMetaData ) )",
         "( 1.2.840.113556.1.5.9 NAME 'user' SUP top STRUCTURAL MAY ( cn $ unicodePwd ) )",
         "( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MAY cn )",
     ),
