@@ -28,6 +28,10 @@ from isthmus.spi import AttributeType, Secret
 
 BYTES = "1.3.6.1.4.1.1466.115.121.1.40"
 TEXT = "1.3.6.1.4.1.1466.115.121.1.15"
+TOP = (
+    "( 2.5.6.0 NAME 'top' ABSTRACT MUST ( objectClass $ instanceType ) "
+    "MAY ( objectGUID $ whenCreated $ replPropertyMetaData ) )"
+)
 SCHEMA = {
     "attributeTypes": (
         f"( 2.5.4.3 NAME 'cn' SYNTAX '{TEXT}' SINGLE-VALUE )",
@@ -40,8 +44,7 @@ SCHEMA = {
         f"( 1.2.840.113556.1.4.3 NAME 'replPropertyMetaData' SYNTAX '{BYTES}' NO-USER-MODIFICATION )",
     ),
     "objectClasses": (
-        "( 2.5.6.0 NAME 'top' ABSTRACT MUST ( objectClass $ instanceType ) MAY ( objectGUID $ whenCreated $ "
-         "replPropertyMetaData ) )",
+        TOP,
         "( 1.2.840.113556.1.5.9 NAME 'user' SUP top STRUCTURAL MAY ( cn $ unicodePwd ) )",
         "( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MAY cn )",
     ),
