@@ -145,6 +145,19 @@ def test_a_plain_connection_is_refused_with_the_cure(server: SambaServer) -> Non
     connector.close()
 
 
+def test_types_that_the_server_keeps_for_itself_are_not_suggested(server: SambaServer, connector: Any) -> None:
+    """Nor is the domain: its base would be above everything that can be read."""
+    group(connector, "staff", person(connector, "One"))
+    looking: Any = connector_type.open(server.settings())
+    types = {each.name: each for each in looking.suggest(call=call())["object_types"].values}
+    assert {"user", "group"} <= set(types)
+    assert not {name for name in types if name.startswith(("domain", "ipsec", "dfs", "msDFSR"))}
+    assert PEOPLE in types["user"].bases
+    assert list(types)[:2] == ["user", "group"]
+    assert {"user", "group"} <= set(looking.read_schema(call=call()).object_types)
+    looking.close()
+
+
 # -- passwords
 
 

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
+import harness
 from connectors.servers.process import free_port, until
 from connectors.servers.requirement import missing
 from connectors.servers.samba import REALM, SambaServer
@@ -87,6 +88,13 @@ def realm(samba: SambaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_keytab_logs_in(realm: Realm, encryption: str, user: str) -> None:
     url = realm.server.tls_url if encryption == "ldaps" else realm.server.url
     realm.logs_in(url=url, user=user)
+
+
+def test_many_log_ins_at_once(realm: Realm) -> None:
+    """All of them need the first ticket."""
+    for _ in range(3):
+        realm.keytab = shutil.copy(realm.keytab, f"{realm.keytab}-")  # with a ticket cache of its own
+        assert harness.at_once(*[realm.logs_in] * 12) == [None] * 12
 
 
 def test_it_is_the_account_of_the_ticket(realm: Realm) -> None:

@@ -12,7 +12,7 @@ from ldap.controls import RequestControl
 
 from isthmus.connectors.ldap import container_moves, filters
 from isthmus.connectors.ldap.directory import SHOW_DELETED, Directory, read_root
-from isthmus.connectors.ldap.dn import is_below
+from isthmus.connectors.ldap.dn import is_below, outermost
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import import_entries, page_of
 from isthmus.connectors.ldap.layout import Layout
@@ -76,12 +76,13 @@ class UpdateNumbers(Strategy):
         for entries in import_entries(session.known, session.link, session.call, wanted, asked, page_size=page_size):
             changed.entries.difference_update(_identities(layout, entries))
             yield page_of(layout, columns, entries)
-        for container in changed.containers:
+        for container in outermost([layout.names.key(dn) for dn in changed.containers]):
             for entries in self._below(session, container, asked, page_size):
                 ours = [entry for entry in entries if layout.located(layout.names.key(entry.dn))]
                 changed.entries.update(_identities(layout, entries))
                 changed.entries.difference_update(_identities(layout, ours))
-                yield page_of(layout, columns, ours)
+                if ours:
+                    yield page_of(layout, columns, ours)
         gone = [DeletedObject(layout.name, Anchor((str(uuid.UUID(bytes_le=each)),))) for each in changed.entries]
         for start in range(0, len(gone), page_size):
             yield ImportPage(deleted=gone[start : start + page_size])

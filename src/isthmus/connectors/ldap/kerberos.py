@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 
 from isthmus.connectors.ldap import gssapi
 from isthmus.connectors.ldap.errors import Failure, Kind
@@ -13,6 +14,7 @@ from isthmus.spi import MisconfiguredConnector
 _WAITING = threading.BoundedSemaphore(8)
 """Threads that may wait for a KDC: the library gives up by itself after about a minute, and cannot be interrupted."""
 
+_LEAST = 0.05  # seconds for one message
 _PLAIN = 1
 """No security layer (RFC 4752 3.3): TLS encrypts."""
 
@@ -24,10 +26,11 @@ def log_in(link: Link, host: str, seconds: float, *, keytab: str | None, user: s
         Failure: no KDC can be reached, or the server refuses.
         MisconfiguredConnector: there is no ticket for this server.
     """
+    until = time.monotonic() + seconds
     try:
         context, token = _begun(f"ldap@{host}", seconds, keytab, user)
         try:
-            _negotiate(link, context, token, seconds)
+            _negotiate(link, context, token, until)
         finally:
             context.close()
     except gssapi.Unavailable as exc:
@@ -65,9 +68,10 @@ def _begun(service: str, seconds: float, keytab: str | None, user: str) -> tuple
     return found
 
 
-def _negotiate(link: Link, context: gssapi.Context, token: bytes, seconds: float) -> None:
+def _negotiate(link: Link, context: gssapi.Context, token: bytes, until: float) -> None:
     def answer_to(token: bytes) -> bytes | None:
         """Return the server's next token; None when it has let us in."""
+        seconds = max(_LEAST, until - time.monotonic())
         answered = link.run(lambda: link.library.sasl_bind_s("", "GSSAPI", token), seconds)
         if isinstance(answered, bytes):
             return answered

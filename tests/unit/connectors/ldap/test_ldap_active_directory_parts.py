@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -217,7 +218,7 @@ def talk(context: Any, *answers: object) -> list[bytes]:
         return next(left)
 
     link: Any = SimpleNamespace(library=SimpleNamespace(sasl_bind_s=bind), run=lambda action, seconds: action())
-    kerberos._negotiate(link, context, b"first", 1.0)
+    kerberos._negotiate(link, context, b"first", time.monotonic() + 1.0)
     return sent
 
 
