@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install the database and directory servers that the tests start privately, and the tools that the documentation uses; never start a
-# server as a service.
+# Install the database and directory servers that the tests start privately, and the tools that tests and documentation use; never
+# start a server as a service.
 # Does nothing unless ISTHMUS_REQUIRE=all: without it tests use what is there and skip the rest with the reason.
 set -euo pipefail
 
@@ -21,6 +21,8 @@ if ! { have samba && have samba-tool && [ -d /usr/share/samba/setup ]; }; then
 fi
 have kinit || missing+=(krb5-user)
 have setpriv || missing+=(util-linux)
+# Records what a disk is told, for the tests of power cuts.
+have strace || missing+=(strace)
 # The documentation's own commands are run as they stand.
 have curl || missing+=(curl)
 have sqlite3 || missing+=(sqlite3)

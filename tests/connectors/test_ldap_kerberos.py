@@ -16,12 +16,13 @@ import pytest
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 import harness
-from connectors.servers.process import free_port, until
+from connectors.servers.process import until
 from connectors.servers.requirement import missing
 from connectors.servers.samba import REALM, SambaServer
 from connectors.servers.slapd import PEOPLE, SUFFIX, ldif
 from isthmus.connectors.ldap import LdapObjectType, connector_type
 from isthmus.spi import Call, MisconfiguredConnector, TargetUnavailable
+from ports import free_port
 
 ACCOUNT = "robot"
 DN = f"cn={ACCOUNT},cn=users,{SUFFIX}"

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.servers.requirement import missing
+from drawing import examples
 from fuzzing import entries
 from fuzzing.entries import NAMES, Broken, Entry, opened
 from fuzzing.seeds import DICTIONARY, seeds
@@ -53,7 +54,7 @@ def test_the_seeds(host: dict[str, Entry], name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_mutations_of_the_seeds(host: dict[str, Entry], name: str) -> None:
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
     @given(mutated(name))
     def run(data: bytes) -> None:
         host[name](data)

@@ -16,6 +16,7 @@ from scim2_models import Path, ScimFilter
 from scim2_models.exceptions import InvalidFilterException, InvalidPathException
 from scim2_models.path import expressions as theirs
 
+from drawing import examples
 from isthmus.scim.errors import InvalidFilter, InvalidPath
 from isthmus.scim.filter import parse_filter, parse_path
 from isthmus.scim.grammar import OPERATORS
@@ -233,7 +234,7 @@ value_paths = st.one_of(
 filters = st.recursive(comparisons | value_paths, combined, max_leaves=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(filters)
 def test_every_filter_of_the_grammar_gives_the_same_tree(text: str) -> None:
     ours = our_filter(text)
@@ -241,7 +242,7 @@ def test_every_filter_of_the_grammar_gives_the_same_tree(text: str) -> None:
     assert ours == their_filter(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(paths | st.builds(lambda h, i, s: f"{h}[{i}]" + (f".{s}" if s else ""), heads, inner_filters, st.none() | names))
 def test_every_path_of_the_grammar_gives_the_same_parts(text: str) -> None:
     ours = our_path(text)
@@ -294,7 +295,7 @@ def damaged(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     return text[:start] + draw(st.sampled_from(["", " ", '"', "(", ")", "[", "]", ".", "x", "1", "and"])) + text[end:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(scrambled | damaged(filters))
 @example('emails[type eq "work"')
 @example('a eq "x" and')
@@ -304,7 +305,7 @@ def test_both_refuse_the_same_filters(text: str) -> None:
     assert ours == other or reasons(ours, other, text), (ours, other)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(scrambled | damaged(heads | value_paths))
 def test_both_refuse_the_same_paths(text: str) -> None:
     ours, other = our_path(text), their_path(text)

@@ -10,6 +10,7 @@ from evaluating import Facts, judge
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drawing import examples
 from fuzzing.entries import served
 from harness import ENTERPRISE, OWN, Client
 
@@ -165,7 +166,7 @@ def check(app: Client, text: str) -> set[str]:
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(people, min_size=1, max_size=4), st.lists(filters, min_size=8, max_size=12))
 def test_the_store_finds_what_python_finds(app: Client, bodies: list[dict[str, object]], texts: list[str]) -> None:
     ids = []

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scim2_models import Resource, Schema, ScimFilter
 
+from drawing import examples
+from harness import folder_in_memory
 from isthmus.engine.applying import write_of
 from isthmus.engine.filtering import predicate_of
 from isthmus.mapping.definition import ResourceTypeDefinition
@@ -67,8 +66,7 @@ def _definition(named: Named, **facts: Any) -> AttributeDefinition:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder, Store.open(Path(folder) / "store") as opened:
+    with folder_in_memory("isthmus-filters-") as folder, Store.open(folder / "store") as opened:
         yield opened
 
 
@@ -183,7 +181,7 @@ def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return both | inner.map(lambda text: f"not ({text})")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_the_store_finds_what_the_other_side_matches(store: Store, data: st.DataObject) -> None:
     shape = data.draw(shapes, label="schema")

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drawing import examples
 from fuzzing.entries import served
 from harness import Client
 
 marks = itertools.count()
 orders = st.sampled_from(["", "&sortBy=displayName", "&sortBy=displayName&sortOrder=descending", "&sortBy=emails"])
 names = st.sampled_from(["a", "B", "b", "ä", None])
-quietly = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+quietly = settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

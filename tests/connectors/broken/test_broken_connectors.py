@@ -19,23 +19,28 @@ TESTS = HERE.parent.parent
 
 @pytest.fixture(scope="session")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Run the suite against every broken connector; return the messages of what failed, by connector and test."""
+    """Run the suite against every broken connector; return the messages of what failed, by connector and test.
+
+    One process: the workers of the run around it have the processors. It loads the one plugin that it needs, since
+    loading them all takes longer than two connectors do.
+    """
     report = tmp_path_factory.mktemp("broken") / "report.xml"
     command = [
         sys.executable,
         "-m",
         "pytest",
         "-q",
-        "-n2",
         "--tb=short",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "pytest_timeout",
         f"--junitxml={report}",
     ]
     run = subprocess.run(
         [*command, str(HERE / "every_defect.py")],
         cwd=TESTS.parent,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=600,

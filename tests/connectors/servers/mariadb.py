@@ -11,7 +11,7 @@ from typing import Any
 import pymysql
 
 from connectors.servers.certificates import write_certificates
-from connectors.servers.process import Server, unprivileged
+from connectors.servers.process import Server, give_away, unprivileged
 
 
 def find_programs() -> tuple[str, str] | None:
@@ -36,27 +36,30 @@ class MariadbServer(Server):
         self._numbers = itertools.count(1)
         write_certificates(self.folder)
         self.ca = str(self.folder / "ca.pem")
-        subprocess.run(
-            unprivileged(
-                [
-                    install,
-                    "--no-defaults",
-                    f"--datadir={self.folder / 'data'}",
-                    "--skip-test-db",
-                    "--auth-root-authentication-method=normal",
-                ]
-            ),
-            check=True,
-            capture_output=True,
+        # A server that starts deletes every temporary table in its folder for these: also those of others, in /tmp
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        give_away(temporary)
+        self._storage = (
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={temporary}",
+            "--innodb-log-file-size=16M",  # else 96 MB are written before each first start
+        )
+        made = subprocess.run(
+            unprivileged([install, *self._storage, "--skip-test-db", "--auth-root-authentication-method=normal"]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             cwd=self.folder,
         )
+        if made.returncode != 0:
+            raise RuntimeError(f"mariadb-install-db ended with {made.returncode}:\n{made.stdout.decode()[:2000]}")
         self._secured = False
 
     def command(self) -> Sequence[str]:
         return [
             self.program,
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
+            *self._storage,
             f"--port={self.port}",
             f"--bind-address={self.host}",
             f"--socket={self.folder / 'socket'}",

@@ -7,12 +7,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from ports import free_port
 
 _LIMIT = 30.0
 """Seconds a server may take to start or stop; a loaded machine of two cores needs about 3."""
@@ -39,12 +40,6 @@ def give_away(path: Path) -> None:
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def until(condition: Callable[[], bool], *, seconds: float = _LIMIT, what: str = "it") -> None:
     """Poll until the condition holds; fail with `what` when it does not in time."""
     deadline = time.monotonic() + seconds
@@ -61,6 +56,23 @@ def descendants(pid: int) -> Iterator[int]:
             for child in task.read_text().split():
                 yield int(child)
                 yield from descendants(int(child))
+
+
+def lives(pid: int) -> bool:
+    """Tell whether there is such a process, and not only what its parent has not yet asked about."""
+    return any(state not in "ZX" for state in _states(pid))
+
+
+def goes_on(pid: int) -> bool:
+    """Tell whether a thread of this process was not stopped."""
+    return any(state not in "TtZX" for state in _states(pid))
+
+
+def _states(pid: int) -> Iterator[str]:
+    """Yield the state of each thread, as a letter (proc(5))."""
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            yield task.read_text().rpartition(")")[2].split()[0]
 
 
 class Server:
@@ -115,13 +127,15 @@ class Server:
         return [self.process.pid, *descendants(self.process.pid)]
 
     def pause(self) -> None:
-        """Hang: it keeps its connections, takes new ones and answers nothing."""
+        """Hang, and return once every thread has: it keeps its connections, takes new ones and answers nothing."""
         stopped: set[int] = set()
         while fresh := [pid for pid in self._all() if pid not in stopped]:
             for pid in fresh:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
                 stopped.add(pid)
+            # the signal takes a moment: until one thread has taken it, the others go on, and children are born
+            until(lambda: not any(map(goes_on, stopped)), what="every thread stopping")
 
     def resume(self) -> None:
         for pid in reversed(self._all()):
@@ -129,14 +143,21 @@ class Server:
                 os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """End it at once, as a power cut would, and return when nothing of it is left.
+
+        A child that lives on, if only for a moment, keeps the next server from starting in the same folder.
+        """
         if self.process is None:
             return
-        for pid in self._all():
+        if self.process.poll() is None:
+            self.pause()  # or it makes children while we count them
+        family = self._all()
+        for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(_LIMIT)
         self.process = None
+        until(lambda: not any(map(lives, family)), what="the end of every process")
 
     def remove(self) -> None:
         """Kill it and delete its folder."""

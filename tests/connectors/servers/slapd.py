@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.servers.certificates import write_certificates
-from connectors.servers.process import Server, free_port, give_away, unprivileged, until
+from connectors.servers.process import Server, give_away, unprivileged
 from isthmus.connectors.ldap.settings import LdapSettings
 from isthmus.spi import Secret
+from ports import free_port
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
@@ -263,16 +264,6 @@ class SlapdServer(LdapPrograms, Server):
                 self.add(f"ou={name},{SUFFIX}", {"objectClass": ["organizationalUnit"], "ou": [name]})
             account = {"objectClass": ["person", "simpleSecurityObject"], "cn": ["isthmus"], "sn": ["isthmus"]}
             self.add(self.user, {**account, "userPassword": [self.password]})
-
-    def pause(self) -> None:
-        """Hang, and return once every thread has stopped: a signal takes a moment."""
-        super().pause()
-        assert self.process is not None
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        until(
-            lambda: all("T (stopped)" in (task / "status").read_text() for task in tasks.iterdir()),
-            what="every thread of slapd stopping",
-        )
 
     def load(self, other: SlapdServer) -> None:
         """Take over what another server has; this one must not run."""

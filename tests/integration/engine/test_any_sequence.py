@@ -26,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from drawing import examples
 from harness import PATCH_OP, Answer, Bench, Client, bench, memory_target
 from isthmus.connectors.memory import MemoryTarget
 from isthmus.engine import scheduling
@@ -490,6 +491,6 @@ def test_any_sequence(world: World) -> None:
     run_state_machine_as_test(
         Run,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(40), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

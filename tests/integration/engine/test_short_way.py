@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drawing import examples
 from harness import (
     ENTERPRISE,
     MEMORY_ATTRIBUTES,
@@ -206,7 +207,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             yield b
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     endpoint=st.sampled_from(["Users", "Groups"]),
     attributes=LISTS,

@@ -21,6 +21,7 @@ from typing import Any
 from isthmus.config.loading import load
 from isthmus.config.starting import initialise
 from isthmus.engine.host import opened
+from ports import free_port
 
 _SERVE = """
 import sys
@@ -68,12 +69,6 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
             return found
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def descendants(pid: int) -> set[int]:

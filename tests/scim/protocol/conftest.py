@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness import Bench, Client, SqlPeople, bench, memory_document, memory_target, sql_document
+from harness import Bench, Client, SqlPeople, bench, folder_in_memory, memory_document, memory_target, sql_document
 from isthmus.connectors.memory import MemoryTarget
 
 GUARD = "provider_objects = 100000"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in memory where there is one: these tests are about answers, and every write waits for the disk."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path_factory.mktemp("protocol")
-        return
-    with tempfile.TemporaryDirectory(dir=memory, prefix="isthmus-protocol-") as made:
-        yield Path(made)
+def folder() -> Iterator[Path]:
+    """These tests are about answers; no write needs to wait for the disk."""
+    with folder_in_memory("isthmus-protocol-") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

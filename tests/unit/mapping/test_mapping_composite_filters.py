@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mapping_samples import OWN, bind
 
+from drawing import examples
 from isthmus.engine.filtering import predicate_of
 from isthmus.mapping.bound import (
     FALSE,
@@ -202,7 +203,11 @@ filters = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(300),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(filter=filters)
 def test_the_store_finds_what_python_finds(shelf: Shelf, filter: str) -> None:
     try:

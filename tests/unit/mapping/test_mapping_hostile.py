@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_samples import CORE, ENTERPRISE, OWN, current, employees, teams
 
+from drawing import examples
 from isthmus.scim.errors import ScimError
 from isthmus.scim.filter import parse_filter
 from isthmus.scim.patch import parse_operations
@@ -53,7 +54,7 @@ bodies = st.dictionaries(keys, values, max_size=5)
 
 @pytest.mark.parametrize("rt", TYPES, ids=["tolerant", "strict", "group", "strict group"])
 @given(body=bodies)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_whole_resources(rt: Any, body: dict[str, Any]) -> None:
     for found in (outcome(lambda: rt.plan_create(body)), outcome(lambda: rt.plan_replace(body, current()))):
         assert not isinstance(found, ScimError) or found.status == 400
@@ -66,7 +67,7 @@ operations = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("rt", TYPES, ids=["tolerant", "strict", "group", "strict group"])
 @given(sent=st.lists(operations, min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_patches(rt: Any, sent: list[dict[str, Any]]) -> None:
     plan = outcome(lambda: rt.plan_patch(parse_operations({"Operations": sent}), current()))
     if isinstance(plan, ScimError):
@@ -107,7 +108,7 @@ filters = st.recursive(
 
 @pytest.mark.parametrize("rt", [TYPES[0], TYPES[2]], ids=["user", "group"])
 @given(text=filters)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_filters(rt: Any, text: str) -> None:
     found = outcome(lambda: rt.bind(parse_filter(text)))
     assert not isinstance(found, ScimError) or (found.status, found.scim_type) == (400, "invalidFilter")
@@ -135,7 +136,7 @@ part_operations = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("rt", PERSONS, ids=["tolerant", "strict"])
 @given(body=st.dictionaries(part_keys, part_values, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_whole_resources_made_of_parts(rt: Any, body: dict[str, Any]) -> None:
     created = outcome(lambda: rt.plan_create(body))
     assert not isinstance(created, ScimError) or created.status == 400
@@ -147,7 +148,7 @@ def test_whole_resources_made_of_parts(rt: Any, body: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("rt", PERSONS, ids=["tolerant", "strict"])
 @given(sent=st.lists(part_operations, min_size=1, max_size=4))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 def test_patches_of_parts(rt: Any, sent: list[dict[str, Any]]) -> None:
     plan = outcome(lambda: rt.plan_patch(parse_operations({"Operations": sent}), present()))
     if isinstance(plan, ScimError):

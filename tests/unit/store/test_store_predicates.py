@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drawing import examples
 from isthmus.store import (
     All,
     AnyOf,
@@ -288,7 +289,11 @@ leaves = st.one_of(
 predicates = st.recursive(leaves, nested, max_leaves=8)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(250),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(predicate=predicates, start=st.integers(1, 5), count=st.integers(0, 90))
 def test_the_store_finds_what_python_finds(shelf: Shelf, predicate: Predicate, start: int, count: int) -> None:
     store, space, rows = shelf.store, shelf.space, shelf.rows
@@ -378,3 +383,11 @@ def test_datetimes_compare_as_moments(store: Store, people: Space) -> None:
     ]:  # fmt: skip
         assert store.space.count(people, Comparison("hired", operator, value, "datetime")) == found, (value, operator)  # type: ignore[arg-type]
     assert store.space.count(people, Comparison(Pseudo.CREATED, "eq", NOW, "datetime")) == 1
+
+
+def test_integers_of_any_length_compare_as_numbers(store: Store, people: Space) -> None:
+    huge = "1" + "0" * 400
+    add(store, people, [a_write("jo", attributes=b'{"pay":["%s"]}' % huge.encode())])
+    add(store, people, [a_write("al", attributes=b'{"pay":[5]}')])
+    for value, operator, found in [(5, "gt", 1), (5, "ge", 2), (10**500, "lt", 1), (-(10**500), "gt", 2)]:
+        assert store.space.count(people, Comparison("pay", operator, value, "number")) == found, operator  # type: ignore[arg-type]
