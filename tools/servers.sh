@@ -15,6 +15,11 @@ if ! { have mariadbd && have mariadb-install-db; }; then missing+=(mariadb-serve
 if ! { have slapd && have ldapsearch; }; then missing+=(slapd ldap-utils); fi
 # The second implementation; its tests need the server only, without its administration tools.
 have ns-slapd || missing+=(389-ds-base)
+# Active Directory's rules and a KDC; kinit gets the tickets.
+if ! { have samba && have samba-tool && [ -d /usr/share/samba/setup ]; }; then
+  missing+=(samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules)
+fi
+have kinit || missing+=(krb5-user)
 have setpriv || missing+=(util-linux)
 # Records what a disk is told, for the tests of power cuts.
 have strace || missing+=(strace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.directory389 import Directory389
+from connectors.servers.samba import SambaServer
 from connectors.servers.slapd import PEOPLE, SlapdServer, ldif
 from isthmus.connectors.ldap import LdapObjectType, LdapSettings, connector_type
 from isthmus.spi import ConnectorObject, Secret, Value
@@ -22,6 +23,7 @@ from isthmus.testing.suite.delta import DeltaImport
 from isthmus.testing.suite.hostile import HostileValues
 from isthmus.testing.suite.importing import FullImport
 from isthmus.testing.suite.lookup import Lookup
+from isthmus.testing.suite.passwords import Passwords
 from isthmus.testing.suite.references import References
 from isthmus.testing.suite.schema import DiscoveredSchema
 from isthmus.testing.suite.updating import Updating
@@ -47,12 +49,15 @@ def stored(value: Value) -> str | bytes:
 class _Writer:
     """Somebody else who writes to the directory, by OpenLDAP's own programs."""
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: Any, *, naming: str = "uid", classes: Sequence[str] = ("testPerson",)) -> None:
         self._server = server
+        self._naming = naming
+        self._classes = classes
 
     def create(self, attributes: Mapping[str, tuple[Value, ...]]) -> None:
         values = {name: [stored(v) for v in given] for name, given in attributes.items() if given}
-        self._server.add(f"uid={values['uid'][0]},{PEOPLE}", {**values, "objectClass": ["testPerson"]})
+        dn = f"{self._naming}={values[self._naming][0]},{PEOPLE}"
+        self._server.add(dn, {**values, "objectClass": self._classes})
 
     def update(self, existing: ConnectorObject, attribute: str, values: tuple[Value, ...]) -> None:
         assert existing.identity.dn is not None
@@ -197,3 +202,47 @@ class Test389Dn(_Directory, Creating, Updating, DeltaImport):
         self.server = directory_389
         directory_389.remove_all()
         return directory_389.settings(object_types=(dataclasses.replace(PERSON, anchor="dn"),))
+
+
+class TestActiveDirectory(
+    _Directory, DiscoveredSchema, Creating, Updating, Lookup, Passwords, HostileValues, DeltaImport
+):
+    """The rules of Active Directory, as Samba has them: no read-back, no assertions, messages of its own."""
+
+    object_type = "user"
+    text_attribute = "info"
+    reserved = frozenset({"objectClass", "cn", "sAMAccountName", "userAccountControl"})
+
+    @pytest.fixture
+    def settings(self, samba: SambaServer) -> LdapSettings:
+        self.server = samba
+        samba.remove_all()
+        user = LdapObjectType(
+            name="user",
+            bases=(PEOPLE,),
+            dn_template=f"CN={{cn}},{PEOPLE}",
+            attributes=(
+                "cn", "sAMAccountName", "sn", "info", "uidNumber", "otherTelephone", "jpegPhoto", "manager", "memberOf",
+                "userAccountControl", "unicodePwd", "whenCreated",
+            ),
+        )  # fmt: skip
+        return samba.settings(object_types=(user,))
+
+    def new_attributes(self, n: int) -> Mapping[str, tuple[Value, ...]]:
+        return {
+            "cn": (f"Person-{n}",),
+            "sAMAccountName": (f"person-{n}",),
+            "userAccountControl": (544,),  # an account that may do without a password; left out, it would be disabled
+            "sn": (f"Name-{n}",),
+            "info": (f"Text-{n}",),
+            "uidNumber": (n,),
+            "otherTelephone": (f"one-{n}", f"two-{n}"),
+            "jpegPhoto": (f"{n:08x}".encode(),),
+        }
+
+    def other_writer(self, settings: Any) -> _Writer:
+        return _Writer(self.server, naming="cn", classes=("user",))
+
+    def password_works(self, settings: Any, existing: ConnectorObject, password: Secret) -> bool:
+        assert existing.identity.dn is not None
+        return bool(self.server.lets_in(existing.identity.dn, password.reveal()))

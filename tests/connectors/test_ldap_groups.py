@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
-from connectors.servers.slapd import GROUPS, PEOPLE, SlapdServer, ldif
+from connectors.servers.fixtures import slapd_server
+from connectors.servers.process import until
+from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, connector_type
-from isthmus.spi import AttributeChange, Call, ConnectorObject, Identity, InvalidValue, Reference
+from isthmus.connectors.ldap.dn import Names
+from isthmus.spi import AttributeChange, Call, ConnectorObject, Identity, InvalidValue, Reference, TargetUnavailable
 
 PERSON = LdapObjectType(
     name="person", structural_class="inetOrgPerson", bases=(PEOPLE,), dn_template=f"uid={{uid}},{PEOPLE}"
@@ -158,6 +162,103 @@ def test_references_follow_a_renamed_entry_where_that_is_set(plain_slapd: SlapdS
     assert found.attributes["manager"][0].key == (f"uid=chief,{PEOPLE}",)
     kind.connector.close()
     del made
+
+
+def test_without_that_they_name_nobody(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("groupOfNames"), "member")
+    one = kind.person("one")
+    kind.group("made", one)
+    kind.connector.update("person", one.identity, [AttributeChange("uid", replace=("first",))], call=call())
+    assert kind.stored("made") == {f"uid=one,{PEOPLE}"}
+    kind.connector.close()
+
+
+def test_many_references_follow_in_pages_and_only_those(plain_slapd: SlapdServer) -> None:
+    """Spelled as they may be; groups of somebody else's name, and of names that begin alike, stay."""
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("groupOfNames"), "member", mend_references=True, create_parents=True)
+    one, other = kind.person("one"), kind.person("one more")
+    spelled = f"UID=One, {PEOPLE.upper()}"
+    entries = [
+        ldif(f"cn=g{i},{GROUPS}", {"objectClass": ["groupOfNames"], "cn": [f"g{i}"], "member": [spelled]})
+        for i in range(250)
+    ]
+    plain_slapd.run("ldapadd", text="".join(entries))
+    kind.group("others", other)
+    moved = f"uid=one\\, the first,ou=moved,{PEOPLE}"
+    renamed = kind.connector.update("person", one.identity, [], new_dn=moved, call=call())
+    assert renamed.identity.dn == moved
+    found = plain_slapd.search(GROUPS, "(cn=g*)", ["member"])
+    assert len(found) == 250
+    assert {Names().key(value.decode()) for values in found.values() for value in values["member"]} == {moved}
+    assert kind.stored("others") == {other.identity.dn}
+    kind.connector.close()
+
+
+def test_member_uids_follow_a_renamed_person(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    kind = Kind(plain_slapd, group("posixGroup", member_uid_type="person"), "memberUid", mend_references=True)
+    one, other = kind.person("one"), kind.person("other")
+    kind.group("made", one, other)
+    kind.connector.update("person", one.identity, [AttributeChange("uid", replace=("first",))], call=call())
+    assert kind.stored("made") == {"first", "other"}
+    kind.connector.close()
+
+
+def test_a_reference_that_cannot_be_mended_is_told() -> None:
+    """The new name is there: the host must read the entry again, and not take the change for refused."""
+    access = f'access to attrs=member by dn.exact="cn=isthmus,{SUFFIX}" read by * none'
+    server = slapd_server(Variant(access=access))
+    try:
+        server.start()
+        kind = Kind(server, group("groupOfNames"), "member", mend_references=True)
+        one = kind.person("one")
+        server.add(f"cn=made,{GROUPS}", {"objectClass": ["groupOfNames"], "cn": ["made"], "member": [one.identity.dn]})
+        with pytest.raises(TargetUnavailable, match=r"uid=first,.* has its new name, but .*access") as told:
+            kind.connector.update("person", one.identity, [AttributeChange("uid", replace=("first",))], call=call())
+        assert told.value.outcome_unknown
+        assert server.search(PEOPLE, "(uid=first)")
+        assert kind.stored("made") == {f"uid=one,{PEOPLE}"}
+        kind.connector.close()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="module")
+def refint() -> Iterator[SlapdServer]:
+    server = slapd_server(Variant(refint=True))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_references_that_the_server_mends(refint: SlapdServer, mended: bool) -> None:
+    """slapd's refint overlay does it after its answer; our own mending beside it disturbs nothing."""
+    refint.remove_all()
+    kind = Kind(refint, group("groupOfNames"), "member", mend_references=mended)
+    one, boss = kind.person("one"), kind.person("boss")
+    made = kind.group("made", one, boss)
+    kind.connector.update("person", one.identity, [AttributeChange("manager", replace=(to(boss),))], call=call())
+
+    def manager() -> set[str]:
+        (values,) = refint.search(PEOPLE, "(uid=one)", ["manager"]).values()
+        return {Names().key(value.decode()) for value in values.get("manager", ())}
+
+    def followed(name: str | None) -> bool:
+        named = {name} - {None}
+        return {Names().key(each) for each in kind.stored("made")} == {one.identity.dn, *named} and manager() == named
+
+    for name in ("chief", "Chief, Jr. + Söhne", "boss"):
+        boss = kind.connector.update("person", boss.identity, [AttributeChange("uid", replace=(name,))], call=call())
+        until(functools.partial(followed, boss.identity.dn), what="slapd mending the references")
+    assert kind.members(made) == {one.identity.dn, boss.identity.dn}
+    kind.connector.delete("person", boss.identity, call=call())
+    until(lambda: followed(None), what="slapd removing the references")
+    kind.connector.close()
 
 
 def test_many_members_go_in_portions(plain_slapd: SlapdServer) -> None:

@@ -22,7 +22,7 @@ _SECRET = frozenset(
 # SCIM path -> names seen in real tables and directories, best first, as words run together in lower case
 _NAMES: dict[str, tuple[str, ...]] = {
     "userName": (
-        "username", "login", "loginname", "userid", "uid", "samaccountname", "userprincipalname", "upn", "account",
+        "username", "login", "loginname", "userid", "samaccountname", "uid", "userprincipalname", "upn", "account",
         "accountname", "benutzername", "benutzer", "anmeldename", "logon", "logonname", "loginid",
     ),
     "name.givenName": ("givenname", "firstname", "forename", "fname", "vorname", "first"),

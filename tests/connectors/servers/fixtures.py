@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -10,11 +11,13 @@ import pytest
 from connectors.servers import directory389
 from connectors.servers import mariadb as mariadb_programs
 from connectors.servers import postgresql as postgresql_programs
+from connectors.servers import samba as samba_programs
 from connectors.servers.directory389 import Directory389
 from connectors.servers.mariadb import MariadbServer
 from connectors.servers.postgresql import PostgresServer
 from connectors.servers.process import Server
 from connectors.servers.requirement import missing
+from connectors.servers.samba import SambaServer
 from connectors.servers.slapd import SlapdServer, Variant
 from connectors.servers.slapd import find_programs as find_slapd
 
@@ -63,6 +66,16 @@ def directory_389() -> Iterator[Directory389]:
     if programs is None:
         missing("389 Directory Server (ns-slapd, ldapsearch)")
     yield from _running(Directory389(programs))
+
+
+@pytest.fixture(scope="session")
+def samba() -> Iterator[SambaServer]:
+    programs = samba_programs.find_programs()
+    if programs is None:
+        missing("Samba as a domain controller (samba, samba-tool, samba-ad-provision)")
+    if os.geteuid() != 0:
+        pytest.skip("Samba listens on ports of Active Directory only, which needs root")
+    yield from _running(SambaServer(programs))
 
 
 def _running(server: S) -> Iterator[S]:

@@ -79,6 +79,8 @@ class Server:
     """A server under our control. Subclasses say how it is made and started."""
 
     host = "127.0.0.1"
+    privileged = False
+    """Whether it needs root."""
 
     def __init__(self, prefix: str) -> None:
         self.folder = temporary_folder(prefix)
@@ -96,8 +98,9 @@ class Server:
         """Start it and return once it answers."""
         assert self.process is None, "it runs already"
         with self._log.open("ab") as log:
+            command = list(self.command()) if self.privileged else unprivileged(self.command())
             self.process = subprocess.Popen(
-                unprivileged(self.command()), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + _LIMIT
         while not self.answers():

@@ -70,6 +70,7 @@ class Variant:
     referral: str = ""
     size_limit: str = ""
     extra: str = ""
+    access: str = ""
     root: str = ""
 
 
@@ -121,7 +122,7 @@ class LdapPrograms:
     def remove_all(self) -> None:
         """Delete everything below the two containers."""
         found = [*self.search(PEOPLE, "(objectClass=*)", ["1.1"]), *self.search(GROUPS, "(objectClass=*)", ["1.1"])]
-        gone = [dn for dn in found if dn not in {PEOPLE, GROUPS}]
+        gone = [dn for dn in found if dn.casefold() not in {PEOPLE, GROUPS}]
         if gone:
             gone.sort(key=lambda dn: -dn.count(","))
             self.run("ldapmodify", text="".join(ldif(dn, {"changetype": ["delete"]}) for dn in gone))
@@ -207,6 +208,7 @@ class SlapdServer(LdapPrograms, Server):
             f"rootdn {self.administrator}",
             f'rootpw "{self.password}"',
             "index objectClass,entryUUID,entryCSN,uid,cn,member,uniqueMember,memberUid,mail eq",
+            v.access,
             f'access to attrs=userPassword by dn.exact="{self.user}" write by anonymous auth by * none',
             f'access to * by dn.exact="{self.user}" write by * none',
             f'limits dn.exact="{self.user}" {v.size_limit or "size=unlimited"} time=unlimited',

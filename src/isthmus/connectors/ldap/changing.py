@@ -14,7 +14,7 @@ from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.filters import EVERYTHING
 from isthmus.connectors.ldap.link import Entry, Link, Modification
 from isthmus.connectors.ldap.planning import Change
-from isthmus.connectors.ldap.reading import Known
+from isthmus.connectors.ldap.reading import Known, is_there
 from isthmus.spi import AttributeType, Call, ConnectorError, TargetUnavailable
 
 _HIDDEN_SUPPORT = {"openldap"}
@@ -90,9 +90,27 @@ class Changing:
         try:
             self._link.finish_write(number, seconds=self._known.connections.seconds(self._call), hidden=self._hidden)
         except Failure as failure:
-            if failure.kind not in {Kind.VALUE_THERE, Kind.VALUE_GONE} and not self._emptied(failure):
+            if not self._done_already(failure, part) and not self._emptied(failure):
                 raise
             self._send(dn, part, controls)  # knows what to do then
+
+    def _done_already(self, failure: Failure, part: Sequence[Change]) -> bool:
+        """Tell whether the server may have refused because of a value that is there, or gone, already.
+
+        AD and its relatives answer entryAlreadyExists or unwillingToPerform where the value is a reference.
+        """
+        if failure.kind in {Kind.VALUE_THERE, Kind.VALUE_GONE}:
+            return True
+        linked = any(c.partial and c.column.definition.type is AttributeType.REFERENCE for c in part)
+        return linked and self._known.ranges and failure.kind in {Kind.DUPLICATE, Kind.REFUSED}
+
+    def _of_reference(self, failure: Failure, dn: str, part: Sequence[Change]) -> Failure:
+        """Return the failure, told from "this entry is not there" if it is an entry referred to that is missing."""
+        if failure.kind is Kind.NO_ENTRY:
+            named = [c.column.name for c in part if c.column.definition.type is AttributeType.REFERENCE]
+            if named and is_there(self._link, dn, self._known.connections.seconds(self._call)):
+                failure.kind, failure.attribute = Kind.BAD_VALUE, named[0]
+        return failure
 
     def _emptied(self, failure: Failure) -> bool:
         return failure.code.partition(",")[0] in _EMPTIED
@@ -105,19 +123,23 @@ class Changing:
         return list(controls)
 
     def _send(self, dn: str, part: Sequence[Change], controls: Sequence[RequestControl]) -> Entry | None:
-        changes = planning.modifications(self._layout, part)
+        left = list(part)
+        changes = planning.modifications(self._layout, left)
         given = self._permissive(part, controls)
         for _ in range(3):
             try:
                 seconds = self._known.connections.seconds(self._call)
                 answered = self._link.modify(dn, changes, seconds=seconds, controls=given, hidden=self._hidden)
             except Failure as failure:
-                if failure.kind in {Kind.VALUE_THERE, Kind.VALUE_GONE}:
-                    changes = planning.modifications(self._layout, [self._reduced(dn, c) for c in part])
+                if self._done_already(failure, part):
+                    left, before = [self._reduced(dn, c) for c in part], left
+                    if left == before and failure.kind not in {Kind.VALUE_THERE, Kind.VALUE_GONE}:
+                        raise  # refused for another reason
+                    changes = planning.modifications(self._layout, left)
                 elif self._emptied(failure) and (kept := self._kept(part)):
                     changes = [*kept, *planning.modifications(self._layout, part)]
                 else:
-                    raise
+                    raise self._of_reference(failure, dn, part) from failure
                 if not changes:
                     return None
                 continue

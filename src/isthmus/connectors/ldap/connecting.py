@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import ldap
-import ldap.sasl
 from ldap.ldapobject import SimpleLDAPObject
 
+from isthmus.connectors.ldap import kerberos
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Link
 from isthmus.connectors.ldap.settings import LdapSettings
@@ -78,12 +78,11 @@ def _check(settings: LdapSettings, found: Sequence[Server]) -> None:
             raise MisconfiguredConnector("bind = 'simple' needs a password; an empty one would log in as nobody")
     if settings.bind == "external" and not settings.tls_certificate and any(s.scheme != "ldapi" for s in found):
         raise MisconfiguredConnector("bind = 'external' needs tls_certificate, or ldapi://")
-    if settings.bind == "gssapi" and any(s.scheme == "ldaps" for s in found):
-        # The library keeps the interpreter's lock during this log-in, and LDAPS needs a second thread until it is done.
-        raise MisconfiguredConnector("bind = 'gssapi' works with ldap:// and StartTLS, not with ldaps://")
+    if settings.keytab and settings.bind != "gssapi":
+        raise MisconfiguredConnector("keytab is for bind = 'gssapi'")
     if settings.tls_fingerprint and not re.fullmatch(r"[0-9a-f]{64}", _pin(settings)):
         raise MisconfiguredConnector("tls_fingerprint must be the SHA-256 of a certificate: 64 hexadecimal digits")
-    for name in ("tls_ca", "tls_certificate", "tls_key"):
+    for name in ("tls_ca", "tls_certificate", "tls_key", "keytab"):
         path = getattr(settings, name)
         if path and not Path(path).is_file():
             raise MisconfiguredConnector(f"{name}: there is no file {path}")
@@ -146,7 +145,7 @@ def connect(server: Server, settings: LdapSettings, seconds: float) -> Link:
         _set_options(library, seconds)
         if server.scheme == "ldaps" or (server.scheme == "ldap" and settings.tls == "starttls"):
             _start_tls(link, server, settings, until)
-        _bind(link, settings, max(_LEAST, until - time.monotonic()))
+        _bind(link, server, settings, max(_LEAST, until - time.monotonic()))
         if introduction is not None and not introduction.finish(descriptor):
             raise Failure(Kind.UNREACHABLE, "", "the server sent more than was asked for during the log-in")
     except BaseException:
@@ -193,7 +192,6 @@ def _set_options(library: SimpleLDAPObject, seconds: float) -> None:
     library.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
     library.set_option(ldap.OPT_REFERRALS, 0)
     library.set_option(ldap.OPT_DEREF, ldap.DEREF_NEVER)
-    library.set_option(ldap.OPT_X_SASL_NOCANON, 1)  # else the name behind the address is looked up, which may hang
     library.set_option(ldap.OPT_SIZELIMIT, 0)
     library.set_option(ldap.OPT_TIMELIMIT, 0)
     library.set_option(ldap.OPT_NETWORK_TIMEOUT, seconds)
@@ -255,7 +253,7 @@ def _system_authorities() -> str | None:
     return next((path for path in known if path and os.path.isfile(path)), None)  # noqa: PTH113  text for the library
 
 
-def _bind(link: Link, settings: LdapSettings, seconds: float) -> None:
+def _bind(link: Link, server: Server, settings: LdapSettings, seconds: float) -> None:
     library = link.library
     secret = settings.password.reveal() if settings.password is not None else ""
     match settings.bind:
@@ -265,6 +263,6 @@ def _bind(link: Link, settings: LdapSettings, seconds: float) -> None:
             # Not the interactive call: it keeps the interpreter's lock, and no other thread could pass bytes on.
             link.run(lambda: library.sasl_bind_s("", "EXTERNAL", b""), seconds)
         case "gssapi":
-            link.run(library.sasl_gssapi_bind_s, seconds)
+            kerberos.log_in(link, server.host or "localhost", seconds, keytab=settings.keytab, user=settings.user)
         case _:
             link.run(library.simple_bind_s, seconds)

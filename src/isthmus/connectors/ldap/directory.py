@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import ldap
+from ldap.controls import RequestControl
 from ldap.schema import AttributeType as LdapAttribute
-from ldap.schema import ObjectClass, SubSchema
+from ldap.schema import DITContentRule, ObjectClass, SubSchema
 
 from isthmus.connectors.ldap import syntaxes
 from isthmus.connectors.ldap.dn import Names
@@ -23,6 +24,7 @@ from isthmus.spi import MisconfiguredConnector
 
 PAGED = "1.2.840.113556.1.4.319"
 TREE_DELETE = "1.2.840.113556.1.4.805"
+DOMAIN_SCOPE = "1.2.840.113556.1.4.1339"
 SHOW_DELETED = "1.2.840.113556.1.4.417"
 PERMISSIVE = "1.2.840.113556.1.4.1413"
 POST_READ = "1.3.6.1.1.13.2"
@@ -67,6 +69,17 @@ class Directory:
     def said(self, name: str) -> str | None:
         values = self.root.get(name.casefold(), ())
         return values[0] if values else None
+
+    @cached_property
+    def within(self) -> tuple[RequestControl, ...]:
+        """The controls of every search below a base.
+
+        AD and its relatives refer every such search to the naming contexts below (at the least to the configuration)
+        unless they are told to stay in their own. Elsewhere a reference is a part of the tree that we would miss.
+        """
+        if self.product.ad and self.supports(DOMAIN_SCOPE):
+            return (RequestControl(DOMAIN_SCOPE, False),)
+        return ()
 
     @property
     def contexts(self) -> tuple[str, ...]:
@@ -142,7 +155,10 @@ class Directory:
                 continue
             seen.add(declared.oid)
             pending += declared.sup
-            for names, must in ((declared.must, True), (declared.may, False)):
+            # What its entries have beyond the class (RFC 4512 4.1.6): sAMAccountName, for AD and its relatives.
+            rule = self.schema.get_obj(DITContentRule, declared.oid)
+            ruled = ((rule.must, True), (rule.may, False)) if rule is not None else ()
+            for names, must in ((declared.must, True), (declared.may, False), *ruled):
                 for each in names:
                     facts = self.attribute(each)
                     if facts is not None:
@@ -185,7 +201,7 @@ def read_directory(link: Link, settings: LdapSettings, seconds: Callable[[], flo
             "allow_active_directory"
         )
     where = (root.get("subschemasubentry") or ("cn=subschema",))[0]
-    asked = ("attributeTypes", "objectClasses", "ldapSyntaxes", "matchingRules")
+    asked = ("attributeTypes", "objectClasses", "ldapSyntaxes", "matchingRules", "dITContentRules")
     found = link.search(where, ldap.SCOPE_BASE, "(objectClass=subschema)", asked, seconds=seconds()).entries
     if not found or "objectclasses" not in found[0].values:
         raise MisconfiguredConnector(f"the schema at {where} cannot be read; grant the connector's account read access")

@@ -65,7 +65,8 @@ def _paged(
     def ask() -> int:
         control = SimplePagedResultsControl(True, size=size, cookie=cookie)
         scope, seconds = known.layout.scope, _seconds(known, call)
-        return link.start_search(base, scope, wanted, asked, seconds=seconds, controls=[control])
+        controls = [control, *known.directory.within]
+        return link.start_search(base, scope, wanted, asked, seconds=seconds, controls=controls)
 
     number = ask()
     while True:
@@ -94,7 +95,8 @@ def _streamed(
 ) -> Iterator[list[Entry]]:
     page: list[Entry] = []
     seconds = _seconds(known, call)
-    for answer in link.stream(base, known.layout.scope, wanted, asked, seconds=seconds):
+    within = known.directory.within
+    for answer in link.stream(base, known.layout.scope, wanted, asked, seconds=seconds, controls=within):
         _complete(answer)
         page += answer.entries
         if len(page) >= page_size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import ldap
-from ldap.controls import SimplePagedResultsControl
+from ldap.controls import RequestControl, SimplePagedResultsControl
 
 from isthmus.connectors.ldap.directory import PAGED
 from isthmus.connectors.ldap.errors import Failure, Kind
@@ -38,15 +38,17 @@ def tree_pages(
     *,
     size: int,
     scope: int = ldap.SCOPE_SUBTREE,
+    controls: Sequence[RequestControl] = (),
 ) -> Iterator[list[Entry]]:
     """Yield the entries below a base, in pages."""
     cookie: bytes = b""
     while True:
         session.call.check()
         paged = session.known.directory.supports(PAGED)
-        controls = [SimplePagedResultsControl(True, size=size, cookie=cookie)] if paged else []
+        given = [*controls, *session.known.directory.within]
+        given += [SimplePagedResultsControl(True, size=size, cookie=cookie)] if paged else []
         seconds = min(session.known.settings.import_timeout, session.call.remaining())
-        answer = session.link.search(base, scope, wanted, asked, seconds=seconds, controls=controls)
+        answer = session.link.search(base, scope, wanted, asked, seconds=seconds, controls=given)
         yield answer.entries
         cookie = next((c.cookie for c in answer.controls if c.controlType == PAGED), b"")
         if not cookie:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -56,7 +56,7 @@ class Known:
     @property
     def ranges(self) -> bool:
         """Whether long lists of values come in parts (AD and its relatives)."""
-        return self.directory.product.id in {"ad_lds", "ad_ds"}
+        return self.directory.product.ad
 
     def member_uids(self) -> MemberUids | None:
         """Return what turns the values of memberUid into DNs, where that is set."""
@@ -119,17 +119,15 @@ class Reader:
     def search(self, wanted: str, asked: Sequence[str], *, limit: int = FIND_LIMIT) -> list[Entry]:
         """Return at most `limit` entries that meet the filter, of all bases; the searches are under way together."""
         layout, seconds = self._layout, self.seconds()
-        controls, size_limit = [], 0
+        controls: list[RequestControl] = [*self._known.directory.within]
         if self._known.settings.paging != "never" and self._known.directory.supports(PAGED):
             controls.append(_first_page(limit))
         self._call.sent(f"search {layout.name}: {len(layout.bases)} base(s) {_shown(asked)}")
         if len(layout.bases) > 1 or layout.excluded:
             # Several paged searches on one connection disturb one another; a page may be full of what is left out.
-            controls = []
+            controls = [*self._known.directory.within]
         numbers = [
-            self._link.start_search(
-                base, layout.scope, wanted, asked, seconds=seconds, controls=controls, size_limit=size_limit
-            )
+            self._link.start_search(base, layout.scope, wanted, asked, seconds=seconds, controls=controls)
             for base in layout.bases
         ]
         found: list[Entry] = []
@@ -160,7 +158,7 @@ class Reader:
         return entry
 
 
-def all_ranges(link: Link, entry: Entry, seconds: object) -> Entry:
+def all_ranges(link: Link, entry: Entry, seconds: Callable[[], float]) -> Entry:
     """Return the entry with every value of attributes that came in part (`member;range=0-1499`)."""
     values = dict(entry.values)
     for key in entry.values:
@@ -170,15 +168,33 @@ def all_ranges(link: Link, entry: Entry, seconds: object) -> Entry:
         name, collected, part = found[1], list(values.pop(key)), found
         while part[3] != "*":
             asked = f"{name};range={int(part[3]) + 1}-*"
-            answer = link.search(entry.dn, ldap.SCOPE_BASE, filters.EVERYTHING, [asked], seconds=seconds())  # type: ignore[operator]
-            nexts = [(m, v) for k, v in (answer.entries[0].values if answer.entries else {}).items()
-                     if (m := _RANGE.fullmatch(k)) and m[1] == name]  # fmt: skip
+            try:
+                found_now = link.search(
+                    entry.dn, ldap.SCOPE_BASE, filters.EVERYTHING, [asked], seconds=seconds()
+                ).entries
+            except Failure as failure:
+                if failure.kind is not Kind.NO_ENTRY:
+                    raise
+                found_now = []
+            if not found_now:
+                raise Failure(Kind.CHANGED, "", f"{entry.dn} was renamed or deleted while its {name} was read")
+            nexts = [(m, v) for k, v in found_now[0].values.items() if (m := _RANGE.fullmatch(k)) and m[1] == name]
             if not nexts:
-                break
+                break  # others have removed the rest
             part, more = nexts[0]
             collected += more
-        values[name] = collected
+        values[name] = list(dict.fromkeys(collected))
     return replace(entry, values=values)
+
+
+def is_there(link: Link, dn: str, seconds: float) -> bool:
+    """Tell whether there is an entry of this name that we may see."""
+    try:
+        return bool(link.search(dn, ldap.SCOPE_BASE, filters.EVERYTHING, (), seconds=seconds).entries)
+    except Failure as failure:
+        if failure.kind is not Kind.NO_ENTRY:
+            raise
+        return False
 
 
 def missing_base(layout: Layout, base: str) -> MisconfiguredConnector:

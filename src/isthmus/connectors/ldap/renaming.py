@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import ldap
 
@@ -10,13 +11,16 @@ from isthmus.connectors.ldap import filters, naming
 from isthmus.connectors.ldap.containers import make_containers
 from isthmus.connectors.ldap.dn import split
 from isthmus.connectors.ldap.errors import Failure, Kind
+from isthmus.connectors.ldap.importing import import_entries
 from isthmus.connectors.ldap.layout import Layout
 from isthmus.connectors.ldap.link import Entry, Link
 from isthmus.connectors.ldap.planning import Change
 from isthmus.connectors.ldap.reading import Known
-from isthmus.spi import AttributeType, Call, Value
+from isthmus.spi import AttributeType, Call, ConnectorError, TargetUnavailable, Value
 
 _ALREADY = {Kind.VALUE_GONE, Kind.VALUE_THERE, Kind.NO_ENTRY}
+_PAGE = 100
+"""Entries that are read together: each may be a group with many members."""
 
 
 class Renaming:
@@ -88,35 +92,50 @@ class Renaming:
         self._link.rename(old, rdn, moved, seconds=self._known.connections.seconds(self._call))
 
     def mend(self, dn: str) -> None:
-        """Rewrite references to the old name, where that is set and the server does not do it."""
-        if not self._known.settings.mend_references:
+        """Rewrite references to the old name, where that is set and the server does not do it.
+
+        Raises:
+            TargetUnavailable: the entry has its new name, but not every reference to it could be rewritten.
+        """
+        if not self._known.settings.mend_references or self._known.directory.product.ad:  # AD's links follow names
             return
         old, new = self._entry.dn.encode(), dn.encode()
-        for layout in self._known.layouts.values():
-            names = [
-                column.wire
-                for column in layout.columns.values()
-                if column.definition.type is AttributeType.REFERENCE
-                and not column.definition.readonly
-                and column.searchable
-                and column.name != "memberUid"
-            ]
-            if names:
-                self._mend_in(layout, names, old, new)
+        try:
+            for layout in self._known.layouts.values():
+                names = [
+                    column.wire
+                    for column in layout.columns.values()
+                    if column.definition.type is AttributeType.REFERENCE
+                    and not column.definition.readonly
+                    and column.searchable
+                    and column.name != "memberUid"
+                ]
+                if names:
+                    self._mend_in(layout, names, old, new)
+                if layout.member_uid == self._layout.name:
+                    self._mend_uids(layout, dn)
+        except (Failure, ConnectorError) as error:
+            raise TargetUnavailable(
+                f"{dn} has its new name, but what refers to it could not all be changed: {error}", outcome_unknown=True
+            ) from error
+
+    def _mend_uids(self, layout: Layout, dn: str) -> None:
+        old = naming.own_values(self._layout, self._entry.dn).get("uid")
+        new = naming.own_values(self._layout, dn).get("uid")
+        if old is not None and new is not None and old != new:
+            self._mend_in(layout, ["memberUid"], old, new)
 
     def _mend_in(self, layout: Layout, names: Sequence[str], old: bytes, new: bytes) -> None:
         wanted = filters.both(layout.filter, filters.either(filters.equal(name, old) for name in names))
-        for base in layout.bases:
-            seconds = self._known.connections.seconds(self._call)
-            found = self._link.search(base, layout.scope, wanted, names, seconds=seconds).entries
-            for entry in found:
-                for name in names:
-                    if self._refers(layout, entry, name, old):
-                        self._replace(entry.dn, name, old, new)
-
-    def _refers(self, layout: Layout, entry: Entry, name: str, old: bytes) -> bool:
-        key = layout.names.key(old.decode())
-        return any(layout.names.key(v.decode("utf-8", "replace")) == key for v in entry.values.get(name.lower(), ()))
+        plain = replace(layout, member_uid=None)  # as the entries hold it
+        known = replace(self._known, layout=plain)
+        # Changed when all are known: a server may forget where a list was when something else is asked meanwhile.
+        pages = import_entries(known, self._link, self._call, wanted, names, page_size=_PAGE)
+        referring = [
+            (entry.dn, name) for page in pages for entry in page for name in names if _refers(layout, entry, name, old)
+        ]
+        for dn, name in referring:
+            self._replace(dn, name, old, new)
 
     def _replace(self, dn: str, name: str, old: bytes, new: bytes) -> None:
         changes = [(ldap.MOD_DELETE, name, [old]), (ldap.MOD_ADD, name, [new])]
@@ -126,3 +145,11 @@ class Renaming:
         except Failure as failure:
             if failure.kind not in _ALREADY:
                 raise
+
+
+def _refers(layout: Layout, entry: Entry, name: str, old: bytes) -> bool:
+    values = entry.values.get(name.lower(), ())
+    if name == "memberUid":
+        return old in values
+    key = layout.names.key(old.decode())
+    return any(layout.names.key(value.decode("utf-8", "replace")) == key for value in values)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ldap.schema import DITContentRule
+
 from isthmus.connectors.ldap import filters, syntaxes
 from isthmus.connectors.ldap.directory import AttributeFacts, Directory
 from isthmus.connectors.ldap.dn import BadName, outermost
@@ -37,6 +39,7 @@ SECRETS = frozenset(
     for name in (
         "userPassword", "unicodePwd", "authPassword", "sambaNTPassword", "sambaLMPassword", "krbPrincipalKey",
         "sambaPasswordHistory", "pwdHistory", "passwordHistory", "userPKCS12", "krbExtraData", "nsslapd-rootpw",
+        "dBCSPwd", "ntPwdHistory", "lmPwdHistory", "supplementalCredentials", "unixUserPassword",
     )
 )  # fmt: skip
 
@@ -48,6 +51,10 @@ OPERATIONAL = (
 
 _AS_TEXT = {"pwdaccountlockedtime"}  # 000001010000Z, "for ever", is no moment
 _READ_ONLY = {"memberof", "ismemberof"}
+_TOLD_BY_AD = {
+    "objectclass", "objectguid", "objectsid", "memberof", "directreports", "managedobjects", "whencreated",
+    "whenchanged", "distinguishedname", "usnchanged",
+}  # fmt: skip
 _GUIDS = {"objectguid", "guid"}
 MEMBERS = ("member", "uniqueMember")
 
@@ -87,9 +94,13 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
     placeholders = {}
     for name in MEMBERS:
         if name in columns and columns[name].definition.required:
-            placeholders[name] = _key(directory, settings.placeholder_member or settings.user or "cn=nobody", one)
+            placeholders[name] = _key(directory, _nobody(settings), one)
             columns[name] = _with(columns[name], required=False)
     _check_names(one, columns, made)
+    for name in made.supplied() if made is not None else ():  # CN={sAMAccountName} gives a value to cn as well
+        column = next((c for c in columns.values() if name in (c.name.casefold(), *c.aliases)), None)
+        if column is not None and made is not None and column.name not in made.attributes:
+            columns[column.name] = _with(column, required=False)
     if made is not None and (own := made.sole_name()) is not None and own in columns:
         columns[own] = _with(columns[own], unique=True)  # two entries of one value would have one DN
     bases = [_key(directory, base, one) for base in _bases(one, directory, settings)]
@@ -113,6 +124,11 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
         placeholders=placeholders,
         member_uid=member_uid,
     )
+
+
+def _nobody(settings: LdapSettings) -> str:
+    account = settings.user if settings.bind == "simple" else ""  # for Kerberos it is a principal, and no DN
+    return settings.placeholder_member or account or "cn=nobody"
 
 
 def _bases(one: LdapObjectType, directory: Directory, settings: LdapSettings) -> tuple[str, ...]:
@@ -151,7 +167,7 @@ def _chosen(
     if one.attributes:
         offered = [*one.attributes]
     else:
-        offered = [*required]
+        offered = [name for name in required if not directory.product.ad or _told(directory, name)]
         offered += [name for name in OPERATIONAL if directory.attribute(name) is not None]
         offered += settings.attribute_options
         for facts in directory.all_attributes():
@@ -171,9 +187,16 @@ def _chosen(
     return found
 
 
+def _told(directory: Directory, name: str) -> bool:
+    """Tell whether an attribute is for people: in AD "top" alone has 80 that the server computes or replicates by."""
+    facts = directory.attribute(name)
+    return facts is not None and (not facts.readonly or name.casefold() in _TOLD_BY_AD)
+
+
 def _has_password(directory: Directory, required: Mapping[str, bool]) -> bool:
     name = directory.product.password_attribute
-    return name in required or name.casefold() == "unicodepwd"
+    # AD and its relatives tell of it in the content rules of their schema, if they tell those.
+    return name in required or (name.casefold() == "unicodepwd" and not directory.schema.listall(DITContentRule))
 
 
 def _anchor(one: LdapObjectType, directory: Directory) -> str:
@@ -216,6 +239,8 @@ def _column(
     codec = syntaxes.CODECS.get(facts.syntax, syntaxes.TEXT)
     if facts.syntax in syntaxes.DN_SYNTAXES:
         codec = syntaxes.reference(directory.names.key, None)
+    if codec is syntaxes.TIME and directory.product.ad:
+        codec = syntaxes.DECIMAL_TIME
     if folded in _AS_TEXT:
         codec = syntaxes.TEXT
     if folded in _GUIDS and codec is syntaxes.BINARY:
@@ -227,8 +252,9 @@ def _column(
         name=name,
         type=codec.type,
         multivalued=not facts.single and (folded in several or folded not in single),
-        required=required and not readonly and folded != "objectclass",
+        required=required and not readonly and folded != "objectclass" and name not in directory.product.supplies,
         readonly=readonly,
+        unique=name in directory.product.unique,
         case_exact=bool(facts.exact),
         secret=_secret(folded, one, settings),
         native_type=facts.syntax,

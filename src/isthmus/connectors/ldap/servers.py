@@ -17,7 +17,9 @@ class Product:
     """A kind of server. `anchors`: the first of them that the schema has is the anchor; none: the DN.
 
     `hashes`: whether it hashes a clear password that is written to the password attribute. `deltas`: in the order of
-    preference; those that the server does not offer are passed over.
+    preference; those that the server does not offer are passed over. `supplies`: what its classes require and it sets
+    by itself in a new entry that comes without. `unique`: attributes of which no two entries have the same value.
+    `ad`: it follows [MS-ADTS]: long lists of values come in parts, moments have a decimal, searches end in referrals.
     """
 
     id: str
@@ -26,7 +28,16 @@ class Product:
     deltas: tuple[str, ...] = ("changelog", "syncrepl", "modify_timestamp")
     password_attribute: str = "userPassword"  # noqa: S105  the name of an attribute
     hashes: bool = True
+    supplies: frozenset[str] = frozenset()
+    unique: frozenset[str] = frozenset()
+    ad: bool = False
 
+
+_SUPPLIED = frozenset({"nTSecurityDescriptor", "objectCategory", "instanceType", "groupType", "sAMAccountName"})
+"""[MS-ADTS] 3.1.1.5.2.4 and [MS-SAMR] 3.1.1.8.4: AD makes them up, an account's name as $ and random characters."""
+
+_UNIQUE = frozenset({"sAMAccountName", "userPrincipalName"})
+"""[MS-SAMR] 3.1.1.8.4, [MS-ADTS] 3.1.1.5.2.2."""
 
 OPENLDAP = Product(
     id="openldap",
@@ -41,6 +52,9 @@ LDS = Product(
     anchors=("objectGUID",),
     deltas=("usn",),
     password_attribute="unicodePwd",  # noqa: S106  the name of an attribute
+    supplies=_SUPPLIED,
+    unique=_UNIQUE,
+    ad=True,
 )
 AD_DS = Product(
     id="ad_ds",
@@ -48,6 +62,9 @@ AD_DS = Product(
     anchors=("objectGUID",),
     deltas=("usn",),
     password_attribute="unicodePwd",  # noqa: S106  the name of an attribute
+    supplies=_SUPPLIED,
+    unique=_UNIQUE,
+    ad=True,
 )
 EDIRECTORY = Product(id="edirectory", title="eDirectory", anchors=("GUID",), deltas=("modify_timestamp",))
 APACHE = Product(id="apacheds", title="ApacheDS", deltas=("modify_timestamp",))

@@ -84,8 +84,19 @@ class LdapSettings:
         choices=("simple", "external", "gssapi", "anonymous"),
         mim="Binding",
     )
-    user: str = setting("", label="Account (DN)", mim="User Name", example="cn=isthmus,dc=example,dc=org")
+    user: str = setting(
+        "",
+        label="Account (DN)",
+        help="For gssapi with a keytab: the principal.",
+        mim="User Name",
+        example="cn=isthmus,dc=example,dc=org",
+    )
     password: Secret | None = setting(None, label="Password", mim="Password")  # noqa: RUF009  makes a field
+    keytab: str | None = setting(
+        None,
+        label="Keytab",
+        help="For gssapi: the file with the account's key; left out, a ticket must be there (KRB5CCNAME).",
+    )
     bases: tuple[str, ...] = setting(
         (), label="Base DNs", help="Left out: what the server names as its naming contexts.", mim="Partition Names"
     )

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import ldap
-from ldap.controls import SimplePagedResultsControl
+from ldap.controls import RequestControl, SimplePagedResultsControl
 
 from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.directory import PAGED, Directory
-from isthmus.connectors.ldap.dn import BadName, outermost, parse, text
+from isthmus.connectors.ldap.dn import BadName, is_below, outermost, parse, text
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Entry, Link
 from isthmus.connectors.ldap.settings import LdapObjectType, LdapSettings
@@ -110,7 +110,7 @@ def _look_round(
         for entry in _sample(directory, link, base, seconds):
             classes = [value.decode("utf-8", "replace") for value in entry.values.get("objectclass", ())]
             structural = _structural(directory, classes)
-            if structural is None or structural.casefold() in _CONTAINERS:
+            if structural is None or structural.casefold() in _CONTAINERS or _of_the_server(directory, base, entry):
                 continue
             try:
                 (own, *above) = parse(entry.dn)
@@ -125,9 +125,16 @@ def _look_round(
     return seen
 
 
+def _of_the_server(directory: Directory, base: str, entry: Entry) -> bool:
+    """Tell whether an entry is the base itself, or among those that AD keeps for its own working."""
+    key, above = directory.names.key(entry.dn), directory.names.key(base)
+    return key == above or (directory.product.ad and is_below(key, f"cn=system,{above}"))
+
+
 def _sample(directory: Directory, link: Link, base: str, seconds: Callable[[], float]) -> Sequence[Entry]:
     paged = directory.supports(PAGED)
-    controls = [SimplePagedResultsControl(False, size=SAMPLE, cookie="")] if paged else []
+    controls: list[RequestControl] = [*directory.within]
+    controls += [SimplePagedResultsControl(False, size=SAMPLE, cookie="")] if paged else []
     try:
         return link.search(
             base,

@@ -91,6 +91,11 @@ def _time_out(value: Value) -> bytes:
     return f"{text}Z".encode()
 
 
+def _decimal_time_out(value: Value) -> bytes:
+    whole = _time_out(value)
+    return whole if b"." in whole else whole[:-1] + b".0Z"
+
+
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(?:(\d\d)(\d\d)?)?(?:[.,](\d+))?(Z|[+-]\d\d(?:\d\d)?)")
 
 
@@ -143,6 +148,8 @@ ASCII = Codec(AttributeType.STRING, _ascii_out, _text_in)
 INTEGER = Codec(AttributeType.INTEGER, _integer_out, _integer_in)
 BOOLEAN = Codec(AttributeType.BOOLEAN, _boolean_out, _boolean_in)
 TIME = Codec(AttributeType.DATETIME, _time_out, lambda value: parse_time(value.decode("ascii", "replace")))
+DECIMAL_TIME = Codec(AttributeType.DATETIME, _decimal_time_out, TIME.decode)
+"""Generalized time as AD and its relatives write and compare it ([MS-ADTS] 3.1.1.2.2.2)."""
 BINARY = Codec(AttributeType.BINARY, _bytes_out, lambda value: value)
 GUID = Codec(AttributeType.STRING, _guid_out, _guid_in)
 """objectGUID and eDirectory's GUID: 16 bytes, of which the first three groups stand in reverse."""

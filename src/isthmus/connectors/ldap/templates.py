@@ -37,6 +37,10 @@ class Template:
 
         return _PART.sub(value, self.text)
 
+    def supplied(self) -> frozenset[str]:
+        """Return the types of the entry's own name, in lower case: they get their values from the DN."""
+        return frozenset(kind.casefold() for kind, _ in parse(_PART.sub("x", self.text))[0])
+
     def sole_name(self) -> str | None:
         """Return the attribute that alone makes the DN: its value stands in no two entries."""
         if len(self.attributes) == 1 and re.match(r"[^=,]+=\{[^{}]+\}(,|$)", self.text) and self.text.count("{") == 1:

@@ -20,7 +20,7 @@ from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.layout import DN, Column
 from isthmus.connectors.ldap.link import Entry, Link
 from isthmus.connectors.ldap.planning import Change
-from isthmus.connectors.ldap.reading import Known, Reader
+from isthmus.connectors.ldap.reading import Known, Reader, is_there
 from isthmus.connectors.ldap.renaming import Renaming
 from isthmus.spi import (
     AttributeChange,
@@ -106,6 +106,9 @@ class Writer:
             if failure.kind is not Kind.NO_ENTRY:
                 raise
             _, parent = split(name)
+            if is_there(self._link, parent, self._reader.seconds()):
+                failure.kind = Kind.BAD_VALUE  # an entry that is referred to is missing
+                raise
             raise InvalidValue(
                 f"there is no entry {parent} to put the new one below; create it, or set create_parents",
                 attribute="-dn-",

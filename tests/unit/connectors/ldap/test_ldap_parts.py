@@ -257,7 +257,8 @@ def test_settings_that_do_not_fit() -> None:
         {"password": None},
         {"password": Secret("")},
         {"bind": "external"},
-        {"bind": "gssapi", "url": "ldaps://x"},
+        {"keytab": "/etc/hostname"},
+        {"bind": "gssapi", "keytab": "/no/such/file"},
         {"tls_fingerprint": "abc"},
         {"tls_ca": "/no/such/file"},
     ):
