@@ -106,7 +106,11 @@ class Showing:
             return whole.join(rows, shape=rt.shape, place=place, before=before, after=b"]}")
         if any(row[5] != rt.shape for row in rows):
             return None
-        joined = references.of_many([(row[7], row[8]) for row in rows], caller.base_url)
+        if len(rows) == 1:  # statements for one object take a third of the time of those for several
+            row = rows[0]
+            joined = {row[7]: references.of_one(row[7], row[8], caller.base_url)}
+        else:
+            joined = references.of_many([(row[7], row[8]) for row in rows], caller.base_url)
         texts = [_finished(rt, row, joined.get(row[7], {}), place, projection) for row in rows]
         return list_response(total, start, len(rows), b",".join(texts))
 
