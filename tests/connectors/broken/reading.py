@@ -180,5 +180,12 @@ class ForgetsTheOrder(MemoryConnector):
 class FindsManyByPattern(MemoryConnector):
     """Takes * for any text where several values are asked for."""
 
-    def find_many(self, object_type, attribute, values, **named):
-        return [FindsByPattern.find(self, object_type, attribute, value, **named) for value in values]
+    def find_many(self, object_type, attribute, values, *, attributes, call):
+        found = super().find_many(object_type, attribute, values, attributes=attributes, call=call)
+        if "*" not in values:
+            return found
+        anchors = self._target.anchors(object_type)
+        everybody = [
+            self.read(object_type, Identity(Anchor(each)), attributes=attributes, call=call) for each in anchors
+        ]
+        return [everybody if value == "*" else each for value, each in zip(values, found, strict=True)]
