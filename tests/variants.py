@@ -82,7 +82,8 @@ class Watched(MemoryConnector):
             }
         )
 
-    read, find, create, update, delete = map(_counted, ("read", "find", "create", "update", "delete"))
+    read, find, find_many = map(_counted, ("read", "find", "find_many"))
+    create, update, delete = map(_counted, ("create", "update", "delete"))
 
     def import_full(
         self, scope: ImportScope, *, attributes: Mapping[str, Sequence[str]], page_size: int, call: Call

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from isthmus.engine.answers import unavailable
-from isthmus.engine.turns import Pause, Turns
+from isthmus.engine.turns import Turns
 from isthmus.scim.errors import ScimError
 
 PATIENCE = 1.0  # seconds within which a healthy target answers
@@ -31,9 +31,9 @@ class Admission:
         self._mutex = threading.Lock()
         self._own = _Own()
         self._inside: Counter[str] = Counter()
-        self._asking: dict[str, set[_Guest]] = {}
+        self._asking: dict[str, set[Guest]] = {}
         self._asking_total = 0
-        self._queue: deque[_Guest] = deque()
+        self._queue: deque[Guest] = deque()
         self._locks = threading.BoundedSemaphore(max(1, threads // 4))
         self._lock_queue = 0
 
@@ -86,7 +86,7 @@ class Admission:
                 if full or self._patience(connector, time.monotonic()) <= 0:
                     raise _refusal(connector)
             self._inside[connector] += 1
-        guests[connector] = _Guest(connector)
+        guests[connector] = Guest(connector)
 
     def leave(self, connector: str) -> None:
         """Make room for others; nothing happens if this thread is not in."""
@@ -119,30 +119,77 @@ class Admission:
             if entered:
                 self.leave(connector)
 
+    @contextmanager
+    def beside(self, connector: str, admitted: Callable[[], None]) -> Iterator[Guest]:
+        """Wait meanwhile for what another thread asks the target, and count as one that asks as soon as there is room.
+
+        Then `admitted` is called, by whichever thread made room; it must not wait. Until then the guest has the
+        `patience` of those who queue for a place.
+
+        Raises:
+            ScimError: 503, there is no room.
+        """
+        guest = self._own.guests.get(connector)
+        if guest is not None and guest.asks:
+            yield guest
+            return
+        entered = guest is None
+        if guest is None:
+            self.enter(connector)
+            guest = self._own.guests[connector]
+        try:
+            self._line_up(guest, admitted)
+            try:
+                yield guest
+            finally:
+                self._asked(guest)
+        finally:
+            if entered:
+                self.leave(connector)
+
+    def patience(self, guest: Guest) -> float:
+        """Return how many seconds a guest may still wait for its place: without end (-1) once it has one.
+
+        Raises:
+            ScimError: 503, none came in time.
+        """
+        with self._mutex:
+            if guest.asks:
+                return -1.0
+            left = self._patience(guest.connector, guest.arrived)
+            if left <= 0:
+                self._queue.remove(guest)
+                raise _refusal(guest.connector)
+            return left
+
     def waiting(self) -> dict[str, int]:
         """Return how many threads ask, by connector."""
         with self._mutex:
             return {name: len(asking) for name, asking in self._asking.items() if asking}
 
-    def _ask(self, guest: _Guest) -> None:
+    def _ask(self, guest: Guest) -> None:
+        pause = self._turns.pause()
+        if not self._line_up(guest, pause.end):
+            while not pause.wait(self.patience(guest)):
+                pass
+
+    def _line_up(self, guest: Guest, admitted: Callable[[], None]) -> bool:
+        """Let the guest ask if there is room, or else when there is; return whether it may now."""
         with self._mutex:
             if self._has_room(guest.connector):
                 self._admit(guest)
-                return
-            guest.arrived = time.monotonic()
-            guest.pause = self._turns.pause()
+                return True
+            guest.arrived, guest.admitted = time.monotonic(), admitted
             self._queue.append(guest)
-        while True:
-            with self._mutex:
-                left = self._patience(guest.connector, guest.arrived)
-                if left <= 0 and not guest.asks:
-                    self._queue.remove(guest)
-                    raise _refusal(guest.connector)
-            if guest.pause.wait(max(0.0, left)):
-                return
+            return False
 
-    def _asked(self, guest: _Guest) -> None:
+    def _asked(self, guest: Guest) -> None:
+        """Take back what `_line_up` gave."""
         with self._mutex:
+            if not guest.asks:
+                if guest in self._queue:
+                    self._queue.remove(guest)
+                return
             guest.asks = False
             self._asking[guest.connector].discard(guest)
             self._asking_total -= 1
@@ -150,14 +197,13 @@ class Admission:
                 if self._has_room(waiting.connector):
                     self._queue.remove(waiting)
                     self._admit(waiting)
-                    assert waiting.pause is not None, "who queues sleeps"
-                    waiting.pause.end()
+                    waiting.admitted()
                     return
 
     def _has_room(self, connector: str) -> bool:
         return len(self._asking.get(connector, ())) < self._per_connector and self._asking_total < self._all
 
-    def _admit(self, guest: _Guest) -> None:
+    def _admit(self, guest: Guest) -> None:
         guest.asks, guest.since = True, time.monotonic()
         self._asking.setdefault(guest.connector, set()).add(guest)
         self._asking_total += 1
@@ -168,23 +214,27 @@ class Admission:
         return PATIENCE - (time.monotonic() - min(arrived, since))
 
 
-class _Guest:
-    """A thread that was let in. `asks`: it asks the target now, `since` then; before, it may queue with its `pause`."""
+class Guest:
+    """A thread that was let in. `asks`: it asks the target now, `since` then; before, it may be in the queue."""
 
-    __slots__ = ("arrived", "asks", "connector", "pause", "since")
+    __slots__ = ("admitted", "arrived", "asks", "connector", "since")
 
     def __init__(self, connector: str) -> None:
         self.connector = connector
         self.asks = False
         self.since = self.arrived = 0.0
-        self.pause: Pause | None = None
+        self.admitted: Callable[[], None] = _nobody_waits
+
+
+def _nobody_waits() -> None:
+    raise AssertionError("a guest that never queued was taken from the queue")
 
 
 class _Own(threading.local):
     """Where this thread is in."""
 
     def __init__(self) -> None:
-        self.guests: dict[str, _Guest] = {}
+        self.guests: dict[str, Guest] = {}
 
 
 def _refusal(connector: str) -> ScimError:

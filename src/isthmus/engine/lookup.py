@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from isthmus.engine.answers import answer_for, unavailable
 from isthmus.engine.applying import apply_live, identity_of
+from isthmus.engine.asking import Asking
 from isthmus.engine.caller import Caller
 from isthmus.engine.single_flight import SingleFlight
 from isthmus.engine.target import Target
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.spi import ConnectorError, ConnectorObject, Operation, SupportsLookup, Value
+from isthmus.spi import ConnectorError, ConnectorObject, Operation, SupportsFindMany, SupportsLookup, Value
 from isthmus.store.records import StoredObject
+
+_MOST_KINDS = 256
 
 
 class LiveLookup:
@@ -20,6 +24,7 @@ class LiveLookup:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._flights: SingleFlight[Sequence[ConnectorObject]] = SingleFlight()
+        self._askings: dict[tuple[ResourceType, str, type], Asking[Value, Sequence[ConnectorObject]]] = {}
 
     def possible(self, rt: ResourceType) -> bool:
         """Tell whether this configuration can look objects of the type up."""
@@ -31,29 +36,49 @@ class LiveLookup:
         Raises:
             ScimError: the target could not be asked; never an empty answer instead.
         """
-        space = self._target.space(rt)
-
-        def ask() -> Sequence[ConnectorObject]:
-            noted = self._target.store.number()
-            with self._target.using_unbounded("find") as connector:
-                assert isinstance(connector, SupportsLookup)
-                found = connector.find(
-                    rt.definition.object_type,
-                    attribute,
-                    value,
-                    attributes=rt.read_attributes,
-                    call=self._target.call(caller),
-                )
-            apply_live(self._target, rt, space, found, noted=noted)
-            return found
-
+        target = self._target
         try:
-            with self._target.waiting():  # those who wait for another's question hold a thread just as well
-                return self._flights.run((space.number, attribute, str(type(value)), value), ask, caller.remaining())
+            if isinstance(target.connector, SupportsFindMany):
+                found = self._asking(rt, attribute, type(value)).ask(value, caller)
+                if found is not None:
+                    return found
+            key = (rt, attribute, type(value), value)
+            with target.waiting():  # those who wait for another's question hold a thread just as well
+                return self._flights.run(key, lambda: self._put(rt, attribute, [value], caller)[0], caller.remaining())
         except TimeoutError as exc:
             raise unavailable("the target did not answer within the time allowed for this request") from exc
         except ConnectorError as exc:
             raise answer_for(exc) from exc
+
+    def _asking(self, rt: ResourceType, attribute: str, kind: type) -> Asking[Value, Sequence[ConnectorObject]]:
+        key = (rt, attribute, kind)
+        asking = self._askings.get(key)
+        if asking is None:
+            if len(self._askings) >= _MOST_KINDS:  # of types whose definitions have changed since
+                self._askings.clear()
+            made = self._target.asking(partial(self._put, rt, attribute))
+            asking = self._askings.setdefault(key, made)
+        return asking
+
+    def _put(
+        self, rt: ResourceType, attribute: str, values: Sequence[Value], caller: Caller
+    ) -> Sequence[Sequence[ConnectorObject]]:
+        """Ask the target for the objects with each of the values, and record what it has."""
+        target = self._target
+        noted = target.store.number()
+        with target.using_unbounded("find") as connector:
+            wanted, call = rt.read_attributes, target.call(caller)
+            object_type = rt.definition.object_type
+            if len(values) > 1 and isinstance(connector, SupportsFindMany):
+                found = connector.find_many(object_type, attribute, values, attributes=wanted, call=call)
+            else:
+                assert isinstance(connector, SupportsLookup)
+                found = [
+                    connector.find(object_type, attribute, value, attributes=wanted, call=call) for value in values
+                ]
+        objects = [obj for each in found for obj in each]
+        apply_live(target, rt, target.space(rt), objects, noted=noted)
+        return found
 
     def refresh(self, rt: ResourceType, stored: StoredObject, caller: Caller) -> StoredObject | None:
         """Read the object from the target, record what it is now, and return that; None if the target has none.

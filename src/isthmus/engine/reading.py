@@ -34,8 +34,8 @@ class Reader:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._showing = Showing(target)
         self.live = LiveLookup(target)
+        self._showing = Showing(target, self._asked)
 
     def stored(self, rt: ResourceType, id: str) -> StoredObject:
         """Return the live object with this id.
@@ -120,8 +120,8 @@ class Reader:
         found = False
         by_key = self._target.store.space.by_key
         for lookup in islice(lookups(bound, rt), MAX_LOOKUPS):
-            if not by_key(space, lookup.attribute, lookup.key, hidden=True, limit=1) and self.live.possible(rt):
-                found |= self._ask(rt, lookup.attribute, lookup.value, caller)
+            if not by_key(space, lookup.attribute, lookup.key, hidden=True, limit=1):
+                found |= self._asked(rt, lookup.attribute, lookup.value, caller)
         return found
 
     def predicate(self, rt: ResourceType, bound: BoundFilter) -> Predicate:
@@ -138,7 +138,10 @@ class Reader:
         self._learn(rt, self._target.space(rt), bound, caller)
         return self.predicate(rt, bound)
 
-    def _ask(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> bool:
+    def _asked(self, rt: ResourceType, attribute: str, value: Value, caller: Caller) -> bool:
+        """Put an equality to the target, if that can look up; tell if it had somebody."""
+        if not self.live.possible(rt):
+            return False
         try:
             return bool(self.live.find(rt, attribute, value, caller))
         except ScimError as exc:

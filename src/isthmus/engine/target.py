@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
@@ -20,6 +20,7 @@ from isthmus.config.registry import connector_type
 from isthmus.config.settings import open_connector
 from isthmus.engine.admission import Admission
 from isthmus.engine.answers import answer_for, connector_edge, unavailable
+from isthmus.engine.asking import Asking
 from isthmus.engine.attention import Attention
 from isthmus.engine.caller import Caller
 from isthmus.engine.drift import appeared, drift, unreadable
@@ -35,6 +36,7 @@ from isthmus.store.records import Space
 
 log = structlog.get_logger("isthmus.engine")
 T = TypeVar("T")
+V = TypeVar("V", bound=Hashable)
 OnCall = Callable[[str, str, str, float], None]
 """Told of each call of a target: the connector's name, the operation, "ok" or the error's class, seconds."""
 
@@ -122,6 +124,10 @@ class Target:
         """Count this thread as one that waits for the target."""
         with self.turns.lent(), self._admission.target(self.key):
             yield
+
+    def asking(self, put: Callable[[Sequence[V], Caller], Sequence[T]]) -> Asking[V, T]:
+        """Return what puts the questions of many threads to the target together; see `Asking`."""
+        return Asking(self.key, self._admission, self.turns, put)
 
     def enter(self) -> None:
         """Let this thread in before it asks the target, so that it need not be refused later; `leave` ends it.

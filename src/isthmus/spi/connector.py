@@ -142,6 +142,21 @@ class SupportsLookup(ABC):
         """
 
 
+class SupportsFindMany(ABC):
+    """`SupportsLookup` for several values in one go, where that costs the target little more than one of them."""
+
+    @abstractmethod
+    def find_many(
+        self, object_type: str, attribute: str, values: Sequence[Value], *, attributes: Sequence[str], call: Call
+    ) -> Sequence[Sequence[ConnectorObject]]:
+        """Return what `find` returns for each value, in the order of the values, which are all different.
+
+        The host puts the questions of clients together that ask at the same moment, mostly whether somebody exists
+        whom they are about to create: finding nobody at all should be quick. One value that cannot be asked for may
+        fail all of them; the host then asks for each alone.
+        """
+
+
 class SupportsCreate(ABC):
     @abstractmethod
     def create(

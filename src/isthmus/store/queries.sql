@@ -88,6 +88,10 @@ WHERE k.space = ? AND k.attribute = ? AND k.value = ? AND o.row = k.row AND o.st
 SELECT {columns} FROM keys AS k CROSS JOIN objects AS o
 WHERE k.space = ? AND k.attribute = ? AND k.value = ? AND o.row = k.row ORDER BY k.row LIMIT ?;
 
+-- name: key_exists
+-- Whether an object in any state has a key.
+SELECT 1 FROM keys WHERE space = ? AND attribute = ? AND value = ? LIMIT 1;
+
 -- name: known_by_anchors
 -- What an import must know of objects before it decodes them.
 SELECT o.anchor, o.row, o.id, o.number, o.state, d.wire, d.canonical

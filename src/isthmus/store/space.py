@@ -24,6 +24,7 @@ from isthmus.store.writing import Writer
 
 _DIGESTS = statement("digests_after")
 _ROWS = statement("rows_after")
+_HAS_KEY = statement("key_exists")
 _CANONICAL = statement("canonical_by_rows")
 _ANCHORS = statement("anchors_by_rows")
 _PRUNE_TOMBSTONES = statement("tombstones_prune")
@@ -132,6 +133,15 @@ class SpaceTable:
             return None
         except sqlite3.Error as error:
             raise translate(error) from error
+
+    def has_key(self, space: Space, predicate: KeyEquals) -> bool:
+        """Tell whether an object, in any state, has that key."""
+        try:
+            with self._readers.turn() as connection:
+                found = connection.execute(_HAS_KEY, (space.number, predicate.attribute, predicate.value)).fetchone()
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return found is not None
 
     def by_row(self, row: int) -> StoredObject | None:
         """Return an object in any state."""

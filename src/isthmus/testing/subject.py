@@ -28,6 +28,7 @@ from isthmus.spi import (
     SupportsCreate,
     SupportsDelete,
     SupportsDeltaImport,
+    SupportsFindMany,
     SupportsFullImport,
     SupportsLookup,
     SupportsPassword,
@@ -145,6 +146,12 @@ class Subject:
     def the_lookup(self) -> SupportsLookup:
         self._claims(Operation.LOOKUP, SupportsLookup)
         assert isinstance(self.connector, SupportsLookup)
+        return self.connector
+
+    @property
+    def the_find_many(self) -> SupportsFindMany:
+        self._claims(Operation.LOOKUP, SupportsFindMany)
+        assert isinstance(self.connector, SupportsFindMany)
         return self.connector
 
     @property
@@ -307,6 +314,15 @@ class Subject:
         names = self.readable if attributes is None else tuple(attributes)
         with self.watched("find"):
             return self.the_lookup.find(self.object_type.name, attribute, value, attributes=names, call=self.call())
+
+    def find_many(
+        self, attribute: str, values: Sequence[Value], attributes: Iterable[str] | None = None
+    ) -> Sequence[Sequence[ConnectorObject]]:
+        names = self.readable if attributes is None else tuple(attributes)
+        with self.watched("find_many"):
+            return self.the_find_many.find_many(
+                self.object_type.name, attribute, values, attributes=names, call=self.call()
+            )
 
     def update(self, which: ConnectorObject, *changes: AttributeChange, **keywords: Any) -> ConnectorObject:
         keywords.setdefault("call", self.call())

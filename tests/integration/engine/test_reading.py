@@ -9,7 +9,9 @@ import pytest
 
 import variants
 from harness import Answer, Bench, at_once, bench, meanwhile, memory_document, memory_target, until
-from isthmus.connectors.memory import MemoryTarget
+from isthmus.connectors.memory import MemoryConnector, MemoryTarget
+from isthmus.engine import asking
+from isthmus.spi import InvalidValue
 from memory_host import MemoryHost, Serve
 
 OWN = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:User"
@@ -65,6 +67,42 @@ def test_many_who_ask_the_same_ask_once(app: MemoryHost) -> None:
         app.target.weather.answer_again()
     assert [answer.total for answer in answers[0]] == [1] * 5
     assert app.asked["find"] == 1
+
+
+def _asks(app: MemoryHost) -> int:
+    """Return how many questions wait until the one under way is answered."""
+    live = app.bench.endpoint("app")._reader.live
+    return sum(len(asking._waiting) for asking in live._askings.values())
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["answered", "refused"])
+def test_who_asks_meanwhile_is_asked_for_together(
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    monkeypatch.setattr(asking, "LATE", 20.0)
+    if refused:
+
+        def refuse(*_given: Any, **_named: Any) -> Any:
+            raise InvalidValue("not with these values")
+
+        monkeypatch.setattr(MemoryConnector, "find_many", refuse)
+    app.client.get("/Users")
+    app.put("anna")
+    app.put("carl")
+    app.target.weather.stop_answering()
+    names = ["anna", "bert", "carl", "dora", "carl"]
+    with meanwhile(lambda: by_name(app, "first")) as first:
+        until(lambda: app.asked["find"])
+        with meanwhile(lambda: at_once(*[lambda n=n: by_name(app, n) for n in names])) as answers:
+            until(lambda: _asks(app) == 4)
+            app.target.weather.answer_again()
+    assert first[0].total == 0
+    assert [answer.total for answer in answers[0]] == [1, 0, 1, 0, 1]
+    for name, answer in zip(names, answers[0], strict=True):
+        assert [user["userName"] for user in answer.resources] in ([], [name])
+    assert app.asked["find_many"] == 1
+    assert app.asked["find"] == 1 or refused, "where all are refused together, each is asked for alone"
+    assert app.listed() == ["anna", "carl"]
 
 
 @pytest.mark.parametrize("trouble", ["outage", "hang", "login"])

@@ -339,6 +339,51 @@ def until(condition: Callable[[], bool]) -> None:
         ready.wait(0.001)
 
 
+class _NoticingLock:
+    """A lock that tells when somebody begins to wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.waited_for = threading.Event()
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if blocking and not self._lock.acquire(blocking=False):
+            self.waited_for.set()
+            return self._lock.acquire()
+        return blocking or self._lock.acquire(blocking=False)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_a_pause_that_is_ended_after_its_time_does_not_lose_the_place() -> None:
+    """Its thread queues for the place already: handed to the one who sleeps, the place would be nobody's."""
+    turns = Turns()
+    place = turns._place = _NoticingLock()  # type: ignore[assignment]
+    pauses: Future[Pause] = Future()
+    taken = threading.Event()
+
+    def hurried() -> tuple[bool, bool]:
+        with turns:
+            pause = turns.pause()
+            pauses.set_result(pause)
+            assert not taken.is_set()
+            in_time = pause.wait(0.05)
+            return in_time, pause.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(hurried)
+        pause = pauses.result(20)
+        with turns:  # as soon as the other one sleeps
+            taken.set()
+            place.waited_for.clear()
+            assert place.waited_for.wait(20), "its time is up, and it wants the place"
+            pause.end()
+        assert answer.result(20) == (False, True)
+    with turns:
+        assert not turns._ready
+
+
 # -- single flight
 
 

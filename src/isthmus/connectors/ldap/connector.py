@@ -36,6 +36,7 @@ from isthmus.spi import (
     SupportsCreate,
     SupportsDelete,
     SupportsDeltaImport,
+    SupportsFindMany,
     SupportsFullImport,
     SupportsLookup,
     SupportsPassword,
@@ -62,6 +63,7 @@ class LdapConnector(
     SupportsDeltaImport,
     SupportsWatch,
     SupportsLookup,
+    SupportsFindMany,
     SupportsCreate,
     SupportsUpdate,
     SupportsDelete,
@@ -167,6 +169,13 @@ class LdapConnector(
     ) -> Sequence[ConnectorObject]:
         return self._look(
             object_type, call, lambda known, link: reading.find(known, link, call, attribute, value, attributes)
+        )
+
+    def find_many(
+        self, object_type: str, attribute: str, values: Sequence[Value], *, attributes: Sequence[str], call: Call
+    ) -> Sequence[Sequence[ConnectorObject]]:
+        return self._look(
+            object_type, call, lambda known, link: reading.find_many(known, link, call, attribute, values, attributes)
         )
 
     # -- writes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -240,3 +241,23 @@ def find(
     entries = reader.search(filters.both(layout.filter, filters.equal(by.wire, encoded)), asked)
     decode = layout.decoder(columns)
     return [decode(entry) for entry in entries]
+
+
+def find_many(
+    known: Known, link: Link, call: Call, name: str, values: Sequence[Value], names: Sequence[str]
+) -> Sequence[Sequence[ConnectorObject]]:
+    """Return `find` of each value; one search tells that nobody has any of them."""
+    layout = known.layout
+    columns = layout.readable(names)
+    by = next(column for column in layout.readable((name,)) if column.name == name)
+    if by.name != DN and by.searchable and (by.name != "memberUid" or known.member_uids() is None):
+        wanted = []
+        for value in values:
+            with contextlib.suppress(Unfit):  # no entry can have a value that the attribute cannot hold
+                wanted.append(filters.equal(by.wire, by.codec.encode(value)))
+        if not wanted:
+            return [()] * len(values)
+        reader = Reader(known, link, call)
+        if not reader.search(filters.both(layout.filter, filters.either(wanted)), layout.asked(columns)):
+            return [()] * len(values)
+    return [find(known, link, call, name, value, names) for value in values]

@@ -29,6 +29,7 @@ from isthmus.spi import (
     SupportsCreate,
     SupportsDelete,
     SupportsDeltaImport,
+    SupportsFindMany,
     SupportsFullImport,
     SupportsLookup,
     SupportsPassword,
@@ -49,6 +50,7 @@ class MemoryConnector(
     SupportsDeltaImport,
     SupportsWatch,
     SupportsLookup,
+    SupportsFindMany,
     SupportsCreate,
     SupportsUpdate,
     SupportsDelete,
@@ -94,9 +96,19 @@ class MemoryConnector(
         self, object_type: str, attribute: str, value: Value, *, attributes: Sequence[str], call: Call
     ) -> Sequence[ConnectorObject]:
         with self._request(call):
-            self._check_readable(object_type, [attribute, *attributes])
-            rows = self._target.matching(object_type, attribute, value, _FIND_LIMIT)
-            return [_object(row, attributes) for row in rows]
+            return self._found(object_type, attribute, value, attributes)
+
+    def find_many(
+        self, object_type: str, attribute: str, values: Sequence[Value], *, attributes: Sequence[str], call: Call
+    ) -> Sequence[Sequence[ConnectorObject]]:
+        with self._request(call):
+            return [self._found(object_type, attribute, value, attributes) for value in values]
+
+    def _found(
+        self, object_type: str, attribute: str, value: Value, attributes: Sequence[str]
+    ) -> Sequence[ConnectorObject]:
+        self._check_readable(object_type, [attribute, *attributes])
+        return [_object(row, attributes) for row in self._target.matching(object_type, attribute, value, _FIND_LIMIT)]
 
     # writing
 

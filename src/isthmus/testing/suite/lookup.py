@@ -109,6 +109,32 @@ class Lookup(Hooks):
         subject.delete(created)
         assert not [f for f in subject.find(name, value) if f.identity == created.identity]
 
+    def test_find_many_finds_for_each_value(self, subject: Subject) -> None:
+        """In the order of the values: who is found for another's value is taken for that other."""
+        name = text(subject).name
+        one, other = subject.create(), subject.create()
+        (first,), (second,) = one.attributes[name], other.attributes[name]
+        assert first != second, "objects made for this test have different values"
+        nobody, neither = f"{first}0", f"{second}0"
+        found = subject.find_many(name, [nobody, second, neither, first])
+        identities = [[each.identity for each in those] for those in found]
+        assert len(identities) == 4, f"find_many() of 4 values gave {len(identities)} answers"
+        wanted = [None, other.identity, None, one.identity]
+        for value, those, identity in zip((nobody, second, neither, first), identities, wanted, strict=True):
+            expected = [] if identity is None else [identity]
+            assert those == expected, f"find_many() for {value!r} among others gave {those!r:.200}"
+        assert [list(each) for each in subject.find_many(name, [nobody, neither])] == [[], []], "nobody has these"
+        assert list(subject.find_many(name, [])) == []
+
+    def test_find_many_takes_values_literally(self, subject: Subject) -> None:
+        created, name = subject.create(), text(subject).name
+        hostile = [*WILDCARDS, ")(", "\\", "|", "a)(|(b"]
+        try:
+            found = subject.find_many(name, hostile)
+        except InvalidValue:
+            return  # the host asks for each alone
+        assert created.identity not in [f.identity for each in found for f in each], "a value was taken as a pattern"
+
     def test_find_takes_wildcards_literally(self, subject: Subject) -> None:
         created, definition = subject.create(), text(subject)
         for pattern in WILDCARDS:

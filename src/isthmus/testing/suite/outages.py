@@ -18,6 +18,7 @@ from isthmus.spi import (
     Secret,
     SupportsCreate,
     SupportsDelete,
+    SupportsFindMany,
     SupportsFullImport,
     SupportsLookup,
     SupportsPassword,
@@ -53,6 +54,11 @@ def every_operation(
         if existing is not None and existing.attributes.get(name):
             value = existing.attributes[name][0]
             calls["find"] = lambda call: connector.find(t.name, name, value, attributes=(name,), call=call)
+            if isinstance(connector, SupportsFindMany):
+                values = [value, f"{value}x"] if isinstance(value, str) else [value]
+                calls["find_many"] = lambda call: connector.find_many(
+                    t.name, name, values, attributes=(name,), call=call
+                )
             calls["read"] = lambda call: connector.read(t.name, existing.identity, attributes=(name,), call=call)
     if Operation.CREATE in operations and isinstance(connector, SupportsCreate):
         attributes = subject.attributes()
