@@ -1,7 +1,7 @@
+"""One host for all tests of a file; each test makes users and groups of its own."""
+
 from __future__ import annotations
 
-import os
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +11,13 @@ import pytest
 from harness import Bench, Client, SqlPeople, bench, memory_document, memory_target, sql_document
 from isthmus.connectors.memory import MemoryTarget
 
+GUARD = "provider_objects = 100000"
+
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in memory where there is one: these tests are about answers, and every write waits for the disk."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path_factory.mktemp("clients")
-        return
-    with tempfile.TemporaryDirectory(dir=memory, prefix="isthmus-clients-") as made:
-        yield Path(made)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all tests of a file."""
+    return tmp_path_factory.mktemp("host")
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +34,10 @@ def memory() -> Iterator[tuple[str, MemoryTarget]]:
 
 @pytest.fixture(scope="module")
 def served(folder: Path, people: SqlPeople, memory: tuple[str, MemoryTarget]) -> Iterator[Bench]:
-    """One host for all tests of a file: each test makes users of its own."""
-    documents: dict[str, str] = {
-        "hr": sql_document(people.path, extra="") + "\n[guard]\nprovider_objects = 100000\n",
-        "app": memory_document(memory[0], guard="provider_objects = 100000"),
+    documents = {
+        "app": memory_document(memory[0], guard=GUARD),
+        "hr": sql_document(people.path) + f"\n[guard]\n{GUARD}\n",
+        "strict": memory_document(memory[0], guard=GUARD, extra="strict = true"),
     }
     with bench(folder / "host", documents) as opened:
         yield opened
@@ -53,15 +50,15 @@ def target(memory: tuple[str, MemoryTarget]) -> MemoryTarget:
 
 
 @pytest.fixture
-def hr(served: Bench) -> Client:
-    """A connector to an SQLite table, with every flow."""
-    return served.client("hr")
-
-
-@pytest.fixture
 def app(served: Bench) -> Client:
     """A connector to an in-memory target, with groups."""
     return served.client("app")
+
+
+@pytest.fixture
+def hr(served: Bench) -> Client:
+    """A connector to an SQLite table, with every flow."""
+    return served.client("hr")
 
 
 @pytest.fixture(params=["hr", "app"])
@@ -71,6 +68,6 @@ def client(request: pytest.FixtureRequest, served: Bench) -> Client:
 
 
 @pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A user name of the test's own."""
+def name() -> str:
+    """A name of the test's own."""
     return f"u-{uuid.uuid4().hex[:12]}"
