@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install the database and directory servers that the tests start privately, and the tools that the documentation uses; never start a
-# server as a service.
+# Install the database and directory servers that the tests start privately, and the tools that tests and documentation use; never
+# start a server as a service.
 # Does nothing unless ISTHMUS_REQUIRE=all: without it tests use what is there and skip the rest with the reason.
 set -euo pipefail
 
@@ -16,6 +16,8 @@ if ! { have slapd && have ldapsearch; }; then missing+=(slapd ldap-utils); fi
 # The second implementation; its tests need the server only, without its administration tools.
 have ns-slapd || missing+=(389-ds-base)
 have setpriv || missing+=(util-linux)
+# Records what a disk is told, for the tests of power cuts.
+have strace || missing+=(strace)
 # The documentation's own commands are run as they stand.
 have curl || missing+=(curl)
 have sqlite3 || missing+=(sqlite3)

@@ -35,9 +35,12 @@ def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: She
     ran = shell.terminal(
         "connector",
         "add",
-        "hr",
         answers=[
-            ("Database URL", f"{shell.url}\n"),
+            ("Name of the connector", "h r\n"),
+            ("Name of the connector", "hr\n"),
+            ("URL, without", "postgresql://me:hunter2@db/hr\n"),
+            ("URL, without", f"{shell.url}.nowhere\n"),
+            ("URL, without", f"{shell.url}\n"),
             ("holds the people", "Employes\n"),
             ("holds the people", "Employees\n"),
             ("active=false do", "Disable=true\n"),
@@ -47,6 +50,8 @@ def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: She
         ],
     )
     assert ran.code == 0, ran.out
+    assert "leave the password out of the URL" in ran.out
+    assert "hr.db.nowhere: there is no such file" in ran.out
     assert "did you mean Employees?" in ran.out
     assert "made" in ran.out
     assert "boolean attributes: Disabled" in ran.out
@@ -55,7 +60,7 @@ def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: She
 
 
 def test_ctrl_c_at_a_question_changes_nothing(shell: Shell) -> None:
-    ran = shell.terminal("connector", "add", "hr", answers=[("Database URL", "\x03")])
+    ran = shell.terminal("connector", "add", "hr", answers=[("URL, without", "\x03")])
     assert ran.code != 0
     assert "Traceback" not in ran.out
     assert list((shell.folder / "connectors").iterdir()) == []

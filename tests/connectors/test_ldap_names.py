@@ -11,7 +11,7 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.slapd import PEOPLE, SlapdServer
 from isthmus.connectors.ldap import LdapObjectType, connector_type
-from isthmus.spi import AlreadyExists, AttributeChange, Call, InvalidValue, TargetRejected
+from isthmus.spi import AlreadyExists, AttributeChange, Call, InvalidValue, TargetRejected, TargetUnavailable
 
 NAMES = (
     "a,b", "a+b", 'a"b', "a\\b", "a<b", "a>b", "a;b", "a=b", "#a", "a#b", " a", "a ", " a ", "a  b", "a*b", "(a)", "*",
@@ -137,6 +137,26 @@ def test_refused_change_gives_the_name_back(connector: Any, plain_slapd: SlapdSe
     with pytest.raises(InvalidValue):
         connector.update("person", made.identity, changes, call=call())
     assert stored(plain_slapd) == [(f"uid=a,ou=d,{PEOPLE}", ["a"])]
+
+
+def test_a_name_that_cannot_be_given_back_is_no_refusal(connector: Any, plain_slapd: SlapdServer) -> None:
+    """The time is used up between the new name and the rest: what became of it is to be found out."""
+    given = {"uid": ("jo",), "cn": ("jo",), "sn": ("jo",), "departmentNumber": ("d",)}
+    made = connector.create("person", given, call=call())
+
+    def told(text: str) -> None:
+        if text.startswith("modify person"):
+            late.deadline = 0.0
+
+    late = Call(timeout=20, on_sent=told)
+    changes = [AttributeChange("uid", replace=("joe",)), AttributeChange("title", replace=("x",))]
+    with pytest.raises(TargetUnavailable, match="could not be given its former name back") as caught:
+        connector.update("person", made.identity, changes, call=late)
+    assert caught.value.outcome_unknown
+    ((_, uids),) = stored(plain_slapd)
+    assert uids == ["joe"]
+    found = connector.read("person", made.identity, attributes=("uid", "title"), call=call())
+    assert (found.attributes["uid"], found.attributes["title"]) == (("joe",), ())
 
 
 def test_an_entry_outside_the_template_keeps_its_place(connector: Any, plain_slapd: SlapdServer) -> None:

@@ -101,6 +101,23 @@ def test_the_server_stops_in_the_middle(server: SlapdServer, at_once: int) -> No
     directory.connector.close()
 
 
+def test_the_time_is_used_up_in_the_middle(server: SlapdServer) -> None:
+    directory = Directory(server, members_at_once=10)
+    group = directory.create()
+
+    def told(_text: str) -> None:
+        if sum("add 10 to member" in each for each in directory.sent) == 12:
+            late.deadline = 0.0
+
+    late = Call(timeout=60, on_sent=lambda text: (directory.sent.append(text), told(text))[0])
+    change = AttributeChange("member", add=members(0, 300))
+    with pytest.raises(TargetUnavailable) as caught:
+        directory.connector.update("groupOfNames", group.identity, [change], call=late)
+    assert caught.value.outcome_unknown, "some of it was done"
+    assert 0 < len(present(server)) < 300
+    directory.connector.close()
+
+
 def test_members_that_are_there_already_are_compared(directory_389: Directory389) -> None:
     """Without the permissive control the server refuses the whole change; what is left of it is found by comparing."""
     directory_389.remove_all()

@@ -16,7 +16,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["isthmus"]):
-    from fuzzing.entries import LONGEST, NAMES, new_folder, opened
+    from fuzzing.entries import LONGEST, NAMES, PREFIX, opened
+    from harness import folder_in_memory
 from fuzzing.seeds import DICTIONARY, seeds
 
 MEMORY_MB = 1_024
@@ -37,8 +38,8 @@ def main() -> None:
             entries[asked.entry](asked.again.read_bytes())
     elif asked.within is None:
         # the fuzzer leaves by _exit, so somebody else has to clean up
-        with new_folder() as folder:
-            command = [sys.executable, "-m", "fuzzing", *sys.argv[1:], "--within", folder]
+        with folder_in_memory(PREFIX) as folder:
+            command = [sys.executable, "-m", "fuzzing", *sys.argv[1:], "--within", str(folder)]
             sys.exit(subprocess.run(command, check=False).returncode)
     else:
         with opened(asked.within) as entries:

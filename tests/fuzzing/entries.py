@@ -7,8 +7,6 @@ process, through the real WSGI application, over an in-memory target with lists 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
-from harness import ENTERPRISE, OWN, PATCH_OP, Answer, Bench, bench, memory_target
+from harness import ENTERPRISE, OWN, PATCH_OP, Answer, Bench, bench, folder_in_memory, memory_target
 from isthmus.scim.errors import ScimError
 from isthmus.scim.filter import parse_filter, parse_path
 
 LONGEST = 20_000
 """Bytes of an input: more than the longest filter that is read."""
+PREFIX = "isthmus-fuzz-"
 CPU_SECONDS = 2.0
 """A thread's CPU time for one input. An ordinary one takes some milliseconds, instrumented some tens."""
 
@@ -221,18 +220,10 @@ def timed(entry: Entry) -> Entry:
 
 
 @contextmanager
-def new_folder() -> Iterator[str]:
-    """Lend a folder: in memory, where there is such a place."""
-    where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="isthmus-fuzz-", dir=where) as folder:
-        yield folder
-
-
-@contextmanager
 def served(within: str | None = None) -> Iterator[Host]:
     """Lend a host in a folder of its own, or in one that somebody else removes."""
     with ExitStack() as stack:
-        folder = within or stack.enter_context(new_folder())
+        folder = within or stack.enter_context(folder_in_memory(PREFIX))
         connectors = {}
         for name, extra in (("app", ""), ("strict", "strict = true")):
             target, _ = stack.enter_context(memory_target())

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +18,7 @@ from hypothesis import strategies as st
 from scim2_models import Resource, Schema, ScimFilter
 
 from drawing import examples
+from harness import folder_in_memory
 from isthmus.engine.applying import write_of
 from isthmus.engine.filtering import predicate_of
 from isthmus.mapping.definition import ResourceTypeDefinition
@@ -68,8 +66,7 @@ def _definition(named: Named, **facts: Any) -> AttributeDefinition:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder, Store.open(Path(folder) / "store") as opened:
+    with folder_in_memory("isthmus-filters-") as folder, Store.open(folder / "store") as opened:
         yield opened
 
 

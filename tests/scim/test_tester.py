@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -39,7 +38,17 @@ from scim2_tester.checkers import patch_add, patch_remove, patch_replace, resour
 
 from connectors.servers.fixtures import directory_389, plain_slapd, slapd
 from directories import CONFIGURATIONS, Configuration, directory_host
-from harness import CORE, MEMORY_ATTRIBUTES, OWN, OWN_GROUP, Bench, bench, memory_document, memory_target
+from harness import (
+    CORE,
+    MEMORY_ATTRIBUTES,
+    OWN,
+    OWN_GROUP,
+    Bench,
+    bench,
+    folder_in_memory,
+    memory_document,
+    memory_target,
+)
 from isthmus.demo.full.database import FullDatabase
 from isthmus.demo.full.document import document
 from isthmus.demo.full.filling import fill
@@ -200,9 +209,8 @@ def _mutability(value: BaseModel, name: str) -> Mutability | None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="isthmus-tester-") as made:
-        yield Path(made)
+    with folder_in_memory("isthmus-tester-") as made:
+        yield made
 
 
 def without_dn(application: Any) -> Any:

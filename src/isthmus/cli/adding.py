@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict, TypeVar
 from urllib.parse import urlsplit
@@ -26,12 +27,19 @@ T = TypeVar("T")
 
 def add(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name; it becomes part of the endpoint's URL.", show_default=False)],
-    type: Annotated[str, typer.Option(help="Connector type.")] = "sql",
-    url: Annotated[str | None, typer.Option(help="Database URL, without a password.")] = None,
-    table: Annotated[str | None, typer.Option(help="Table or view that holds the people.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name; it becomes part of the endpoint's URL.", show_default=False)
+    ] = None,
+    type: Annotated[
+        str | None, typer.Option(help="Connector type; left out: ldap for a URL of a directory, else sql.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="URL of the database or directory, without a password.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table or view that holds the people; in a directory, their class.")
+    ] = None,
     anchor: Annotated[
-        list[str] | None, typer.Option(help="Column that identifies a row for life; left out: the primary key.")
+        list[str] | None,
+        typer.Option(help="Column that identifies a row for life; left out: the primary key, or the directory's id."),
     ] = None,
     matching: Annotated[
         list[str] | None, typer.Option(help="Attribute by which clients find people; left out: suggested.")
@@ -55,6 +63,8 @@ def add(
 
     Examples:
 
+        isthmus connector add
+
         isthmus connector add hr --url sqlite:////srv/hr.db --table Employees --disable Disabled=true --delete delete
 
         isthmus connector add hr --url postgresql://me@db/hr --table people --password --disable nothing --delete delete
@@ -67,27 +77,29 @@ def add(
         raise typer.BadParameter("--anchor needs --table: the table whose rows it identifies")
     current = session(context)
     configuration = current.configuration()
-    adding.check_name(configuration, name)
-    adding.check_type(type)
-    if type == "sql" and url is None and not setting:
-        url = ask("Database URL, without a password", "--url") if at_terminal() else missing("--url")
+    if name is None:
+        if not at_terminal():
+            missing("NAME")
+        name = until_right(lambda: adding.check_name(configuration, typer.prompt("Name of the connector").strip()))
+    name = adding.check_name(configuration, name)
+    if type is not None:
+        adding.check_type(type)
     refuse_secret_in(url)
     answers = adding.Answers(
         name=name,
-        type=type,
+        type=type or adding.type_of(url or ""),
         url=url,
         table=table,
         anchor=tuple(anchor or ()),
         matching=tuple(matching or ()),
         settings=adding.parse_settings(setting or []),
     )
-    with stored_password(configuration, answers, wanted=ask_password) as answers:
-        draft = discover(configuration, answers)
+    with current.host() as host, ExitStack() as kept:
+        draft = reach(configuration, answers, kept, type_given=type is not None, password=ask_password)
         for remark in draft.notes:
             typer.echo(f"note: {printable(remark)}", err=True)
         document = adding.complete(draft, **deprovisioning(draft, disable, delete))
         path = add_connector(configuration, name, document)
-    with current.host() as host:
         note(host, "add connector", actor=operator(), connector=name, message=str(path))
     if json:
         write_json({"path": path, "notes": list(draft.notes), "document": document})
@@ -104,6 +116,49 @@ def add(
     typer.echo(f"Next: {command} connector test {name}, {command} token create {name}, {command} serve")
 
 
+def reach(
+    configuration: Configuration, answers: Answers, kept: ExitStack, *, type_given: bool, password: bool
+) -> Draft:
+    """Return what the target has. What is missing is asked for, again while the target refuses it.
+
+    `kept` takes the stored password along; it is removed if nothing comes of the connector.
+    """
+    from isthmus.config.errors import ConfigError
+    from isthmus.spi import ConnectorError
+    from isthmus.wizard import adding
+
+    needed = adding.wants_url(answers)
+    if needed and not at_terminal():
+        missing("--url")
+    while True:
+        asked = ask_where(answers, url=needed, type_given=type_given) if at_terminal() else answers
+        try:
+            with ExitStack() as attempt:
+                known = attempt.enter_context(stored_password(configuration, asked, wanted=password))
+                draft = discover(configuration, known)
+                kept.push(attempt.pop_all())
+                return draft
+        except (ConfigError, ConnectorError) as exc:
+            if not needed or answers.table is not None:
+                raise
+            typer.secho(printable(exc.message if isinstance(exc, ConnectorError) else exc), err=True, fg="red")
+
+
+def ask_where(answers: Answers, *, url: bool, type_given: bool) -> Answers:
+    """Return the answers with the target's URL and account, as far as they are missing."""
+    from isthmus.wizard.adding import type_of, wants_account
+
+    if url:
+        example = "postgresql://isthmus@db.example.org/hr, sqlite:////srv/hr.db, ldap://directory.example.org"
+        typer.echo(f"Where is the target? For example {example}")
+        given = until_right(lambda: without_secret(ask("URL, without a password", "--url")))
+        answers = replace(answers, url=given, type=answers.type if type_given else type_of(given))
+    if wants_account(answers):
+        dn = ask("DN of the connector's account", "--set user=DN")
+        answers = replace(answers, settings={**answers.settings, "user": dn})
+    return answers
+
+
 @contextmanager
 def stored_password(configuration: Configuration, answers: Answers, *, wanted: bool) -> Iterator[Answers]:
     """Keep the password, if one is given, under a name of its own; not if nothing comes of the connector."""
@@ -114,7 +169,7 @@ def stored_password(configuration: Configuration, answers: Answers, *, wanted: b
     given = None
     if wanted:
         given = read_secret(prompt)
-    elif at_terminal() and "password" not in answers.settings and urlsplit(answers.url or "").username:
+    elif at_terminal() and "password" not in answers.settings and has_account(answers):
         from isthmus.spi import Secret
 
         given = Secret(typer.prompt(f"{prompt} (empty: none)", hide_input=True, default="", show_default=False))
@@ -135,6 +190,14 @@ def stored_password(configuration: Configuration, answers: Answers, *, wanted: b
         raise
 
 
+def has_account(answers: Answers) -> bool:
+    """Tell whether the target is told who we are, so that a password belongs to it."""
+    try:
+        return bool(urlsplit(answers.url or "").username) or "user" in answers.settings
+    except ValueError:
+        return False  # what is wrong with the URL is told by the connector
+
+
 def discover(configuration: Configuration, answers: Answers) -> Draft:
     """Return what the target has, once one table is chosen."""
     from isthmus.spi import MisconfiguredConnector
@@ -151,8 +214,9 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
     tables = ", ".join(sorted(draft.schema.object_types))
     if not at_terminal():
         missing("--table", f"the target has {tables}")
-    typer.echo(f"The target has these tables: {printable(tables)}")
-    return until_right(lambda: adding.choose(draft, ask("Table that holds the people", "--table")))
+    typer.echo(f"The target has these {answers.kinds}: {printable(tables)}")
+    question = "Table that holds the people" if answers.type == "sql" else "Class of the entries that are people"
+    return until_right(lambda: adding.choose(draft, ask(question, "--table")))
 
 
 class Meaning(TypedDict):
@@ -211,6 +275,17 @@ def until_right(step: Callable[[], T]) -> T:
 def missing(option: str, why: str = "") -> NoReturn:
     """Say which option is missing where nobody can be asked."""
     raise typer.BadParameter(f"{option} is missing" + (f": {why}" if why else ""))
+
+
+def without_secret(url: str) -> str:
+    """Return the URL that was asked for; a password is asked for by itself, without echo."""
+    from isthmus.config.errors import ConfigError
+
+    try:
+        refuse_secret_in(url)
+    except Refused as exc:
+        raise ConfigError("leave the password out of the URL; it is asked for next, and kept encrypted") from exc
+    return url
 
 
 def refuse_secret_in(url: str | None) -> None:

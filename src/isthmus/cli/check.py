@@ -16,7 +16,7 @@ app = typer.Typer(help="The configuration files.", no_args_is_help=True)
 def check(context: typer.Context, json: Json = False) -> None:
     """Check every file and show all problems, each with file, line and key. Exit code 1 if there is one.
 
-    No target is asked; `isthmus doctor` does that.
+    Attributes and flows are compared with what is known of the target; it is not asked. `isthmus doctor` does that.
 
     Example: isthmus config check
     """
@@ -40,19 +40,29 @@ def check(context: typer.Context, json: Json = False) -> None:
 
 
 def later_problems(current: Session) -> list[str]:
-    """Return what the connectors' own settings and the files' permissions have wrong."""
+    """Return what the connectors' own settings and the files' permissions have wrong.
+
+    Resource types are compared with the schemas that the store knows; before the first look at a target, nothing is.
+    """
     from isthmus.config.errors import ConfigError
     from isthmus.config.exposed import exposed_files
-    from isthmus.config.settings import connector_settings
     from isthmus.config.tls import server_files
+    from isthmus.engine.fitting import misfits, unopened
+    from isthmus.store import StoreError
+    from isthmus.store.store import FILE
 
     configuration = current.configuration()
-    found = []
-    for key in configuration.connectors:
+    found: list[str] = []
+    if (configuration.state_dir / FILE).exists():
         try:
-            connector_settings(configuration, key)
-        except ConfigError as exc:
+            with current.host(configuration) as host:
+                for name in host.names():
+                    found += map(str, misfits(host, name, ask="never"))
+        except StoreError as exc:
             found.append(str(exc))
+    else:  # a check leaves nothing behind
+        for name in configuration.names.values():
+            found += map(str, unopened(configuration, name))
     try:
         server_files(configuration)
     except ConfigError as exc:

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
+_READABLE = 20  # columns of a terminal that a sentence takes at least
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -52,14 +53,53 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) 
 
 
 def _on_terminal(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Break lines between words and never cut: the next command wants a whole id.
+
+    Where not even the longest words fit side by side, each row becomes a list of names and values.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    console = Console()
+    for gap in (2, 1):
+        room = console.width - gap * (len(columns) - 1)
+        if (widths := _widths(columns, cells, room)) is not None:
+            break
+    else:
+        for row in cells:
+            typer.echo()
+            facts(dict(zip(columns, row, strict=True)))
+        return
+    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
+    for name, width in zip(columns, widths, strict=True):
+        made.add_column(name, width=width, overflow="fold")
     for row in cells:
         made.add_row(*map(Text, row))
-    Console().print(made)
+    console.print(made)
+
+
+def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Return how wide each column is drawn, or None if their longest words take more than the room."""
+    from rich.cells import cell_len
+
+    widths, least = [], []
+    for column in zip(columns, *cells, strict=True):
+        widths.append(max(map(cell_len, column)))
+        least.append(max(cell_len(word) for text in column for word in [*text.split(), ""]))
+    least[-1] = min(
+        least[-1], max(_READABLE, cell_len(columns[-1]))
+    )  # the last one holds sentences, and values as JSON
+    if sum(least) > room:
+        return None
+    while (over := sum(widths) - room) > 0:
+        # the widest of those that can still be narrower gives way, down to the next widest
+        widest = max(
+            (number for number in range(len(widths)) if widths[number] > least[number]), key=widths.__getitem__
+        )
+        others = [width for number, width in enumerate(widths) if number != widest and width < widths[widest]]
+        widths[widest] = max(least[widest], widths[widest] - over, max(others, default=0))
+    return widths
 
 
 def facts(values: Mapping[str, Any], *, indent: str = "") -> None:
@@ -70,8 +110,9 @@ def facts(values: Mapping[str, Any], *, indent: str = "") -> None:
 
 
 def moment(seconds: float | None) -> str:
-    """Return a moment for people: local time with its zone's offset, or "-"."""
-    return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(seconds))
+    """Return a moment for people: local time, with its zone's offset where it may be read elsewhere, or "-"."""
+    form = "%Y-%m-%d %H:%M:%S" if sys.stdout.isatty() else "%Y-%m-%d %H:%M:%S%z"
+    return "-" if seconds is None else time.strftime(form, time.localtime(seconds))
 
 
 def instant(seconds: float | None) -> str | None:

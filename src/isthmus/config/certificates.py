@@ -230,6 +230,10 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as stream:
             return stream.read(4 * 1024 * 1024)
     except FileNotFoundError:
-        raise ConfigError("the file does not exist; `isthmus init` makes what is missing", Where(path)) from None
+        raise ConfigError(
+            "the file does not exist; `isthmus init` makes those of the private CA, "
+            "`isthmus tls import` takes your own",
+            Where(path),
+        ) from None
     except OSError as exc:
         raise ConfigError(f"the file cannot be read: {exc.strerror}", Where(path)) from exc

@@ -10,9 +10,6 @@ from pathlib import Path
 
 from isthmus.config.errors import ConfigError, Where
 
-OTHERS = stat.S_IRWXO
-"""Permission bits of accounts that are neither the owner nor in the group."""
-
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, private: bool = False) -> None:
     """Replace or create the file: written beside, flushed to disk, then renamed (rename(2) is atomic).

@@ -147,7 +147,8 @@ class Secrets:
         if name not in values:
             hint = f"; {nearest(name, values, what='secrets')}" if values else ""
             command = f"isthmus secret set {suggested_name(where, name)}"
-            raise ConfigError(f"no secret {shown(name)} is stored{hint}; store it with `{command}`", where)
+            remedy = f"{' Or' if hint.endswith('?') else ';'} store it with `{command}`"
+            raise ConfigError(f"no secret {shown(name)} is stored{hint}{remedy}", where)
         return Secret(values[name])
 
     def _from_file(self, name: str, where: Where) -> Secret:

@@ -73,6 +73,8 @@ class Source:
         problem = f"not valid TOML: {what}, at column {match.group(2)}"
         if what == "Invalid value":
             problem += "; texts stand in quotes, true and false are written small"
+        elif what == "Cannot overwrite a value" or what.startswith("Cannot declare"):
+            problem += "; a key or table of this name stands further up"
         return ConfigError(problem, Where(self.file, int(match.group(1))))
 
     @cached_property

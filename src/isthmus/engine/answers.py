@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from isthmus.scim.errors import ScimError
+from isthmus.scim.errors import Failed, NotUnique, ScimError
 from isthmus.spi import (
     AlreadyExists,
     Cancelled,
@@ -22,11 +22,21 @@ from isthmus.spi import (
     Unsupported,
     WatermarkExpired,
 )
-from isthmus.store import StoreError
+from isthmus.store import (
+    AlreadyUsed,
+    EntryClosed,
+    EntryUnknown,
+    IdentityChanged,
+    StoreBusy,
+    StoreError,
+)
 
 log = structlog.get_logger("isthmus.engine")
 
 RETRY_SECONDS = 30
+_BUSY_SECONDS = 2
+_NEVER = (AlreadyUsed, IdentityChanged, EntryClosed, EntryUnknown)
+"""What the store says of a mistake of the engine, and not of itself."""
 
 
 class Held(Exception):
@@ -48,7 +58,7 @@ ANSWERS: tuple[tuple[type[ConnectorError], Callable[[ConnectorError], ScimError]
     (TargetUnavailable, lambda error: unavailable(error.message)),
     (MisconfiguredConnector, lambda error: unavailable(f"the connector needs an operator: {error.message}")),
     (NotFound, lambda error: ScimError(404, error.message)),
-    (AlreadyExists, lambda error: ScimError(409, error.message, scim_type="uniqueness")),
+    (AlreadyExists, lambda error: NotUnique(error.message)),
     (InvalidValue, lambda error: ScimError(400, error.message, scim_type="invalidValue")),
     (NotPermitted, lambda error: ScimError(403, error.message)),
     (TargetRejected, lambda error: ScimError(400, error.message, scim_type="invalidValue")),
@@ -65,6 +75,21 @@ def answer_for(error: ConnectorError) -> ScimError:
         if isinstance(error, kind):
             return make(error)
     raise AssertionError("the table ends with the root class")
+
+
+def fault(problem: Exception, correlation: str, **where: object) -> ScimError:
+    """Return what a client is told of what is neither its doing nor the target's, and log it.
+
+    A store that is full, locked or damaged: 503, for it may be mended. Anything else is a fault of ours: 500.
+    """
+    if isinstance(problem, StoreError) and not isinstance(problem, _NEVER):
+        log.error("store_failed", correlation=correlation, reason=str(problem), **where)
+        return unavailable(
+            f"the host's own store failed: {problem}",
+            _BUSY_SECONDS if isinstance(problem, StoreBusy) else RETRY_SECONDS,
+        )
+    log.error("bug", correlation=correlation, exc_info=problem, **where)
+    return Failed(f"an unexpected error; the host's log has it under correlation id {correlation}")
 
 
 @contextmanager

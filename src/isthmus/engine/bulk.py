@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from isthmus.engine.answers import fault
 from isthmus.engine.caller import Caller
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim import urns
 from isthmus.scim.bulk import BulkOperation, BulkRequest, BulkResult
 from isthmus.scim.bulk_references import cut, ordered, references, resolved, resolved_text
-from isthmus.scim.errors import Conflict, Failed, InvalidValue, NotFound, ScimError, Unavailable
+from isthmus.scim.errors import Conflict, InvalidValue, NotFound, ScimError, Unavailable
 
 if TYPE_CHECKING:
     from isthmus.engine.endpoint import Endpoint
     from isthmus.engine.resource import Resource
-
-log = structlog.get_logger("isthmus.engine")
 
 MARGIN = 1.0
 """Seconds that must be left for an operation to be begun: what is begun is carried through, and answered."""
@@ -86,9 +83,7 @@ class BulkRun:
         """Return what a client is told; a fault of ours fails one operation, and the log has it."""
         if isinstance(problem, ScimError):
             return problem
-        correlation = self._caller.correlation
-        log.error("bug", correlation=correlation, operation=operation.number, exc_info=problem)
-        return Failed(f"an unexpected error; the host's log has it under correlation id {correlation}")
+        return fault(problem, self._caller.correlation, operation=operation.number)
 
     def _require(self, names: Iterable[str]) -> None:
         for name in sorted(names):

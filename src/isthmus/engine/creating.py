@@ -17,7 +17,7 @@ from isthmus.engine.target import Target
 from isthmus.engine.updating import Updater
 from isthmus.mapping.plans import CreatePlan
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.scim.errors import ScimError
+from isthmus.scim.errors import NotUnique, ScimError
 from isthmus.scim.projection import Projection
 from isthmus.spi import (
     Call,
@@ -204,7 +204,7 @@ class Creator:
 def duplicate(rt: ResourceType, identifier: Identifier | None) -> ScimError:
     """Return the 409 that names what is taken."""
     what = "these values" if identifier is None else " and ".join(identifier.attributes)
-    return ScimError(409, f"another {rt.name} with the same {what} exists already", scim_type="uniqueness")
+    return NotUnique(f"another {rt.name} with the same {what} exists already")
 
 
 def supports_password(rt: ResourceType) -> bool:

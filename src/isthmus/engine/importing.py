@@ -67,13 +67,6 @@ class Progress:
         elapsed = time.monotonic() - self.started
         return self.objects / elapsed if elapsed > 0 else 0.0
 
-    @property
-    def eta(self) -> float | None:
-        """Seconds left, where it can be told."""
-        if not self.expected or not self.objects or self.expected <= self.objects:
-            return None
-        return (self.expected - self.objects) / self.rate
-
 
 Report = Callable[[Progress], None]
 
@@ -102,6 +95,8 @@ class Import:
         self._behind: WritingBehind[_Part] | None = None
         self._gone: dict[int, int] = {}
         """Objects that this run was told are deleted, by space."""
+        self._released: set[int] = set()
+        """Spaces of which an operator has let this run remove more than the guard does."""
         self._overtaken = Overtaken(target, self._call)
         """What a delta was told of objects that were written meanwhile."""
         self.progress = Progress(started=time.monotonic())
@@ -301,18 +296,14 @@ class Import:
         if not rows:
             return
         before = self._gone.get(space.number, 0)
-        present = store.space.count(space) + before
-        hold = hold_removal(
-            store,
-            self._target.document.guard,
-            space,
-            run=self._run.id,
-            present=present,
-            read=present,
-            missing=before + len(rows),
-        )
-        if hold is not None:
-            raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
+        guard, present = self._target.document.guard, store.space.count(space) + before
+        if before + len(rows) > import_limit(guard, present) and space.number not in self._released:
+            hold = hold_removal(
+                store, guard, space, run=self._run.id, present=present, read=present, missing=before + len(rows)
+            )
+            if hold is not None:
+                raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
+            self._released.add(space.number)  # a release is for the run, not for one of its pages
         removed = store.space.remove_in_slices(space, rows, noted=noted, own=self._own)
         self._gone[space.number] = before + len(removed)
         self.progress.removed += len(removed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -13,9 +14,13 @@ from isthmus.store.records import Run
 
 log = structlog.get_logger("isthmus.schedule")
 
-HOUSEKEEPING_SECONDS = 3600.0
+HOUSEKEEPING_SECONDS = 60.0
+"""How long one round of housekeeping goes on at most: others write in between, and the next one goes on."""
 DAY = 86_400.0
 JOURNAL_DAYS = 7
+RUN_DAYS = 90
+GUARD_DAYS = 7
+"""Days that events are kept at least for which the guard's window is shorter, lest making it longer loses them."""
 
 
 def request_import(host: Host, name: str, *, kind: str = "full", requested_by: str) -> list[Run]:
@@ -92,10 +97,18 @@ def execute(host: Host, run: Run, report: Report | None = None) -> Run:
     return finished
 
 
-def housekeeping(host: Host) -> None:
-    """Drop what is older than its retention; cheap when nothing is."""
-    now = time.time()
-    audit = host.configuration.host.audit
-    host.store.audit.prune(records_before=now - audit.retention_days * DAY, values_before=now - audit.values_days * DAY)
-    host.store.journal.prune(now - JOURNAL_DAYS * DAY)
-    host.store.space.prune_tombstones(now - DAY)
+def housekeeping(host: Host, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Drop all that is older than its retention, slice by slice; cheap when nothing is."""
+    now, store, audit = time.time(), host.store, host.configuration.host.audit
+    windows = [document.guard.provider_hours * 3600 for document in host.configuration.connectors.values()]
+    records, values = now - audit.retention_days * DAY, now - audit.values_days * DAY
+    left: list[Callable[[], int]] = [
+        lambda: store.audit.prune(records_before=records, values_before=values),
+        lambda: store.journal.prune(now - JOURNAL_DAYS * DAY),
+        lambda: store.space.prune_tombstones(now - DAY),
+        lambda: store.guard.prune(now - max([GUARD_DAYS * DAY, *windows])),
+        lambda: store.runs.prune(now - RUN_DAYS * DAY),
+    ]
+    until = time.monotonic() + HOUSEKEEPING_SECONDS
+    while left and time.monotonic() < until and not should_stop():
+        left = [prune for prune in left if prune()]

@@ -125,7 +125,7 @@ class Showing:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
             self._plans[key] = plan
-        if plan is None:
+        if plan is None or self._target.attention.blocking:  # some may be unreadable: `Reader` tells
             return None
         attribute, normalise = plan
         return KeyEquals(attribute, normalise(value))

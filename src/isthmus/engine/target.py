@@ -311,8 +311,6 @@ class Target:
         self.attention.succeeded()
 
     def _compile(self, schema: Schema) -> dict[str, ResourceType]:
-        groups = any(definition.has_members for definition in self.document.resource_types)
-        names = {d.object_type: d.name for d in self.document.resource_types}
         result: dict[str, ResourceType] = {}
         for definition in self.definitions():
             object_type = schema.object_types.get(definition.object_type)
@@ -322,14 +320,7 @@ class Target:
                     f"it has {', '.join(sorted(schema.object_types)) or 'none'}"
                 )
             try:
-                result[definition.endpoint.casefold()] = compile_resource_type(
-                    definition,
-                    object_type,
-                    shape=shape_of(definition, object_type),
-                    strict=self.document.strict,
-                    groups=groups,
-                    names=names,
-                )
+                result[definition.endpoint.casefold()] = compiled(self.document, definition, object_type)
             except MappingProblem as exc:
                 raise MisconfiguredConnector(
                     f"resource type {definition.name!r} does not fit the target: {exc}"
@@ -346,6 +337,22 @@ class Target:
             )
         if reason := self.attention.blocking:
             raise unavailable(f"connector {self.name!r} needs an operator: {reason}", 300)
+
+
+def compiled(document: ConnectorDocument, definition: ResourceTypeDefinition, object_type: ObjectType) -> ResourceType:
+    """Return one of the document's definitions, compiled for an object type of the target.
+
+    Raises:
+        MappingProblem: it does not fit.
+    """
+    return compile_resource_type(
+        definition,
+        object_type,
+        shape=shape_of(definition, object_type),
+        strict=document.strict,
+        groups=any(each.has_members for each in document.resource_types),
+        names={each.object_type: each.name for each in document.resource_types},
+    )
 
 
 def encode_schema(schema: Schema) -> str:

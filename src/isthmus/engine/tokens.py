@@ -7,12 +7,15 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import structlog
 
 from isthmus.engine.turns import Turns
+from isthmus.scim.errors import TooManyRequests
 from isthmus.spi import Secret
 from isthmus.store import Store, StoreError
 from isthmus.store.records import Token
@@ -24,6 +27,9 @@ MINIMUM_LENGTH = 12
 ADVISED_LENGTH = 20
 FRESH_SECONDS = 1.0
 _MOST_RECENT = 64
+_MOST_GUESSES = 4
+"""Threads that may wait for argon2 while wrong tokens come in, and different tokens at any time: each takes 0.1 s."""
+_SUSPICIOUS_SECONDS = 10.0
 USE_SECONDS = 60.0  # a use is noted at most so often, for reads are not to write
 
 
@@ -38,6 +44,11 @@ class Tokens:
         self._store = store
         self._turns = turns or Turns()
         self._lock = threading.Lock()
+        self._mutex = threading.Lock()
+        self._guesses: Counter[tuple[str, str]] = Counter()
+        """Threads that wait for argon2, by connector and digest of what they were sent."""
+        self._wrong: dict[tuple[str, str], float] = {}
+        self._wrong_at = float("-inf")
         self._cached: dict[str, Sequence[Token]] = {}
         self._read_at: dict[str, float] = {}
         self._verified: dict[tuple[str, str], str] = {}
@@ -106,15 +117,20 @@ class Tokens:
         return made
 
     def check(self, connector: str, bearer: str) -> Token | None:
-        """Return the valid token of this connector with this text, or None; microseconds once a token is known."""
+        """Return the valid token of this connector with this text, or None; microseconds once a token is known.
+
+        Raises:
+            TooManyRequests: so many wrong tokens come in that one which is not known yet cannot be looked at now.
+        """
         recent = self._recent.get((connector, bearer))
         if recent is not None and time.monotonic() < recent[1]:
             return recent[0]
         key = connector.casefold()
+        read_at = self._read_at.get(key, float("-inf"))  # no later than the list was read in which it is found
         found = self._find(key, bearer)
         if found is not None:
             self._note_use(found)
-            self._remember(connector, bearer, found, self._read_at.get(key, float("-inf")) + FRESH_SECONDS)
+            self._remember(connector, bearer, found, read_at + FRESH_SECONDS)
         return found
 
     def _remember(self, connector: str, bearer: str, token: Token, until: float) -> None:
@@ -130,6 +146,7 @@ class Tokens:
         """Look at the store before the next answer: something was changed here."""
         self._read_at.clear()
         self._recent.clear()
+        self._wrong.clear()
 
     def _find(self, connector: str, bearer: str) -> Token | None:
         digest = _sha256(bearer)
@@ -146,21 +163,49 @@ class Tokens:
         return self._check_chosen(connector, bearer, digest, [token for token in tokens if _valid(token, now)])
 
     def _check_chosen(self, connector: str, bearer: str, digest: str, tokens: Sequence[Token]) -> Token | None:
-        for token in tokens:
-            if token.hash.startswith("sha256:"):
-                continue
-            from argon2 import PasswordHasher
-            from argon2.exceptions import InvalidHashError, VerificationError
+        chosen = [token for token in tokens if not token.hash.startswith("sha256:")]
+        if not chosen:
+            return None
+        guess = connector, digest
+        # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
+        with self._guessing(guess), self._turns.lent(), self._lock:
+            known = next((token for token in chosen if token.id == self._verified.get(guess)), None)
+            if known is not None or time.monotonic() - self._wrong.get(guess, float("-inf")) < FRESH_SECONDS:
+                return known  # another request has asked while this one waited
+            return self._verify(guess, bearer, chosen)
 
-            # argon2 is dear on purpose: one at a time, so that guesses cannot take every thread's memory
-            with self._turns.lent(), self._lock:
-                try:
-                    PasswordHasher().verify(token.hash, bearer)
-                except (VerificationError, InvalidHashError):
-                    continue
-            self._verified[connector, digest] = token.id
+    def _verify(self, guess: tuple[str, str], bearer: str, chosen: Sequence[Token]) -> Token | None:
+        from argon2 import PasswordHasher
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        for token in chosen:
+            try:
+                PasswordHasher().verify(token.hash, bearer)
+            except (VerificationError, InvalidHashError):
+                continue
+            self._verified[guess] = token.id
             return token
+        if len(self._wrong) >= _MOST_RECENT:
+            self._wrong.clear()
+        self._wrong[guess] = self._wrong_at = time.monotonic()
         return None
+
+    @contextmanager
+    def _guessing(self, guess: tuple[str, str]) -> Iterator[None]:
+        """Count this thread among those that wait for argon2; wrong tokens must not take all threads of a worker."""
+        with self._mutex:
+            suspicious = time.monotonic() - self._wrong_at < _SUSPICIOUS_SECONDS
+            waiting = self._guesses.total() if suspicious else len(self._guesses.keys() - {guess})
+            if waiting >= _MOST_GUESSES:
+                raise TooManyRequests("too many wrong tokens come in at the moment; try again", retry_after=1)
+            self._guesses[guess] += 1
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._guesses[guess] -= 1
+                if not self._guesses[guess]:
+                    del self._guesses[guess]
 
     def _note_use(self, token: Token) -> None:
         now = time.monotonic()

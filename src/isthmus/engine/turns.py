@@ -101,13 +101,15 @@ class Pause:
     Woken first and then queueing for the place, it would be woken twice.
     """
 
-    __slots__ = ("_baton", "_ended", "_placed", "_turns")
+    __slots__ = ("_awake", "_baton", "_ended", "_placed", "_turns")
 
     def __init__(self, turns: Turns, placed: bool) -> None:
         self._turns = turns
         self._placed = placed
         self._baton = turns._local.baton if placed else _locked()
         self._ended = False
+        self._awake = False
+        """Its thread woke by itself and takes the place as everybody does: nobody may hand it over by the baton."""
 
     def wait(self, seconds: float = -1) -> bool:
         """Sleep until `end` was called, and return True; False after that time. Called by the one who made it."""
@@ -116,13 +118,16 @@ class Pause:
             return self._baton.acquire(timeout=seconds)
         with turns._mutex:
             if self._ended:  # before this thread slept: it keeps its place
-                turns._ready.remove(self._baton)
+                if not self._awake:
+                    turns._ready.remove(self._baton)
                 return True
+            self._awake = False
         turns._release()
         if self._baton.acquire(timeout=seconds):
             return True
         with turns._mutex:
-            in_time: bool = self._ended  # `end` came after the time, or before but the place was not free yet
+            in_time: bool = self._ended  # but the place was not free yet
+            self._awake = not in_time
         if in_time:
             self._baton.acquire()
         else:
@@ -137,6 +142,8 @@ class Pause:
         turns = self._turns
         with turns._mutex:
             self._ended = True
+            if self._awake:
+                return
             turns._ready.append(self._baton)
         if turns._place.acquire(blocking=False):
             turns._release()

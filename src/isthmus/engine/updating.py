@@ -23,7 +23,7 @@ from isthmus.engine.target import Target
 from isthmus.mapping.plans import CurrentObject, UpdatePlan
 from isthmus.mapping.plans import Unset as PlanUnset
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.scim.errors import ScimError
+from isthmus.scim.errors import NotUnique, ScimError
 from isthmus.scim.etag import Conditions
 from isthmus.spi import (
     AttributeChange,
@@ -207,11 +207,7 @@ class Updater:
                 if identifier in old_ids:
                     continue
                 if any(other.row != stored.row for other in in_space(target.store, space, identifier)):
-                    error = ScimError(
-                        409,
-                        f"another {rt.name} has this {' and '.join(identifier.attributes)} already",
-                        scim_type="uniqueness",
-                    )
+                    error = NotUnique(f"another {rt.name} has this {' and '.join(identifier.attributes)} already")
                     self._sender.refuse(entry, error, trail)
                     raise error
             result: ConnectorObject | None = None

@@ -66,7 +66,8 @@ class Templates:
         self._is_active = is_active
         self._active_by = active_by
         marks = _Marks()
-        self._renderer = Renderer(marks.layout(layout), schemas, None if is_active is None else marks.active)
+        shown = marks.layout(layout, shows_active=is_active is not None)
+        self._renderer = Renderer(shown, schemas, None if is_active is None else marks.active)
         self._leaves = marks.leaves
         self._kept: dict[frozenset[str], tuple[bytes, tuple[int, ...]]] = {}
 
@@ -211,8 +212,9 @@ class _Marks:
     def active(self, _attributes: Attributes) -> Any:
         return self._mark(ACTIVE, None)
 
-    def layout(self, layout: Layout) -> Layout:
-        self._mark(ACTIVE, None)
+    def layout(self, layout: Layout, *, shows_active: bool) -> Layout:
+        if shows_active:  # not only while rendering, when what fills the marks is there already
+            self._mark(ACTIVE, None)
         *others, own = [self._section(section) for section in layout.extensions]
         return Layout(self._section(layout.main), others, own)
 

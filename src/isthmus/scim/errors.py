@@ -5,7 +5,7 @@
     │        InvalidCursor  ExpiredCursor  InvalidCount
     ├── 401  Unauthorized
     ├── 403  Forbidden, Sensitive
-    ├── 404  NotFound           405  MethodNotAllowed    406  NotAcceptable
+    ├── 404  NotFound           405  MethodNotAllowed
     ├── 409  Conflict, NotUnique
     ├── 412  PreconditionFailed 413  TooLarge            415  UnsupportedMediaType
     ├── 429  TooManyRequests    500  Failed
@@ -194,12 +194,6 @@ class MethodNotAllowed(_Fixed):
     """The endpoint exists but not with this method; `Allow` belongs in the headers (RFC 9110 15.5.6)."""
 
     fixed_status = 405
-
-
-class NotAcceptable(_Fixed):
-    """None of the media types the client accepts is offered."""
-
-    fixed_status = 406
 
 
 class Conflict(_Fixed):

@@ -96,8 +96,11 @@ def _path(text: str) -> PatchPath:
     try:
         return Parser(text).path()
     except Malformed as problem:
-        if takes_any_name(text):
-            return PatchPath(parse_attribute_path(text))
+        if not takes_any_name(text):
+            raise InvalidPath(f"the path cannot be parsed: {problem}") from None
+    try:
+        return PatchPath(parse_attribute_path(text))
+    except ValueError as problem:
         raise InvalidPath(f"the path cannot be parsed: {problem}") from None
 
 

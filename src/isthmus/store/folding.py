@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +28,12 @@ def number(value: object) -> int | float | None:
             except ValueError:
                 return None
     if isinstance(value, int):
-        return value if -_INT64 <= value < _INT64 else float(value)
+        if -_INT64 <= value < _INT64:
+            return value
+        try:
+            return float(value)
+        except OverflowError:
+            return sys.float_info.max if value > 0 else -sys.float_info.max  # never infinite: cursors are JSON
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 

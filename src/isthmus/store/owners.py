@@ -78,10 +78,24 @@ class Owner:
         return True
 
     def _sweep(self) -> None:
-        """Remove the files that dead processes left."""
+        """Remove the files that dead processes left.
+
+        Each under its lock: a process that has made its file and not locked it yet waits, and then makes another one.
+        """
         for path in self._folder.glob("*.lock"):
-            if path.stem != self.id and self._is_free(path):
+            if path.stem == self.id:
+                continue
+            try:
+                file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # another one sweeps as well
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)
+            except BlockingIOError:
+                continue  # it lives
+            finally:
+                os.close(file)
 
 
 _living: weakref.WeakSet[Owner] = weakref.WeakSet()

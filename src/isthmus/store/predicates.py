@@ -20,6 +20,7 @@ from isthmus.store.predicate import (
     SomeElement,
     Test,
 )
+from isthmus.store.statements import id_head
 
 MAX_DEPTH = 40
 """How deeply `All`, `AnyOf` and `Negated` may be nested: SQLite's parser has a stack of 100 and uses two per level."""
@@ -224,7 +225,7 @@ class Condition:
                 return [links + way for way in ways[: 1 + by_dn]]
             case Test(attribute=Pseudo.ID, operator="eq", kind="text", case_exact=True, value=value):
                 bound = self._bind(str(value))
-                head = f"iif({bound} GLOB '????????-????-5*', substr({bound}, 1, 8), {bound})"
+                head = id_head(bound)
                 return [f"SELECT row FROM objects WHERE id_head = {head} AND id = {bound} AND +space = {self._space}"]
             case Constant(value=False):
                 return []

@@ -1,5 +1,6 @@
 -- The store's statements. Each is read by its name (see statements.py). `?` and `:name` are bound, never joined in.
--- A condition of a search (predicates.py) and the columns of an object (objects.py) are put in at {where} and {columns}.
+-- A condition of a search (predicates.py) and the columns of an object (objects.py) are put in at {where} and {columns};
+-- id_head(...) stands for the SQL of that column's value (statements.py).
 
 -- ---------------------------------------------------------------- counter and spaces
 
@@ -55,12 +56,11 @@ UPDATE spaces SET last = ? WHERE number = ?;
 
 -- name: object_by_id
 -- A live object.
-SELECT {columns} FROM objects AS o WHERE o.id_head = iif(?2 GLOB '????????-????-5*', substr(?2, 1, 8), ?2) AND o.id = ?2 AND +o.space = ?1
-AND o.state = 'live';
+SELECT {columns} FROM objects AS o WHERE o.id_head = id_head(?2) AND o.id = ?2 AND +o.space = ?1 AND o.state = 'live';
 
 -- name: object_by_id_any
 -- An object in any state.
-SELECT {columns} FROM objects AS o WHERE o.id_head = iif(?2 GLOB '????????-????-5*', substr(?2, 1, 8), ?2) AND o.id = ?2 AND +o.space = ?1;
+SELECT {columns} FROM objects AS o WHERE o.id_head = id_head(?2) AND o.id = ?2 AND +o.space = ?1;
 
 -- name: object_by_anchor
 -- An object in any state.
@@ -173,8 +173,7 @@ WHERE l.attribute = ?2 AND l.key = ?1 AND l.row BETWEEN ?3 AND ?4 AND o.row = l.
 -- name: named_by_ids
 -- How objects of a space are referred to, by a JSON array of ids.
 SELECT o.id, o.anchor, o.dn, o.state FROM json_each(?2) AS j CROSS JOIN objects AS o
-WHERE o.id_head = iif(j.value GLOB '????????-????-5*', substr(j.value, 1, 8), j.value)
-AND o.id = j.value AND +o.space = ?1;
+WHERE o.id_head = id_head(j.value) AND o.id = j.value AND +o.space = ?1;
 
 -- name: links_to
 -- Rows of a space that refer to a target key.
@@ -273,10 +272,6 @@ UPDATE objects SET state = ?, number = ?, modified = coalesce(?, modified) WHERE
 -- The client's own id of the object.
 UPDATE objects SET external_id = ?, number = ?, modified = coalesce(?, modified) WHERE row = ?;
 
--- name: object_set_scim
--- Text rendered again for a newer shape; not over a change made since.
-UPDATE objects SET scim = ?1, shape = ?2 WHERE row = ?3 AND shape <> ?2 AND (?4 IS NULL OR number = ?4);
-
 -- name: object_delete
 -- An object.
 DELETE FROM objects WHERE row = ?;
@@ -357,7 +352,7 @@ WHERE i.space = ?1 AND i.anchor = j.value GROUP BY i.anchor;
 
 -- name: id_used
 -- Whether an id was ever given out in a space.
-SELECT EXISTS (SELECT 1 FROM objects WHERE id_head = iif(?2 GLOB '????????-????-5*', substr(?2, 1, 8), ?2) AND id = ?2 AND +space = ?1)
+SELECT EXISTS (SELECT 1 FROM objects WHERE id_head = id_head(?2) AND id = ?2 AND +space = ?1)
     OR EXISTS (SELECT 1 FROM identities WHERE space = ?1 AND id = ?2);
 
 -- name: tombstone_insert
@@ -454,9 +449,9 @@ UPDATE entries SET state = ?, reason = ? WHERE id = ? AND closed IS NULL;
 UPDATE entries SET owner = ?, session = ? WHERE id = ? AND owner = ? AND closed IS NULL;
 
 -- name: entries_prune
--- Those that ended long ago among the oldest entries; they stand in the order in which they were opened.
+-- Those that ended long ago among the oldest that have ended; they stand in the order in which they were opened.
 DELETE FROM entries WHERE rowid IN (
-    SELECT rowid FROM (SELECT rowid, closed FROM entries ORDER BY rowid LIMIT ?2) WHERE closed < ?1
+    SELECT rowid FROM (SELECT rowid, closed FROM entries WHERE closed IS NOT NULL ORDER BY rowid LIMIT ?2) WHERE closed < ?1
 );
 
 -- ---------------------------------------------------------------- runs
@@ -551,7 +546,9 @@ SELECT min(noted) FROM runs WHERE state = 'running';
 
 -- name: runs_prune
 -- Some runs that ended long ago.
-DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended < ? AND state NOT IN ('queued', 'running', 'watching', 'waiting') LIMIT ?);
+DELETE FROM runs WHERE id IN (
+    SELECT id FROM runs WHERE ended < ? AND state NOT IN ('queued', 'running', 'held', 'watching', 'waiting') LIMIT ?
+);
 
 -- ---------------------------------------------------------------- schedules
 
@@ -665,10 +662,6 @@ SELECT {columns} FROM tokens WHERE ?1 IS NULL OR connector = ?1 ORDER BY created
 -- name: token_get
 -- A token.
 SELECT {columns} FROM tokens WHERE id = ?;
-
--- name: tokens_by_hash
--- Tokens with a hash.
-SELECT {columns} FROM tokens WHERE hash = ? ORDER BY created, id;
 
 -- name: token_revoke
 -- From then on the token is refused; an end to come can only be brought forward.

@@ -26,7 +26,6 @@ _DIGESTS = statement("digests_after")
 _ROWS = statement("rows_after")
 _CANONICAL = statement("canonical_by_rows")
 _ANCHORS = statement("anchors_by_rows")
-_SET_SCIM = statement("object_set_scim")
 _PRUNE_TOMBSTONES = statement("tombstones_prune")
 
 SLICE = 400
@@ -390,14 +389,6 @@ class SpaceTable:
     def set_external_id(self, space: Space, row: int, external_id: str | None, *, now: str | None = None) -> None:  # noqa: ARG002
         """Keep the client's own id of an object: a new version. It is found by `by_key(space, "#externalId", ...)`."""
         self._writer.run(lambda c: removing.set_external_id(c, row, external_id, now=now))
-
-    def set_scim(self, rows: Sequence[tuple[int, bytes, int] | tuple[int, bytes, int, int]]) -> None:
-        """Keep texts rendered again: (row, text, shape[, number of the object it was made from]). No new version.
-
-        A row that has that shape by now, or another number, was written meanwhile and is left alone.
-        """
-        values = [(one[1], one[2], one[0], one[3] if len(one) == 4 else None) for one in rows]
-        self._writer.run(lambda c: c.executemany(_SET_SCIM, values).rowcount)
 
     def prune_tombstones(self, before: float | None = None, *, limit: int = 2_000) -> int:
         """Forget some removed objects: at least 24 hours old, and removed before every run that is under way began."""

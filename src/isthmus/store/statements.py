@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_ID_HEAD = re.compile(r"\bid_head\(([^()]+)\)")
 _AT_ONCE = 100
 
 
@@ -28,8 +29,13 @@ def statements() -> dict[str, str]:
         if name in found:
             raise ValueError(f"queries.sql: two statements are named {name}")
         lines = [line for line in body.splitlines() if not line.startswith("--")]
-        found[name] = "\n".join(lines).strip().rstrip(";")
+        found[name] = _ID_HEAD.sub(lambda match: id_head(match[1]), "\n".join(lines)).strip().rstrip(";")
     return found
+
+
+def id_head(value: str) -> str:
+    """Return the SQL of what the index of ids has of an id: the column `id_head` of schema.sql."""
+    return f"iif({value} GLOB '????????-????-5*', substr({value}, 1, 8), {value})"
 
 
 @cache

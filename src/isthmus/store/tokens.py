@@ -15,7 +15,6 @@ _COLUMNS = ", ".join(_FIELDS)
 _INSERT = statement("token_insert")
 _LIST = statement("tokens_list").format(columns=_COLUMNS)
 _GET = statement("token_get").format(columns=_COLUMNS)
-_BY_HASH = statement("tokens_by_hash").format(columns=_COLUMNS)
 _REVOKE = statement("token_revoke")
 _LAST_USED = statement("token_last_used")
 _TOUCH = statement("token_touch")
@@ -41,10 +40,6 @@ class Tokens:
     def get(self, id: str) -> Token | None:
         """Return a token."""
         return next(iter(self._all(_GET, id)), None)
-
-    def by_hash(self, hash: str) -> list[Token]:  # type: ignore[valid-type]
-        """Return the tokens with that hash."""
-        return self._all(_BY_HASH, hash)
 
     def revoke(self, id: str, at: float | None = None) -> bool:
         """Refuse the token from then on; False if there is none, or it ends by then anyway."""

@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from isthmus.config.documents import Configuration
+from isthmus.engine.answers import fault
 from isthmus.engine.caller import Caller
-from isthmus.scim.errors import Failed, Forbidden, NotFound, ScimError
+from isthmus.scim.errors import Forbidden, NotFound, ScimError
 from isthmus.web import paths, quick
 from isthmus.web.answers import FIXED_HEADERS, correlation_of, error_headers, reason
 from isthmus.web.authentication import Attempts, Authentication
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from isthmus.engine.host import Host
-
-log = structlog.get_logger("isthmus.web")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITHOUT_CONTENT = frozenset({"204", "304"})  # nor with its length: RFC 9110 8.6
@@ -104,10 +101,9 @@ class Gate:
             body = b"".join(self._application(environ, remember))
         except ScimError as error:
             return reason(error.status), error_headers(error), error.body()
-        except Exception:
-            log.exception("bug", correlation=exchange.correlation, method=environ["REQUEST_METHOD"])
-            failed = Failed(f"an unexpected error; the host's log has it under correlation id {exchange.correlation}")
-            return reason(500), [], failed.body()
+        except Exception as exc:  # noqa: BLE001 - whatever goes wrong is answered and logged
+            failed = fault(exc, exchange.correlation, method=environ["REQUEST_METHOD"])
+            return reason(failed.status), error_headers(failed), failed.body()
         status, headers = answer
         return status, headers, body
 

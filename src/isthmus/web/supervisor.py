@@ -4,7 +4,7 @@
     ├── web.server             SCIM: granian and its workers, one generation or, during a hand-over, two
     ├── web.operations_server  health, metrics, timers, watches
     ├── web.importer           one for each running import
-    └── web.preparing          for a moment: certificate renewal, checks of files
+    └── web.preparing          for a moment: certificate renewal, checks of files and of what changed
 
 Whatever dies is started again with back-off. Children end when this process ends, also if it is killed: the kernel
 signals them, and they hold a pipe whose other end only we have.
@@ -27,7 +27,7 @@ from types import FrameType
 import msgspec
 import structlog
 
-from isthmus.config.documents import Configuration
+from isthmus.config.documents import Configuration, HostDocument
 from isthmus.config.errors import ConfigError
 from isthmus.config.listening import parse_listen
 from isthmus.config.loading import load
@@ -242,22 +242,18 @@ class Supervisor:
         except ConfigError as exc:
             log.error("reload_refused", reason=str(exc), consequence="the running configuration stays")  # noqa: TRY400
             return
-        host, running = configuration.host, self._configuration.host
-        if (host.scim.listen, host.operations.listen, host.state_dir) != (
-            running.scim.listen,
-            running.operations.listen,
-            running.state_dir,
-        ):
+        running = self._configuration
+        if _needs_restart(configuration.host) != _needs_restart(running.host):
             log.warning("restart_needed", reason="listen addresses and state_dir take effect with a restart")
-        self._begin_preparing(configuration, hand_over=True)
+        self._begin_preparing(configuration, hand_over=True, changed=changed_connectors(running, configuration))
 
-    def _begin_preparing(self, configuration: Configuration, *, hand_over: bool) -> None:
+    def _begin_preparing(self, configuration: Configuration, *, hand_over: bool, changed: Sequence[str] = ()) -> None:
         if self._preparing is not None:
             self._preparing.kill()
             self._preparing.wait()
         self._wanted, self._wanted_hand_over = configuration, hand_over
         self._preparing_until = time.monotonic() + _PREPARE_WITHIN
-        self._preparing = _start_preparing(self._wanted)
+        self._preparing = _start_preparing(self._wanted, changed)
 
     def _look_at_preparing(self) -> None:
         child = self._preparing
@@ -348,14 +344,34 @@ class Supervisor:
         return host.public_url or f"{scheme}://{host.scim.listen}"
 
 
-def _start_preparing(configuration: Configuration) -> subprocess.Popen[bytes]:
+def changed_connectors(before: Configuration, now: Configuration) -> list[str]:
+    """Return the connectors whose use of the target changed, as `preparing` takes them; not those only paused."""
+    found = []
+    for key, document in now.connectors.items():
+        old = before.connectors.get(key)
+        if old is None or (old.type, old.settings) != (document.type, document.settings):
+            found.append(f"{now.names[key]}=settings")
+        elif (old.resource_types, old.strict) != (document.resource_types, document.strict):
+            found.append(now.names[key])
+    return found
+
+
+def _needs_restart(host: HostDocument) -> tuple[str, ...]:
+    """Return what a running server does not take over."""
+    return host.scim.listen, host.operations.listen, host.state_dir
+
+
+def _start_preparing(configuration: Configuration, changed: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     import tempfile
 
     with tempfile.TemporaryFile() as task:
         task.write(Task.of(configuration).encode())
         task.seek(0)
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "isthmus.web.preparing"], stdin=task, stdout=subprocess.PIPE, process_group=0
+        return subprocess.Popen(  # noqa: S603 - the names of connectors hold letters, digits and _ - . only
+            [sys.executable, "-P", "-m", "isthmus.web.preparing", *changed],
+            stdin=task,
+            stdout=subprocess.PIPE,
+            process_group=0,
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("isthmus.web")
 
 _INTERVAL = 1.0
-_DAY_SLICE = 3600.0
+_HOUSEKEEPING_EVERY = 3600.0
 
 
 class Timing(threading.Thread):
@@ -47,8 +47,8 @@ class Timing(threading.Thread):
                 if time.monotonic() >= self._housekeeping_at:
                     from isthmus.engine.scheduling import housekeeping
 
-                    self._housekeeping_at = time.monotonic() + _DAY_SLICE
-                    housekeeping(self._host)
+                    self._housekeeping_at = time.monotonic() + _HOUSEKEEPING_EVERY
+                    housekeeping(self._host, self._ending.is_set)
             except StoreError as exc:
                 log.error("timing_failed", reason=str(exc))  # noqa: TRY400 - tried again in a second
 

@@ -13,7 +13,7 @@ from isthmus.config.documents import Configuration, ConnectorDocument
 from isthmus.config.editing import parse_key
 from isthmus.config.errors import ConfigError, nearest
 from isthmus.config.names import connector_name_problem
-from isthmus.config.registry import connector_type_ids
+from isthmus.config.registry import connector_type, connector_type_ids
 from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
@@ -28,6 +28,7 @@ from isthmus.spi import (
     ObjectType,
     Schema,
     SupportsSuggestions,
+    settings_of,
 )
 from isthmus.wizard.belonging import as_settings, belonging
 
@@ -47,6 +48,11 @@ class Answers:
     anchor: tuple[str, ...] = ()
     matching: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> str:
+        """What object types are called in the target."""
+        return "tables" if self.type == "sql" else "object types"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +89,15 @@ class Draft:
         ]
 
 
-def check_name(configuration: Configuration, name: str) -> None:
-    """Refuse a name that is not valid or taken."""
+def check_name(configuration: Configuration, name: str) -> str:
+    """Return the name, or refuse one that is not valid or taken."""
     problem = connector_name_problem(name)
     if problem is not None:
         raise ConfigError(problem)
     if name.casefold() in configuration.connectors:
-        raise ConfigError(f"there is already a connector {configuration.names[name.casefold()]}")
+        taken = configuration.names[name.casefold()]
+        raise ConfigError(f"there is already a connector {taken}; take another name, or edit connectors/{taken}.toml")
+    return name
 
 
 def check_type(id: str) -> None:
@@ -97,6 +105,24 @@ def check_type(id: str) -> None:
     known = connector_type_ids()
     if id not in known:
         raise ConfigError(f"no connector type {id!r} is installed; {nearest(id, known, what='connector types')}")
+
+
+def type_of(url: str) -> str:
+    """Return the connector type that a target's URL asks for: databases are the rule."""
+    return "ldap" if url.partition("://")[0].casefold() in ("ldap", "ldaps", "ldapi") else "sql"
+
+
+def wants_url(answers: Answers) -> bool:
+    """Tell whether the URL has to be asked for; a database may be told by `dialect`, `host` and the like instead."""
+    if answers.url is not None or "url" in answers.settings:
+        return False
+    return answers.type == "ldap" or (answers.type == "sql" and not answers.settings)
+
+
+def wants_account(answers: Answers) -> bool:
+    """Tell whether the account has to be asked for apart from the URL: a directory's has no place in it."""
+    simple = answers.settings.get("bind", "simple") == "simple"
+    return answers.type == "ldap" and simple and "user" not in answers.settings
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
@@ -157,8 +183,13 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         if not hint:
             raise
         raise ConfigError(f"{exc.message}; {hint}") from exc
-    if not schema.object_types:
+    if not schema.object_types and answers.type == "sql":
         raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
+    if not schema.object_types:
+        raise ConfigError(
+            "the target shows no objects to this account; name a class with --table, or where they are with "
+            "--set 'bases=[\"ou=people,dc=example,dc=org\"]'"
+        )
     in_tables = answers.type == "sql" and "object_types" not in answers.settings
     suggested = _suggested(configuration, answers, everything) if in_tables else ()
     draft = Draft(
@@ -246,7 +277,8 @@ def choose(draft: Draft, object_type: str) -> Draft:
     found = draft.schema.object_types.get(object_type)
     if found is None:
         raise ConfigError(
-            f"the target has no {object_type!r}; {nearest(object_type, draft.schema.object_types, what='tables')}"
+            f"the target has no {object_type!r}; "
+            f"{nearest(object_type, draft.schema.object_types, what=draft.answers.kinds)}"
         )
     settings = dict(draft.settings)
     types, notes = [found], list[str]()
@@ -343,6 +375,13 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
             f"not published, since they look like secrets, but every row needs a value: {', '.join(missing)}; "
             "creates will fail until they are added to 'attributes' or get a default in the target"
         )
+    reached = {flow.attribute for flow in definition.flows.values()}
+    alone = [one.name for one in object_type.attributes if one.required and one.name not in (*missing, *reached)]
+    if alone and definition.endpoint == PEOPLE:
+        notes.append(
+            f"{', '.join(alone)} must have a value and no flow brings one: clients send it under the ECMA2Host "
+            "extension (Entra), or add a flow"
+        )
     hidden = [one.name for one in object_type.attributes if looks_secret(one) and one.name not in missing]
     if hidden:
         notes.append(f"not published, since they look like secrets: {', '.join(hidden)}")
@@ -376,9 +415,7 @@ def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any
         definitions.append(msgspec.structs.replace(draft.groups, delete=same))
     for one in definitions:
         compile_resource_type(one, draft.schema.object_types[one.object_type], shape=0)
-    document = ConnectorDocument(
-        type=draft.answers.type, settings=dict(draft.settings), resource_types=tuple(definitions)
-    )
+    document = ConnectorDocument(type=draft.answers.type, settings=_in_order(draft), resource_types=tuple(definitions))
     plain: dict[str, Any] = msgspec.to_builtins(document)
     defaults = msgspec.to_builtins(ConnectorDocument(type=draft.answers.type))
     kept = {key: value for key, value in plain.items() if key in ("type", "settings") or value != defaults[key]}
@@ -393,6 +430,12 @@ def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any
         for name in ("disable", "delete"):
             one[name] = None if one[name] is None else {key: value for key, value in one[name].items() if value}
     return kept
+
+
+def _in_order(draft: Draft) -> dict[str, Any]:
+    """Return the settings as the connector type declares them: address, account, password, object types."""
+    declared = [one.name for one in settings_of(connector_type(draft.answers.type).settings)]
+    return {name: draft.settings[name] for name in sorted(draft.settings, key=declared.index)}
 
 
 def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:

@@ -41,6 +41,37 @@ def test_config_check_finds_a_secret_that_is_not_stored_and_an_exposed_key(hr: S
     assert "no secret" in hr.refused("run", "start", "hr"), "not called a bug of the connector"
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "complaint"),
+    [
+        ('attribute = "FirstName"', 'attribute = "FistName"', "has no attribute 'FistName'; did you mean 'FirstName'?"),
+        ("userName =", "usrName =", "usrName is no attribute of a SCIM User; did you mean 'userName'?"),
+        ("[type eq", "[typ eq", "emails has no sub-attribute typ"),
+        ("matching = [", 'matching = ["Nobody", ', "has no attribute 'Nobody'"),
+        ('url = "sqlite:', 'url = "postgresql://me:hunter2@db/hr#', "'url' holds a password"),
+    ],
+    ids=["attribute", "flow", "path", "matching", "url"],
+)
+def test_config_check_compares_a_connector_with_what_is_known_of_its_target(
+    right: str, wrong: str, complaint: str, hr: Shell
+) -> None:
+    hr.good("connector", "schema", "hr", "--refresh")
+    file = hr.folder / "connectors" / "hr.toml"
+    text = file.read_text()
+    assert right in text
+    file.write_text(text.replace(right, wrong))
+    hr.database.rename(hr.folder / "away.db")  # nobody asks the target
+    found = hr.refused("config", "check")
+    assert found.startswith(f"{file}:"), found
+    assert complaint in found
+    assert "hunter2" not in found
+
+
+def test_config_check_makes_no_store(shell: Shell) -> None:
+    assert "good" in shell.good("config", "check").out
+    assert list((shell.folder / "state").iterdir()) == []
+
+
 def test_an_unknown_connector_is_answered_with_the_nearest(hr: Shell) -> None:
     for arguments in (
         ("connector", "show", "hrr"),

@@ -53,6 +53,21 @@ def test_a_vanished_attribute_stops_writes_and_filters_on_it_until_it_is_back(op
     client.created("ben")
 
 
+def test_a_vanished_matching_attribute_is_not_answered_from_what_was(opened: Bench, people: SqlPeople) -> None:
+    client: Client = opened.client("app")
+    client.created("ann", emails=[{"type": "work", "value": "ann@x.example"}])
+    asked = "/Users?filter=emails[type%20eq%20%22work%22].value%20eq%20%22ann@x.example%22"
+    own = f"/Users?filter={OWN}:mail%20eq%20%22ann@x.example%22"
+    assert client.get(own).total == 1
+    people.run("ALTER TABLE people RENAME COLUMN mail TO email")
+    assert opened.run_import("app").state == "failed"
+    for path in (asked, own):
+        assert "mail cannot be read" in client.get(path).refused(503)
+    people.run("ALTER TABLE people RENAME COLUMN email TO mail")
+    assert opened.run_import("app").state == "done"
+    assert client.get(own).total == 1
+
+
 @pytest.mark.parametrize("opened", ["publish_new = true"], indirect=True)
 def test_publish_new_publishes_what_is_new_and_no_secret(opened: Bench, people: SqlPeople) -> None:
     client = opened.client("app")

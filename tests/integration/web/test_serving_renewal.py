@@ -6,11 +6,14 @@ import datetime as dt
 import http.client
 import json
 import os
+import re
 import signal
+import sqlite3
 import ssl
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,6 +146,42 @@ def test_configuration_is_reloaded_and_a_bad_one_is_not(tmp_path: Path) -> None:
             return "Email" not in json.dumps(json.loads(body))
 
         until(email_is_gone, 60, "the new configuration serves")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "reason"),
+    [
+        ('"FirstName", "Email"]', '"FirstName", "Emial"]', "has no attribute 'Emial'; did you mean 'Email'?"),
+        ("userName = {", "usrName = {", "usrName is no attribute of a SCIM User; did you mean 'userName'?"),
+        ("hr.db", "hrr.db", "hrr.db"),
+    ],
+    ids=["attribute", "flow", "file"],
+)
+def test_a_file_that_does_not_go_with_the_target_is_not_taken_over(
+    right: str, wrong: str, reason: str, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "host", workers=1) as host:
+        assert host.create("first") == 201
+        settings = host.folder / "connectors" / "hr.toml"
+        good = settings.read_text()
+        assert right in good
+        settings.write_text(good.replace(right, wrong))
+        until(lambda: '"reload_refused"' in host.log, 20, "the file is reported")
+        line = next(json.loads(line) for line in host.log.splitlines() if '"reload_refused"' in line)
+        assert reason in line["reason"]
+        assert re.search(r"hr\.toml:[0-9]+: ", line["reason"]), "file and line"
+        assert host.create("second") == 201
+
+
+def test_a_column_that_is_new_in_the_target_can_be_published_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "host", workers=1) as host:
+        assert host.create("first") == 201
+        with closing(sqlite3.connect(host.folder / "hr.db")) as connection:
+            connection.execute("ALTER TABLE Employees ADD COLUMN Phone VARCHAR(20)")
+        settings = host.folder / "connectors" / "hr.toml"
+        settings.write_text(settings.read_text().replace('"FirstName", "Email"]', '"FirstName", "Email", "Phone"]'))
+        until(lambda: "Phone" in str(host.request("GET", "/Schemas")[2]), 20, "the new attribute is published")
+        assert '"reload_refused"' not in host.log
 
 
 def test_sighup_reloads(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -38,6 +39,42 @@ def test_a_table_in_a_pipe_is_never_broken_or_cut(capsys: pytest.CaptureFixture[
     assert (head, first, second) == ("id  message", f"1   {'x' * 500}", "22  y")
     output.table(("id",), [], empty="none")
     assert capsys.readouterr().out == "none\n"
+
+
+TOKENS = [
+    ("2085638eeff7", "hr", "default", "write", "2026-11-23 01:35:26", "-", "2026-11-23 01:36:43", "revoked"),
+    ("8686036006e2", "hr", "entra", "write", "2026-11-23 01:42:19", "2027-11-23 01:42:19", "-", "valid"),
+]
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
+HEADS = ("id", "connector", "label", "scope", "created", "expires", "last used", "state")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_a_table_on_a_terminal_loses_nothing_at_any_width(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.table(HEADS, TOKENS, empty="none")
+    shown = STYLES.sub("", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= max(width, 40)
+    assert "…" not in shown
+    for cell in [cell for row in TOKENS for cell in row]:
+        assert all(word in shown.split() for word in cell.split())
+
+
+def test_a_narrow_terminal_breaks_the_sentence_before_the_ids(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.table(("id", "what"), [("7e097cd2329e", "a sentence that is longer than the line " + "x" * 60)], empty="")
+    lines = STYLES.sub("", capsys.readouterr().out).splitlines()
+    assert lines[1].startswith("7e097cd2329e  a sentence that is longer")
+    assert "".join(lines).count("x") == 60
+    assert max(map(len, lines)) <= 40
 
 
 def test_moments_for_machines_are_utc() -> None:

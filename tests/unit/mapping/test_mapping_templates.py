@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mapping_samples import ENTERPRISE, FLOWS, T, attribute, employees, teams
 
 from isthmus.mapping import templates
-from isthmus.mapping.definition import Deprovisioning, Flow
-from isthmus.mapping.resource_type import ResourceType
+from isthmus.mapping.definition import Deprovisioning, Flow, ResourceTypeDefinition
+from isthmus.mapping.resource_type import ResourceType, compile_resource_type
 from isthmus.spi import Anchor, Columns, ConnectorObject, Identity, ObjectType
 
 ALONE = {path: flow for path, flow in FLOWS.items() if path != "manager"}
@@ -94,6 +94,13 @@ def test_an_anchor_that_is_no_attribute_is_a_key_all_the_same() -> None:
     rt = employees(object_type=pair, attributes=("b",), matching=(), flows={}, disable=None)
     columns = Columns([("1", "x"), ("2", "")], {"a": [1, 2], "b": ["X", ""]})
     _agree(rt, columns)
+
+
+def test_a_type_that_shows_no_active() -> None:
+    room = ObjectType(name="rooms", anchor=("id",), attributes=(attribute("id"), attribute("title")))
+    definition = ResourceTypeDefinition(name="Room", endpoint="Rooms", object_type="rooms", attributes=("id", "title"))
+    rt = compile_resource_type(definition, room, shape=1)
+    _agree(rt, Columns([("1",), ("2",)], {"id": ["1", "2"], "title": ["A", None]}))
 
 
 def test_what_json_cannot_hold_is_left_to_the_other_way() -> None:

@@ -83,6 +83,7 @@ def test_the_text_of_a_path_is_what_was_written(text: str) -> None:
         "a\ud800",
         "x" * (MAX_PATH + 1),
         "a" * 2000,
+        OWN + ":a b" + "c" * 2000,
     ],
 )
 def test_a_broken_path_is_refused(text: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -194,6 +195,14 @@ def test_closed_entries_are_shown_for_a_week(store: Store, people: Space) -> Non
     )
     assert store.journal.prune() == 1
     assert [one.id for one in store.journal.all("hr")] == [unfinished.id]
+
+
+def test_entries_in_doubt_do_not_stand_in_the_way_of_those_that_ended(store: Store, people: Space) -> None:
+    doubts = [open_entry(store, people, f"doubt {n}") for n in range(3)]
+    done = open_entry(store, people, "x")
+    store.journal.close(done.id, EntryState.DONE, now=NOW)
+    assert store.journal.prune(time.time() + 60, limit=2) == 1
+    assert {one.id for one in store.journal.all()} == {one.id for one in doubts}
 
 
 def test_an_entry_is_not_opened_for_an_object_that_has_changed(store: Store, people: Space) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,43 @@ def test_files_of_dead_owners_are_swept(tmp_path: Path) -> None:
     assert newcomer.is_alive(living.id)
     newcomer.close()
     living.close()
+
+
+def test_a_file_that_is_swept_before_its_owner_has_locked_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes start at once: one looks at the file of the other between its `open` and its `flock`."""
+    import fcntl
+
+    flock = fcntl.flock
+    newcomer = Owner.__new__(Owner)
+    newcomer._folder, newcomer.id = tmp_path, "00000000000000aa"
+    file = tmp_path / f"{newcomer.id}.lock"
+    file.touch()
+    unlink = Path.unlink
+    threads = [threading.Thread(target=lambda: setattr(newcomer, "_file", newcomer._lock()))]
+    waits = threading.Event()
+
+    def told(number: int, operation: int) -> None:
+        if threading.current_thread() is threads[0]:
+            waits.set()
+        flock(number, operation)
+
+    def late(path: Path, missing_ok: bool = False) -> None:
+        threads[0].start()  # now it asks for the lock
+        assert waits.wait(20)
+        threads[0].join(0.1)  # would have its lock by then, did we not hold it
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(fcntl, "flock", told)
+    monkeypatch.setattr(Path, "unlink", late)
+    other = Owner(tmp_path)
+    threads[0].join(20)
+    monkeypatch.undo()
+    assert other.is_alive(newcomer.id)
+    newcomer.close()
+    assert not other.is_alive(newcomer.id)
+    other.close()
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "zz", "00000000000000AA", "0" * 17, "/etc/passwd"])

@@ -383,3 +383,11 @@ def test_datetimes_compare_as_moments(store: Store, people: Space) -> None:
     ]:  # fmt: skip
         assert store.space.count(people, Comparison("hired", operator, value, "datetime")) == found, (value, operator)  # type: ignore[arg-type]
     assert store.space.count(people, Comparison(Pseudo.CREATED, "eq", NOW, "datetime")) == 1
+
+
+def test_integers_of_any_length_compare_as_numbers(store: Store, people: Space) -> None:
+    huge = "1" + "0" * 400
+    add(store, people, [a_write("jo", attributes=b'{"pay":["%s"]}' % huge.encode())])
+    add(store, people, [a_write("al", attributes=b'{"pay":[5]}')])
+    for value, operator, found in [(5, "gt", 1), (5, "ge", 2), (10**500, "lt", 1), (-(10**500), "gt", 2)]:
+        assert store.space.count(people, Comparison("pay", operator, value, "number")) == found, operator  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from isthmus.store import Store
@@ -92,6 +94,15 @@ def test_runs_of_ended_processes_fail(store: Store) -> None:
     assert [run.id for run in store.runs.list(connector="hr")] == [lost.id]
     store._writer.run(lambda c: c.execute("UPDATE runs SET ended = 5 WHERE ended IS NOT NULL").rowcount)
     assert store.runs.prune(6) == 1
+
+
+def test_a_run_that_the_guard_holds_is_not_forgotten(store: Store) -> None:
+    run = store.runs.request("hr", "full", "all", "cli")
+    store.runs.claim()
+    store.runs.finish(run.id, "held", "the guard")
+    assert store.runs.prune(time.time() + 60) == 0
+    store.runs.finish(run.id, "cancelled", "by an operator")
+    assert store.runs.prune(time.time() + 60) == 1
 
 
 def test_a_claimed_run_is_handed_to_the_process_that_works(store: Store) -> None:

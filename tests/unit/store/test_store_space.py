@@ -279,21 +279,6 @@ def test_the_clients_own_id_is_kept_by_the_store(store: Store, people: Space) ->
     assert store.space.by_key(people, "#externalId", "ext-2", hidden=True) == []
 
 
-def test_a_text_rendered_again_never_covers_a_change(store: Store, people: Space) -> None:
-    [jo] = add(store, people, [a_write("jo")])
-    number = store.number()
-    store.space.set_scim([(jo.row, b'{"new":1}', 2, jo.number)])
-    found = store.space.by_id(people, jo.id)
-    assert found is not None
-    assert (found.scim, found.shape, found.number) == (b'{"new":1}', 2, jo.number)
-    assert store.number() == number
-    store.space.apply(people, [a_write("jo", version=2, shape=1, scim=b"{}")], noted=None, now=LATER)
-    store.space.set_scim([(jo.row, b'{"stale":1}', 2, jo.number), (jo.row, b'{"same shape":1}', 1)])
-    found = store.space.by_id(people, jo.id)
-    assert found is not None
-    assert found.scim == b"{}"
-
-
 def test_keys_are_resolved_by_anchor_then_by_dn(store: Store, people: Space) -> None:
     groups = store.space.ensure("hr", "Group")
     elsewhere = store.space.ensure("other", "Person")

@@ -15,7 +15,7 @@ from isthmus.connectors.ldap.filters import EVERYTHING
 from isthmus.connectors.ldap.link import Entry, Link, Modification
 from isthmus.connectors.ldap.planning import Change
 from isthmus.connectors.ldap.reading import Known
-from isthmus.spi import AttributeType, Call, TargetUnavailable
+from isthmus.spi import AttributeType, Call, ConnectorError, TargetUnavailable
 
 _HIDDEN_SUPPORT = {"openldap"}
 """Servers that know the permissive modify control without naming it in the root DSE."""
@@ -51,6 +51,9 @@ class Changing:
         except Failure as failure:
             # Some members are changed and some are not: only reading tells which.
             raise TargetUnavailable(f"only a part of the change was made: {failure}", outcome_unknown=True) from failure
+        except ConnectorError as error:  # the time was used up in between
+            error.outcome_unknown = True
+            raise
         return entry
 
     def _told(self, part: Sequence[Change]) -> None:

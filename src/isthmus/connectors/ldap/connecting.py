@@ -70,7 +70,9 @@ def _server(url: str) -> Server:
 def _check(settings: LdapSettings, found: Sequence[Server]) -> None:
     if settings.bind == "simple":
         if not settings.user:
-            raise MisconfiguredConnector("bind = 'simple' needs 'user', the DN of the connector's account")
+            raise MisconfiguredConnector(
+                "bind = 'simple' needs 'user', the DN of the connector's account, such as cn=isthmus,dc=example,dc=org"
+            )
         if not settings.password:
             # RFC 4513 5.1.2: a name without a password is an anonymous log-in that looks like a successful one.
             raise MisconfiguredConnector("bind = 'simple' needs a password; an empty one would log in as nobody")

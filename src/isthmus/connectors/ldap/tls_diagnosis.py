@@ -8,6 +8,9 @@ import ssl
 from isthmus.connectors.ldap.settings import LdapSettings
 from isthmus.connectors.ldap.starttls import START_TLS, read_message, succeeded
 
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
+"""X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT to X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE (OpenSSL's x509_vfy.h)."""
+
 
 def diagnose(settings: LdapSettings, address: socket.socket, *, host: str, implicit: bool, seconds: float) -> str:
     """Return why a handshake fails, or an empty text if this one succeeds. The socket is closed."""
@@ -30,7 +33,9 @@ def diagnose(settings: LdapSettings, address: socket.socket, *, host: str, impli
             with context.wrap_socket(address, server_hostname=host) as wrapped:
                 wrapped.do_handshake()
     except ssl.SSLCertVerificationError as exc:
-        return f"the server's certificate is not accepted: {exc.verify_message}"
+        unknown = exc.verify_code in _UNKNOWN_AUTHORITY
+        mend = "; name the authority that signed it in tls_ca" if unknown else ""
+        return f"the server's certificate is not accepted: {exc.verify_message}{mend}"
     except (ssl.SSLError, OSError, ValueError) as exc:
         return str(exc)
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -39,6 +40,22 @@ from isthmus.spi import (
 T = TypeVar("T")
 
 _CHANGED_BY_OTHERS = {Kind.NO_ENTRY, Kind.CHANGED}
+
+
+@contextmanager
+def _done() -> Iterator[None]:
+    """Mark errors after a write that has taken effect: they say nothing of it."""
+    try:
+        yield
+    except Failure as failure:
+        raise TargetUnavailable(
+            f"the change was made, but could not be read back: {failure}", outcome_unknown=True
+        ) from failure
+    except TargetRejected:
+        raise
+    except ConnectorError as error:  # the time is used up, or the request was cancelled
+        error.outcome_unknown = True
+        raise
 
 
 class Writer:
@@ -165,12 +182,29 @@ class Writer:
                 self._changing(rest).run(dn, [])
             if password is not None:
                 self._set_password_at(dn, password)
-        except Failure as failure:
-            if failure.kind is not Kind.LOST or failure.nothing_sent:
-                renaming.undo(dn)
+        except (Failure, ConnectorError) as error:
+            self._give_back(renaming, dn, error)
             raise
-        renaming.mend(dn)
-        return self._result(dn, columns, None)
+        with _done():
+            renaming.mend(dn)
+            return self._result(dn, columns, None)
+
+    def _give_back(self, renaming: Renaming, dn: str, error: Failure | ConnectorError) -> None:
+        """Give the entry its former name, unless the rest of the change may have been made after all."""
+        if isinstance(error, ConnectorError):
+            unknown = error.outcome_unknown
+        else:
+            unknown = error.kind is Kind.LOST and not error.nothing_sent
+        if unknown:
+            return
+        try:
+            renaming.undo(dn)
+        except (Failure, ConnectorError) as problem:
+            raise TargetUnavailable(
+                f"the entry has its new name, but not the rest of the change ({error}), and could not be given its "
+                f"former name back: {problem}",
+                outcome_unknown=True,
+            ) from error
 
     def _change(self, identity: Identity, planned: Sequence[Change], columns: Sequence[Column]) -> Entry:
         asked = self._layout.asked(columns)
@@ -185,9 +219,9 @@ class Writer:
         if known:
             values = {c.wire.lower(): [c.encode(v) for v in identity.anchor.values] for c in columns if c.name != DN}
             return Entry(dn, values)
-        if entry is not None:
-            return self._reader.complete(entry)
-        return self._found(self._read_back(dn, asked))
+        with _done():
+            found = self._reader.at(dn, self._layout.filter, asked) if entry is None else self._reader.complete(entry)
+            return self._found(found)
 
     def _at(self, identity: Identity, write: Callable[[str, list[RequestControl]], T]) -> tuple[str, T]:
         """Write to the entry where it is said to be, once more if others have moved it; return where, and what came.
@@ -269,26 +303,15 @@ class Writer:
     def _result(self, dn: str, columns: Sequence[Column], entry: Entry | None) -> ConnectorObject:
         """Return the entry as it is now: from the write's own answer, else read."""
         layout = self._layout
-        if entry is None or not self._known.directory.supports(POST_READ) or layout.member_uid:
-            entry = self._read_back(dn, layout.asked(columns))
-        if entry is None:
-            raise TargetRejected(
-                f"object type {layout.name}: the entry was written, but does not match the type's filter or cannot be "
-                "read by the connector's account"
-            )
-        return layout.object(columns, self._reader.complete(entry) if self._known.ranges else entry)
-
-    def _read_back(self, dn: str, asked: Sequence[str]) -> Entry | None:
-        """Read what was just written; a failure now says nothing of the write, which is done."""
-        try:
-            return self._reader.at(dn, self._layout.filter, asked)
-        except Failure as failure:
-            raise TargetUnavailable(
-                f"the change was made, but could not be read back: {failure}", outcome_unknown=True
-            ) from failure
-        except ConnectorError as error:  # the time is used up, or the request was cancelled
-            error.outcome_unknown = True
-            raise
+        with _done():
+            if entry is None or not self._known.directory.supports(POST_READ) or layout.member_uid:
+                entry = self._reader.at(dn, layout.filter, layout.asked(columns))
+            if entry is None:
+                raise TargetRejected(
+                    f"object type {layout.name}: the entry was written, but does not match the type's filter or cannot "
+                    "be read by the connector's account"
+                )
+            return layout.object(columns, self._reader.complete(entry) if self._known.ranges else entry)
 
     def _found(self, entry: Entry | None) -> Entry:
         if entry is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePath
 
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError
@@ -76,7 +77,9 @@ def _from_url(settings: SqlSettings) -> SqlSettings:
         url = make_url(settings.url)
     except (ArgumentError, ValueError):
         # Neither shown nor chained: a password may be in it.
-        raise MisconfiguredConnector("'url' cannot be read; write dialect://user@host:port/database") from None
+        raise MisconfiguredConnector(
+            "'url' cannot be read; write dialect://user@host:port/database, or sqlite:////path/to/file"
+        ) from None
     if url.password is not None:
         raise MisconfiguredConnector(
             "'url' holds a password; take it out and give it as 'password', which is kept safe"
@@ -89,6 +92,11 @@ def _from_url(settings: SqlSettings) -> SqlSettings:
     dialect = url.drivername.partition("+")[0]
     if dialect not in _DIALECTS:
         raise MisconfiguredConnector(f"'url' names the unknown database {dialect}; known are {', '.join(_DIALECTS)}")
+    if dialect == "sqlite" and url.database and not PurePath(url.database).is_absolute():
+        raise MisconfiguredConnector(
+            f"'url' names the file {url.database} from wherever Isthmus is started; give its whole path, "
+            "with four slashes: sqlite:////path/to/file"
+        )
     return replace(
         settings,
         url="",

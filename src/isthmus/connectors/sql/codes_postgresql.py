@@ -119,5 +119,7 @@ def connecting(error: psycopg.Error, *, secret: Secret | None = None) -> Failure
 
 
 def _shown(text: str, secret: Secret | None) -> str:
-    line = " ".join(text.split())[:300]
+    # libpq tries with and without TLS, and says twice what is wrong with both
+    said = dict.fromkeys(" ".join(line.split()) for line in text.splitlines())
+    line = " ".join(said).strip()[:300]
     return line.replace(secret.reveal(), "***") if secret else line

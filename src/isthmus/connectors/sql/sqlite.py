@@ -149,7 +149,8 @@ class SqliteDatabase(Database):
             failure = codes_sqlite.failure(error)
             failure.nothing_sent = True
             if failure.kind is Kind.LOGIN:
-                failure.text = f"{self.settings.database}: {failure.text}"
+                there = Path(self.settings.database).exists()
+                failure.text = f"{self.settings.database}: {failure.text if there else 'there is no such file'}"
             raise failure from error
         return raw
 

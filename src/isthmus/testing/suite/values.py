@@ -22,7 +22,7 @@ WRONG: dict[AttributeType, tuple[Value, ...]] = {
 
 
 class TypedValues(Hooks):
-    def test_ordinary_valuesround_trip(self, subject: Subject) -> None:
+    def test_ordinary_values_round_trip(self, subject: Subject) -> None:
         attributes = subject.attributes()
         found = subject.read_there(subject.create(attributes))
         for name, values in attributes.items():
@@ -103,7 +103,7 @@ class TypedValues(Hooks):
                 got = subject.read_there(created, (a.name,)).attributes[a.name]
                 assert same(got, (moment,)), f"{a.name}: sent {moment!r}, read {got!r}"
 
-    def test_multivalued_valuesround_trip(self, subject: Subject) -> None:
+    def test_multivalued_values_round_trip(self, subject: Subject) -> None:
         candidates = free(subject, multivalued=True)
         if not candidates:
             subject.lacks("has no multi-valued attribute")
