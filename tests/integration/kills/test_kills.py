@@ -19,7 +19,7 @@ from serving import Served, kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-KILLS = int(os.environ.get("ISTHMUS_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("ISTHMUS_TEST_KILLS", "8"))
 """Random kills for each kind of target: a short run here, 250 for each of four kinds before a release."""
 
 KINDS = [
