@@ -16,7 +16,8 @@ from connectors.servers.certificates import write_certificates
 from connectors.servers.postgresql import PostgresServer
 from connectors.servers.process import until
 from connectors.servers.targets import Target
-from isthmus.connectors.sql import connector_type
+from isthmus.connectors.sql import codes_postgresql, connector_type
+from isthmus.connectors.sql.errors import Kind
 from isthmus.connectors.sql.settings import SqlObjectType
 from isthmus.spi import (
     AttributeChange,
@@ -494,3 +495,8 @@ def test_an_import_of_a_server_that_hangs_or_dies_raises(server_target: Target, 
             )
         ) == 10_001  # fmt: skip
         connector.close()
+
+
+def test_a_completion_that_is_not_known_is_not_sent_again() -> None:
+    assert codes_postgresql.kind_of("40003") is Kind.LOST
+    assert codes_postgresql.kind_of("40001") is Kind.CONFLICT

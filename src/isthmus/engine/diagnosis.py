@@ -82,7 +82,7 @@ def _runs(host: Host, target: Target) -> Iterator[Finding]:
         yield Finding(
             "paused", "warning", f"neither writes nor imports; 'isthmus connector resume {target.name}' ends it"
         )
-    ended = [run for run in host.store.runs.list(connector=target.key) if run.state not in ("queued", "running")]
+    ended = [run for run in host.store.runs.list(connector=target.key) if run.kind != "watch" and run.ended is not None]
     if not ended:
         yield Finding("import", "warning", f"none has ended yet; 'isthmus run start {target.name}' makes one")
     elif ended[0].state in ("failed", "held"):

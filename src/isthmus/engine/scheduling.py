@@ -46,14 +46,13 @@ def schedule(host: Host, name: str) -> None:
         host.store.schedules.remove(name.casefold())
 
 
-def tick(host: Host) -> bool:
-    """Queue what is due, fail what died, and tell whether a run waits to be executed."""
+def tick(host: Host) -> None:
+    """Queue what is due, and fail what died."""
     for run in host.store.runs.fail_dead():
         log.error("import_died", connector=run.connector, run=run.id)
     for key in host.store.schedules.due(time.time()):
         if host.has(key):
             _request(host, key, "timer")
-    return any(run.state == "queued" for run in host.store.runs.list(limit=50))
 
 
 def _request(host: Host, name: str, requested_by: str) -> None:

@@ -12,6 +12,7 @@ from isthmus.mapping.layout import Composite, Layout, Link, Memberships, Plural,
 from isthmus.scim.projection import Projection
 from isthmus.spi import AttributeType
 
+_DIGITS = 18  # any number that short has at most 64 bits
 Target = tuple[str, str | None, str, str]
 """Where a reference leads: the resource's id, its name for people, its URL, the name of its resource type."""
 
@@ -175,8 +176,17 @@ class Finisher:
         return found
 
     def _parse(self, scim: bytes) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(scim, parse_float=orjson.Fragment) if self._exact else orjson.loads(scim)
+        parsed: dict[str, Any]
+        if self._exact:
+            parsed = json.loads(scim, parse_float=orjson.Fragment, parse_int=_whole_number)
+        else:
+            parsed = orjson.loads(scim)
         return parsed
+
+
+def _whole_number(text: str) -> object:
+    """Return what is written as the same number: a decimal without a fraction may have more than 64 bits."""
+    return int(text) if len(text) <= _DIGITS else orjson.Fragment(text)
 
 
 def _shown(link: Link, name: str, references: Mapping[str, Sequence[Target]]) -> bytes | None:

@@ -545,9 +545,10 @@ WHERE id = ? AND state IN ('watching', 'waiting');
 SELECT min(noted) FROM runs WHERE state = 'running';
 
 -- name: runs_prune
--- Some runs that ended long ago.
+-- Some runs that ended long ago, but for those that an operator may still let through.
 DELETE FROM runs WHERE id IN (
-    SELECT id FROM runs WHERE ended < ? AND state NOT IN ('queued', 'running', 'held', 'watching', 'waiting') LIMIT ?
+    SELECT id FROM runs AS r WHERE ended < ? AND state NOT IN ('queued', 'running', 'watching', 'waiting')
+    AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.run = r.id AND h.state = 'held') LIMIT ?
 );
 
 -- ---------------------------------------------------------------- schedules

@@ -87,6 +87,11 @@ class Runs:
 
         return self._writer.run(claim)
 
+    def waits(self) -> bool:
+        """Tell whether `claim` would find a run, without writing."""
+        with translated():
+            return self._readers.connection().execute(_NEXT).fetchone() is not None
+
     def hand_over(self, id: str, from_owner: str, to_owner: str | None = None) -> bool:
         """Make a running run another process's (None: ours), if it is still that owner's."""
         return self._writer.run(

@@ -109,7 +109,9 @@ class _State(Collector):
         )
         seen: set[tuple[str, str]] = set()
         succeeded: set[tuple[str, str]] = set()
-        for run in self._host.store.runs.list(limit=200):
+        runs = self._host.store.runs
+        # by connector, or one with many imports would hide the others'
+        for run in [run for name in self._host.names() for run in runs.list(connector=name.casefold(), limit=100)]:
             if run.kind == "watch":
                 continue
             key = (run.connector, run.scope)

@@ -100,10 +100,9 @@ class Gate:
             environ["PATH_INFO"] = "/" + "/".join(exchange.rest)
             body = b"".join(self._application(environ, remember))
         except ScimError as error:
-            return reason(error.status), error_headers(error), error.body()
+            return _failed(error)
         except Exception as exc:  # noqa: BLE001 - whatever goes wrong is answered and logged
-            failed = fault(exc, exchange.correlation, method=environ["REQUEST_METHOD"])
-            return reason(failed.status), error_headers(failed), failed.body()
+            return _failed(fault(exc, exchange.correlation, method=environ["REQUEST_METHOD"]))
         status, headers = answer
         return status, headers, body
 
@@ -175,6 +174,10 @@ class Gate:
                     "ms": round(seconds * 1000, 2),
                 }
             )
+
+
+def _failed(error: ScimError) -> tuple[str, list[tuple[str, str]], bytes]:
+    return reason(error.status), error_headers(error), error.body()
 
 
 def _no_write(_data: bytes) -> None:

@@ -104,21 +104,28 @@ def worker_loader(
         sys.setswitchinterval(0.05)
         gc.set_threshold(20_000, 20, 20)  # requests leave no cycles; looking for them costs more than keeping a few
         scim = configuration.host.scim
-        if scim.own_cores:
-            take_core(configuration.state_dir / "cores")  # before any thread is started
+        cores = configuration.state_dir / "cores" if scim.own_cores else None
+        tied = cores is None or take_core(cores) is not None
         recorder = Recorder(configuration.state_dir / "metrics")
         host = Host.open(configuration, threads=scim.threads, on_call=recorder.call)
         host.start_background()
         access_log = logs.AccessLog(configuration.host.log)
         access_log.gather()
         application = scim_application(host, recorder=recorder, access_log=access_log)
+
+        def every_second() -> None:
+            nonlocal tied
+            recorder.publish()
+            if cores is not None and not tied and not watch.draining:  # the workers before us may have gone by now
+                tied = take_core(cores) is not None
+
         watch = Watch(
             life=life,
             listener=listener,
             work=application.work,
             body_timeout=scim.body_timeout,
             stop_timeout=scim.stop_timeout,
-            every_second=recorder.publish,
+            every_second=every_second,
         )
         application.closing = lambda: watch.draining
         watch.start()

@@ -58,9 +58,7 @@ def due(host: Host) -> bool:
     store = host.store
     for run in store.runs.fail_dead():
         log.error("import_died", connector=run.connector, run=run.id)
-    runs = store.runs.list(limit=50)
-    busy = {(run.connector, run.scope) for run in runs if run.state == "running"}
-    if any(run.state == "queued" and (run.connector, run.scope) not in busy for run in runs):
+    if store.runs.waits():
         return True
     now = time.time()
     times = [store.schedules.next(name.casefold()) for name in host.names()]

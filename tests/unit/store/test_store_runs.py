@@ -97,12 +97,29 @@ def test_runs_of_ended_processes_fail(store: Store) -> None:
 
 
 def test_a_run_that_the_guard_holds_is_not_forgotten(store: Store) -> None:
-    run = store.runs.request("hr", "full", "all", "cli")
-    store.runs.claim()
-    store.runs.finish(run.id, "held", "the guard")
-    assert store.runs.prune(time.time() + 60) == 0
-    store.runs.finish(run.id, "cancelled", "by an operator")
+    before, run = (store.runs.request("hr", "full", scope, "cli") for scope in ("all", "other"))
+    for each in (before, run):
+        store.runs.finish(each.id, "held", "the guard")
+        hold = store.guard.hold(
+            connector="hr", object_type="p", kind="removal", run=each.id, count=9, limit=1, message="many"
+        )
+    assert store.runs.prune(time.time() + 60) == 1, "the hold is of the later one"
+    assert [each.id for each in store.runs.list()] == [run.id]
+    store.guard.cancel(hold.id, "operator")
     assert store.runs.prune(time.time() + 60) == 1
+
+
+def test_a_run_waits_until_its_scope_is_free(store: Store) -> None:
+    assert not store.runs.waits()
+    first = store.runs.request("hr", "full", "all", "cli")
+    assert store.runs.waits()
+    store.runs.claim()
+    store.runs.request("hr", "delta", "all", "timer")
+    for number in range(60):  # however many came after
+        store.runs.finish(store.runs.request("crm", "full", f"{number}", "timer").id, "done")
+    assert not store.runs.waits(), "its scope is busy"
+    store.runs.finish(first.id, "done")
+    assert store.runs.waits()
 
 
 def test_a_claimed_run_is_handed_to_the_process_that_works(store: Store) -> None:

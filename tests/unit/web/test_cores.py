@@ -13,10 +13,11 @@ _TAKE = """
 import os, sys, threading
 from pathlib import Path
 from isthmus.web.cores import take_core
-core = take_core(Path(sys.argv[1]))
-found = []
-thread = threading.Thread(target=lambda: found.append(sorted(os.sched_getaffinity(0))))
+tied, found = threading.Event(), []
+thread = threading.Thread(target=lambda: (tied.wait(20), found.append(sorted(os.sched_getaffinity(0)))))
 thread.start()
+core = take_core(Path(sys.argv[1]))
+tied.set()
 thread.join()
 print(core, *found[0], flush=True)
 sys.stdin.read()

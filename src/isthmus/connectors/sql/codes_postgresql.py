@@ -17,6 +17,7 @@ STATES: dict[str, Kind] = {
     "22012": Kind.REFUSED,  # division by zero, in somebody's trigger
     "25006": Kind.STANDBY,  # read-only transaction
     "25P03": Kind.LOST,
+    "40003": Kind.LOST,  # statement completion unknown: not to be sent again as the rest of class 40
     "28000": Kind.LOGIN,
     "28P01": Kind.LOGIN,
     "42501": Kind.DENIED,

@@ -1,0 +1,50 @@
+"""What is older than its retention goes, however much it is."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+
+from isthmus.engine import scheduling
+from memory_host import MemoryHost
+
+OLD = time.time() - 400 * 86_400
+
+
+def test_all_that_is_due_goes_in_one_round(app: MemoryHost) -> None:
+    kept = app.client.created("kept")
+    store = app.host.store
+    entry = store.journal.all()[0]
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE entries SET closed = ?", (OLD,))
+        for n in range(2_500):
+            connection.execute(
+                "INSERT INTO entries SELECT id || ?, space, operation, object_id, anchor, owner, session, state, "
+                "opened, closed, noted, correlation, intent, locks, reason FROM entries WHERE id = ?",
+                (str(n), entry.id),
+            )
+        connection.executemany(
+            "INSERT INTO guard_events (connector, object_type, kind, object_id, at) "
+            "VALUES ('app', 'user', 'create', ?, ?)",
+            [(str(n), OLD) for n in range(4_500)],
+        )
+        connection.executemany(
+            "INSERT INTO runs (id, connector, kind, scope, state, requested_by, queued, ended) "
+            "VALUES (?, 'app', 'delta', 's', 'done', 'timer', ?, ?)",
+            [(str(n), OLD, OLD) for n in range(2_500)],
+        )
+    scheduling.housekeeping(app.host)
+    with closing(sqlite3.connect(store.path)) as connection:
+        counts = [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("entries", "guard_events")]
+        old = connection.execute("SELECT count(*) FROM runs WHERE ended <= ?", (OLD,)).fetchone()[0]
+    assert (counts, old) == ([0, 1], 0), "the create of a moment ago still counts"
+    assert app.client.user(kept)["userName"] == "kept"
+
+
+def test_it_ends_when_the_process_does(app: MemoryHost) -> None:
+    app.client.created("kept")
+    with closing(sqlite3.connect(app.host.store.path)) as connection, connection:
+        connection.execute("UPDATE entries SET closed = ?", (OLD,))
+    scheduling.housekeeping(app.host, lambda: True)
+    assert len(app.host.store.journal.all()) == 1
