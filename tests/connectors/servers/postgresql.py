@@ -69,7 +69,6 @@ class PostgresServer(Server):
             "unix_socket_directories": "",
             "max_connections": self.max_connections,
             "shared_buffers": "32MB",
-            "dynamic_shared_memory_type": "mmap",  # in its folder: what is left of a killed server goes with that
             "dynamic_shared_memory_type": "mmap",  # in its own folder: a killed one leaves nothing in memory for ever
             "fsync": "off",  # the machine does not crash in a test, only the server
             "ssl": "on",
