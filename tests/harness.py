@@ -442,7 +442,7 @@ def bench(folder: Path, connectors: Mapping[str, str], *, host: str = "", thread
         opened.close()
 
 
-def at_once(*actions: Callable[[], Any], timeout: float = 30) -> list[Any]:
+def at_once(*actions: Callable[[], Any], timeout: float = 60) -> list[Any]:
     """Run each action in a thread of its own, all beginning together; return results or exceptions in order."""
     barrier = threading.Barrier(len(actions))
     results: list[Any] = [None] * len(actions)
@@ -465,7 +465,7 @@ def at_once(*actions: Callable[[], Any], timeout: float = 30) -> list[Any]:
 
 
 @contextmanager
-def meanwhile(action: Callable[[], Any], timeout: float = 30) -> Iterator[list[Any]]:
+def meanwhile(action: Callable[[], Any], timeout: float = 60) -> Iterator[list[Any]]:
     """Run an action in a thread while the body runs; its result is in the list after the body."""
     result: list[Any] = []
 
@@ -482,8 +482,8 @@ def meanwhile(action: Callable[[], Any], timeout: float = 30) -> Iterator[list[A
     assert not thread.is_alive(), "the action did not end"
 
 
-def until(condition: Callable[[], Any], timeout: float = 10) -> Any:
-    """Wait until a condition holds and return its value."""
+def until(condition: Callable[[], Any], timeout: float = 30) -> Any:
+    """Wait until a condition holds and return its value; the time is for a machine that has much else to do."""
     deadline = time.monotonic() + timeout
     while True:
         found = condition()

@@ -26,7 +26,7 @@ from isthmus.engine.host import opened
 from ports import free_port
 
 PROGRAM = Path(sys.executable).with_name("isthmus")
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 @dataclass

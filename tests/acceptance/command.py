@@ -45,7 +45,7 @@ def start(*arguments: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
     """Poll until the condition holds; fail with `what` after the deadline."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -164,7 +164,7 @@ def _listens(pid: int) -> bool:
 
 
 def _talk(
-    terminal: int, pid: int, answers: Sequence[tuple[str, str]], interrupted_at: str | None, *, seconds: float = 40
+    terminal: int, pid: int, answers: Sequence[tuple[str, str]], interrupted_at: str | None, *, seconds: float = 90
 ) -> str:
     """Return everything that was shown until the process closed the terminal."""
     waiting = list(answers)

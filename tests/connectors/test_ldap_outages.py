@@ -38,6 +38,10 @@ def call(seconds: float = 20) -> Call:
     return Call(timeout=seconds)
 
 
+IN_TIME = 8.0
+"""Seconds after which a call that may take half a second was not given up; the machine may be busy."""
+
+
 @pytest.fixture
 def server() -> Iterator[SlapdServer]:
     """Give a server of the test's own, which it may harm."""
@@ -84,7 +88,7 @@ def test_a_server_that_stops_answering(plain_slapd: SlapdServer, mode: str) -> N
                 began = time.monotonic()
                 with pytest.raises(TargetUnavailable):
                     used.read("person", made.identity, attributes=("sn",), call=call(0.5))
-                assert time.monotonic() - began < 2.5
+                assert time.monotonic() - began < IN_TIME
             with pytest.raises(TargetUnavailable) as refused:
                 create(fresh, "never", seconds=0.5)
             assert not refused.value.outcome_unknown, "nothing was sent"
@@ -105,7 +109,7 @@ def test_a_write_too_long_for_the_socket(plain_slapd: SlapdServer) -> None:
             change = AttributeChange("jpegPhoto", replace=(b"x" * 30_000_000,))
             with pytest.raises(TargetUnavailable):
                 connector.update("person", made.identity, [change], call=call(0.5))
-            assert time.monotonic() - began < 2.5
+            assert time.monotonic() - began < IN_TIME
         finally:
             plain_slapd.resume()
         assert connector.read("person", made.identity, attributes=("sn",), call=call()) is not None
@@ -119,18 +123,18 @@ def test_silent_and_closed_ports(plain_slapd: SlapdServer) -> None:
                     began = time.monotonic()
                     with pytest.raises(TargetUnavailable):
                         connector.test(call=call(0.6))
-                    assert time.monotonic() - began < 2.5
+                    assert time.monotonic() - began < IN_TIME
 
 
 def test_the_next_server_answers(plain_slapd: SlapdServer) -> None:
     with closed_port() as closed, silent_port() as silent:
         others = (f"ldap://127.0.0.1:{silent}", plain_slapd.url)
         url = f"ldap://127.0.0.1:{closed}"
-        with opened(plain_slapd, url=url, other_urls=others, connect_timeout=1.0) as connector:
+        with opened(plain_slapd, url=url, other_urls=others, connect_timeout=3.0) as connector:
             connector.test(call=call())
             began = time.monotonic()
             connector.read_schema(call=call())
-            assert time.monotonic() - began < 1.0, "the server that answered is asked first from then on"
+            assert time.monotonic() - began < 3.0, "the server that answered is asked first from then on"
 
 
 def test_a_connection_cut_by_something_between(plain_slapd: SlapdServer) -> None:

@@ -85,14 +85,14 @@ def test_the_server_stops_in_the_middle(server: SlapdServer, at_once: int) -> No
     group = directory.create()
     directory.change(group, add=members(900_000, 1))
     began = time.monotonic()
-    with meanwhile(lambda: directory.change(group, add=members(0, 100_000), timeout=5)) as outcome:
+    with meanwhile(lambda: directory.change(group, add=members(0, 100_000), timeout=20)) as outcome:
         until(lambda: sum("to member" in each for each in directory.sent) >= 2)
         server.pause()
     try:
         (error,) = outcome
         assert isinstance(error, TargetUnavailable), error
         assert error.outcome_unknown, "some of it may have been done"
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 40
     finally:
         server.resume()
     directory.change(group, add=members(900_001, 1))

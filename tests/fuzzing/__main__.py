@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of one entry point: python -m fuzzing filter --seconds 600 [--keep FOLDER].
+"""Coverage-guided fuzzing of entry points: python -m fuzzing filter path --seconds 600 [--keep FOLDER].
 
 It ends with 0 when the time is up and nothing was found. What breaks a promise is written to FOLDER (`crash-...`,
 `timeout-...`, `oom-...`), else to the current folder; `python -m fuzzing filter --again FILE` runs it once more.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import atheris
@@ -27,35 +27,56 @@ HANG_SECONDS = 30
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="fuzzing", description=__doc__)
-    parser.add_argument("entry", choices=NAMES)
-    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("entries", nargs="+", choices=NAMES, metavar="entry", help=", ".join(NAMES))
+    parser.add_argument("--seconds", type=int, default=600, help="for each entry at most")
+    parser.add_argument("--runs", type=int, default=-1, help="inputs for each entry at most; -1: no limit")
+    parser.add_argument("--seed", type=int, default=0, help="where chance begins; 0: somewhere else each time")
     parser.add_argument("--keep", type=Path, default=Path())
     parser.add_argument("--again", type=Path)
-    parser.add_argument("--within", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.again is not None:
         with opened() as entries:
-            entries[asked.entry](asked.again.read_bytes())
-    elif asked.within is None:
-        # the fuzzer leaves by _exit, so somebody else has to clean up
-        with folder_in_memory(PREFIX) as folder:
-            command = [sys.executable, "-m", "fuzzing", *sys.argv[1:], "--within", str(folder)]
-            sys.exit(subprocess.run(command, check=False).returncode)
-    else:
-        with opened(asked.within) as entries:
-            _run(entries[asked.entry], Path(asked.within), asked)
+            for entry in asked.entries:
+                entries[entry](asked.again.read_bytes())
+        return
+    sys.exit(max([_apart(entry, asked) for entry in asked.entries]))
 
 
-def _run(entry: object, folder: Path, asked: argparse.Namespace) -> None:
+def _apart(entry: str, asked: argparse.Namespace) -> int:
+    """Fuzz one entry in a process of its own and return 0 if nothing was found.
+
+    The fuzzer leaves by _exit, so somebody else has to clean up. A fork, since making the program ready for the fuzzer
+    takes longer than a short run.
+    """
+    with folder_in_memory(PREFIX) as folder:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            try:
+                with opened(str(folder)) as entries:
+                    _run(entry, entries[entry], folder, asked)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(1)
+        return abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def _run(name: str, entry: object, folder: Path, asked: argparse.Namespace) -> None:
     corpus = folder / "corpus"
     corpus.mkdir()
-    for number, seed in enumerate(seeds(asked.entry)):
+    for number, seed in enumerate(seeds(name)):
         (corpus / f"{number:03}").write_bytes(seed)
     words = folder / "words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in DICTIONARY))
     asked.keep.mkdir(parents=True, exist_ok=True)
     options = {
         "max_total_time": asked.seconds,
+        "runs": asked.runs,
+        "seed": asked.seed,
         "max_len": LONGEST,
         "timeout": HANG_SECONDS,
         "rss_limit_mb": MEMORY_MB,

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ports import free_port
 
-_LIMIT = 30.0
-"""Seconds a server may take to start or stop; a loaded machine of two cores needs about 3."""
+_LIMIT = 60.0
+"""Seconds a server may take to start or stop; two cores need 3, a crowded machine ten times that."""
 
 
 def unprivileged(command: Sequence[str]) -> list[str]:

@@ -491,6 +491,6 @@ def test_any_sequence(world: World) -> None:
     run_state_machine_as_test(
         Run,
         settings=settings(
-            max_examples=examples(40), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(25), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -19,7 +19,7 @@ from serving import Served, kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-KILLS = int(os.environ.get("ISTHMUS_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("ISTHMUS_TEST_KILLS", "8"))
 """Random kills for each kind of target: a short run here, 250 for each of four kinds before a release."""
 
 KINDS = [
@@ -72,17 +72,18 @@ def test_random_kills(people: People, served: Served, kind: str, natural: bool) 
     check(served, people, crowd)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [point for point in POINTS if point != "after-password"])
 @pytest.mark.parametrize(("kind", "natural"), [KINDS[0], KINDS[3]])
 def test_kills_at_named_points(people: People, served: Served, kind: str, natural: bool, point: str) -> None:
-    """Every worker kills itself at its third passage of the point; then the host comes back without that."""
+    """Every worker kills itself at its third passage of the point; then the host comes back without that.
+
+    Only creates with a password pass the point after it, and this table has none.
+    """
     served.start(ISTHMUS_TEST_KILL_AT=f"{point}:3")
     workers = set(served.workers())
     with Crowd(served, seed=len(point)) as crowd:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while workers & set(served.workers()) and not crowd.problems:
-            if point == "after-password":
-                break  # only creates with a password pass there; this table has none
             assert time.monotonic() < deadline, f"no worker reached {point}: {crowd.answered} answers\n{served.tail()}"
             time.sleep(0.05)
     served.kill_all()

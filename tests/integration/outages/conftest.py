@@ -12,9 +12,9 @@ from integration.races.town import Town, town
 
 __all__ = ["mariadb", "place", "postgresql", "scene"]
 
-SHORT = Limits(timeout=2, statement=1.5, lock=1, connect=1)
-LATE = Limits(timeout=3, statement=60, lock=60, connect=1)
-"""The server goes on for long with what the host has given up."""
+SHORT = Limits(timeout=3, statement=2, lock=1.5, connect=2)
+LATE = Limits(timeout=6, statement=60, lock=60, connect=5)
+"""The server goes on for long with what the host has given up. Until then a test has to see it wait, and stop it."""
 
 PATIENT = Limits(timeout=8, statement=7, lock=6, connect=8)
 

@@ -133,8 +133,8 @@ class Serving:
             assert self.process.poll() is None, self.log[-4000:]
             return self.health("/readyz") == 200 and "serving https" in self.log
 
-        until(ready, 30, "ready")
-        until(self.imported, 30, "first import")
+        until(ready, 60, "ready")
+        until(self.imported, 60, "first import")
 
     def imported(self) -> bool:
         status, _, body = self.request("GET", "/Users?count=0")

@@ -65,7 +65,7 @@ def test_a_thousand_unfinished_requests_stop_nobody(
             stack.enter_context(begin(host, context))
         for number in range(3):
             assert host.request("GET", "/Users?count=1", timeout=10)[0] == 200
-            until(lambda name=f"{begin.__name__}-{number}": created(host, name), 10, "a POST among them")
+            until(lambda name=f"{begin.__name__}-{number}": created(host, name), 60, "a POST among them")
 
 
 def created(host: Serving, name: str) -> bool:
@@ -102,7 +102,7 @@ def test_a_trickled_body_is_cut(host: Serving) -> None:
             time.sleep(0.2)  # the pace of the client, not a wait
             return False
 
-        until(refused, 20, "the connection of a body that trickles is closed")
+        until(refused, 60, "the connection of a body that trickles is closed")
 
 
 def test_a_slow_but_complete_body_is_served(host: Serving) -> None:

@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from harness import Bench, Client, SqlPeople, bench, folder_in_memory, memory_document, memory_target, sql_document
+from harness import Bench, Client, SqlPeople, bench, memory_document, memory_target, sql_document
 from isthmus.connectors.memory import MemoryTarget
 
 GUARD = "provider_objects = 100000"
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """These tests are about answers; no write needs to wait for the disk."""
-    with folder_in_memory("isthmus-protocol-") as made:
-        yield made
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all tests of a file."""
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.fixture(scope="module")
+def people(folder: Path) -> SqlPeople:
+    """The table behind the connector `hr`."""
+    return SqlPeople(folder / "people.db")
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +33,7 @@ def memory() -> Iterator[tuple[str, MemoryTarget]]:
 
 
 @pytest.fixture(scope="module")
-def served(folder: Path, memory: tuple[str, MemoryTarget]) -> Iterator[Bench]:
-    people = SqlPeople(folder / "people.db")
+def served(folder: Path, people: SqlPeople, memory: tuple[str, MemoryTarget]) -> Iterator[Bench]:
     documents = {
         "app": memory_document(memory[0], guard=GUARD),
         "hr": sql_document(people.path) + f"\n[guard]\n{GUARD}\n",
@@ -53,8 +57,14 @@ def app(served: Bench) -> Client:
 
 @pytest.fixture
 def hr(served: Bench) -> Client:
-    """A connector to an SQLite table."""
+    """A connector to an SQLite table, with every flow."""
     return served.client("hr")
+
+
+@pytest.fixture(params=["hr", "app"])
+def client(request: pytest.FixtureRequest, served: Bench) -> Client:
+    """Both, one after the other."""
+    return served.client(request.param)
 
 
 @pytest.fixture
