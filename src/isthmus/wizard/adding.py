@@ -114,9 +114,8 @@ def type_of(url: str) -> str:
 
 def wants_url(answers: Answers) -> bool:
     """Tell whether the URL has to be asked for; a database may be told by `dialect`, `host` and the like instead."""
-    if answers.url is not None or "url" in answers.settings:
-        return False
-    return answers.type == "ldap" or (answers.type == "sql" and not answers.settings)
+    told = {"url"} if answers.type == "ldap" else {"url", "dialect", "host", "database"}
+    return answers.type in ("sql", "ldap") and answers.url is None and told.isdisjoint(answers.settings)
 
 
 def wants_account(answers: Answers) -> bool:
