@@ -74,13 +74,17 @@ def release(
     Example: isthmus guard release 77ab... --hours 2
     """
     from isthmus.engine.operations import guard_release
+    from isthmus.web.claim import claimant
 
     if math.isnan(hours):
         raise typer.BadParameter("--hours must be a number")
     with session(context).host() as host:
         hold = guard_release(host, hold_id, hours=hours, actor=operator())
+        name = host.configuration.names.get(hold.connector, hold.connector)
+        served = claimant(host.configuration.state_dir) is not None
     unit = "hour" if hours == 1 else "hours"
-    say(f"released for {hours:g} {unit}: {hold.message}", describe(hold), json=json)
+    follow = "" if hold.run is None or served else f"; 'isthmus run start {name}' imports now, since nothing is served"
+    say(f"released for {hours:g} {unit}: {hold.message}{follow}", describe(hold), json=json)
 
 
 @app.command("cancel")

@@ -115,10 +115,14 @@ def release(context: typer.Context, run_id: RunId, json: Json = False) -> None:
     Example: isthmus run release 8c1f0d7e
     """
     from isthmus.engine.operations import run_release
+    from isthmus.web.claim import claimant
 
     with session(context).host() as host:
         run = run_release(host, run_id, actor=operator())
-    say(f"released; run {run.id} is queued again", describe(run), json=json)
+        name = host.configuration.names.get(run.connector, run.connector)
+        served = claimant(host.configuration.state_dir) is not None
+    follow = "" if served else f"; 'isthmus run start {name}' carries it out, since nothing is served"
+    say(f"released; run {run.id} is queued again{follow}", describe(run), json=json)
 
 
 def describe(run: Run) -> dict[str, Any]:
