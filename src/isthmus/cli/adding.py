@@ -220,7 +220,7 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         raise
     if draft.object_type is not None:
         return draft
-    tables = ", ".join(sorted(draft.schema.object_types))
+    tables = ", ".join(draft.choices) + (f" ({draft.reason})" if draft.reason else "")
     if not at_terminal():
         missing("--table", f"the target has {tables}")
     typer.echo(f"The target has these {answers.kinds}: {printable(tables)}")
