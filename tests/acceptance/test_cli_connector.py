@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
+
 from acceptance.shell import Shell
 from connectors.servers.slapd import GROUPS, PEOPLE, SlapdServer
 
@@ -61,6 +63,7 @@ def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: She
 
 
 def test_at_a_terminal_a_directory_is_asked_for_account_and_authority(shell: Shell, slapd: SlapdServer) -> None:
+    pytest.importorskip("ldap", reason="python-ldap is not installed")
     slapd.remove_all()
     person = {"objectClass": ["inetOrgPerson"], "cn": ["Ann"], "sn": ["Archer"], "uid": ["ann"]}
     slapd.add(f"uid=ann,{PEOPLE}", person)
