@@ -1,5 +1,5 @@
 # Each target makes what it needs from nothing (a Python >= 3.11 and make) and passes ARGS on: make demo ARGS="--port 9000"
-.PHONY: help demo test check format bench docs lock servers fuzz clean
+.PHONY: help demo test check format bench docs lock servers ldap fuzz clean
 .DEFAULT_GOAL := help
 PYTHONPATH :=
 export PYTHONPATH
@@ -48,6 +48,10 @@ lock: ## Write the lock files anew
 fuzz: ## Fuzz every entry point, ten minutes each, guided by coverage; what is found goes to found/
 	@tools/bootstrap.sh dev
 	@tools/fuzz.sh $(ARGS)
+
+ldap: ## Put python-ldap into .venv, for directories; says which headers it needs
+	@tools/bootstrap.sh dev
+	@tools/ldap.sh
 
 servers: ## Install the database servers the tests use (root, Debian)
 	@ISTHMUS_REQUIRE=all tools/servers.sh

@@ -20,7 +20,8 @@ HEAD = """\
 Written by `tools/cli_reference.py` from the command itself; a test fails when the two differ. Each has `--help`.
 
 Commands look for `isthmus.toml` where `--config` or `ISTHMUS_CONFIG` points, otherwise in the current folder, otherwise
-in `/etc/isthmus`. Exit codes: 0 done; 1 refused or failed, with one line on standard error; 2 wrong usage.
+in `/etc/isthmus`. Exit codes: 0 done; 1 refused, failed or
+interrupted, with one line on standard error; 2 wrong usage; 141 whoever read the output has left (`| head`).
 
 Shell completion: `isthmus --install-completion`.
 """

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from acceptance.shell import Shell
-from connectors.servers.fixtures import mariadb, postgresql
+from connectors.servers.fixtures import mariadb, postgresql, slapd
 
-__all__ = ["mariadb", "postgresql"]
+__all__ = ["mariadb", "postgresql", "slapd"]
 
 TABLES = (
     """CREATE TABLE Employees (

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
+
 from acceptance.shell import Shell
+from connectors.servers.slapd import GROUPS, PEOPLE, SlapdServer
 
 FATE = ("--disable", "Disabled=true", "--delete", "delete")
 
@@ -57,6 +60,41 @@ def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: She
     assert "boolean attributes: Disabled" in ran.out
     published = tomllib.loads((shell.folder / "connectors" / "hr.toml").read_text())["resource_types"][0]
     assert published["delete"] == {"action": "delete"}
+
+
+def test_at_a_terminal_a_directory_is_asked_for_account_and_authority(shell: Shell, slapd: SlapdServer) -> None:
+    pytest.importorskip("ldap", reason="python-ldap is not installed")
+    slapd.remove_all()
+    person = {"objectClass": ["inetOrgPerson"], "cn": ["Ann"], "sn": ["Archer"], "uid": ["ann"]}
+    slapd.add(f"uid=ann,{PEOPLE}", person)
+    slapd.add(f"cn=staff,{GROUPS}", {"objectClass": ["groupOfNames"], "cn": ["staff"], "member": [f"uid=ann,{PEOPLE}"]})
+    ran = shell.terminal(
+        "connector",
+        "add",
+        "people",
+        answers=[
+            ("URL, without", f"{slapd.url}\n"),
+            ("DN of the connector's account", f"{slapd.user}\n"),
+            ("Password of people", f"{slapd.password}\n"),
+            ("PEM file of the authority", f"{slapd.ca}\n"),
+            ("URL, without", "\n"),
+            ("DN of the connector's account", "\n"),
+            ("Password of people", "wrong\n"),
+            ("URL, without", "\n"),
+            ("DN of the connector's account", "\n"),
+            ("Password of people", f"{slapd.password}\n"),
+            ("entries that are people", "inetOrgPerson\n"),
+            ("active=false do", "nothing\n"),
+            ("DELETE do", "delete\n"),
+        ],
+    )
+    assert ran.code == 0, ran.out
+    assert "the directory refuses the log-in" in ran.out
+    assert "1 of inetOrgPerson" in ran.out
+    assert slapd.password not in ran.out
+    document = tomllib.loads((shell.folder / "connectors" / "people.toml").read_text())
+    assert list(document["settings"]) == ["url", "user", "password", "tls_ca", "object_types"]
+    assert document["settings"]["password"] == {"secret": "people.password"}
 
 
 def test_ctrl_c_at_a_question_changes_nothing(shell: Shell) -> None:

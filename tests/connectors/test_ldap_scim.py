@@ -185,10 +185,13 @@ def test_the_wizard_learns_from_what_is_there(tmp_path: Path, server: LdapProgra
     }  # fmt: skip
     assert groups["delete"] == {"action": "delete"}
     assert resource_type["flows"]["userName"]["attribute"] == "uid"
+    assert resource_type["flows"]["displayName"]["attribute"] == "cn", "everybody needs one"
     assert resource_type["flows"]['emails[type eq "work"].value']["attribute"] == "mail"
     assert "uid" in resource_type["matching"]
     everything = adding.discover(load(folder / "isthmus.toml"), dataclasses.replace(answers, table=None))
     assert {"inetOrgPerson", "groupOfNames"} <= set(everything.schema.object_types)
+    assert everything.choices[0] == "inetOrgPerson"
+    assert "2 of inetOrgPerson" in everything.reason
     chosen = adding.choose(everything, "inetOrgPerson")
     assert adding.complete(chosen, disable="employeeType=disabled", delete="delete") == written
     alone = adding.choose(everything, "groupOfNames")

@@ -40,6 +40,13 @@ def test_every_command_says_what_it_does_with_an_example(path: str, command: Any
     assert path in command.help.partition("Example")[2], "the example calls this very command"
 
 
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[path for path, _ in COMMANDS])
+def test_every_command_that_answers_has_a_form_for_machines(path: str, command: Any) -> None:
+    stays_up = path in {"isthmus serve", "isthmus demo"}
+    always = path == "isthmus config show"
+    assert stays_up or always or any("--json" in option.opts for option in command.params), path
+
+
 def test_every_command_named_on_a_page_exists() -> None:
     known = {path for path, _ in COMMANDS}
     groups = {path.rsplit(" ", 1)[0] for path in known} - {"isthmus"}

@@ -130,8 +130,13 @@ def reach(
     needed = adding.wants_url(answers)
     if needed and not at_terminal():
         missing("--url")
+    if needed:
+        example = "postgresql://isthmus@db.example.org/hr, sqlite:////srv/hr.db, ldap://directory.example.org"
+        typer.echo(f"Where is the target? For example {example}")
+    asked = answers
     while True:
-        asked = ask_where(answers, url=needed, type_given=type_given) if at_terminal() else answers
+        if at_terminal():
+            asked = ask_where(answers, asked, url=needed, type_given=type_given)
         try:
             with ExitStack() as attempt:
                 known = attempt.enter_context(stored_password(configuration, asked, wanted=password))
@@ -141,22 +146,26 @@ def reach(
         except (ConfigError, ConnectorError) as exc:
             if not needed or answers.table is not None:
                 raise
-            typer.secho(printable(exc.message if isinstance(exc, ConnectorError) else exc), err=True, fg="red")
+            text = printable(exc.message if isinstance(exc, ConnectorError) else exc)
+            typer.secho(text, err=True, fg="red")
+            if "tls_ca" in text:
+                file = ask("PEM file of the authority", "--set tls_ca=FILE")
+                asked = replace(asked, settings={**asked.settings, "tls_ca": file})
 
 
-def ask_where(answers: Answers, *, url: bool, type_given: bool) -> Answers:
-    """Return the answers with the target's URL and account, as far as they are missing."""
+def ask_where(given: Answers, before: Answers, *, url: bool, type_given: bool) -> Answers:
+    """Return what was given with the target's URL and account; what was said before is offered again."""
     from isthmus.wizard.adding import type_of, wants_account
 
+    answers = given
     if url:
-        example = "postgresql://isthmus@db.example.org/hr, sqlite:////srv/hr.db, ldap://directory.example.org"
-        typer.echo(f"Where is the target? For example {example}")
-        given = until_right(lambda: without_secret(ask("URL, without a password", "--url")))
-        answers = replace(answers, url=given, type=answers.type if type_given else type_of(given))
+        text = until_right(lambda: without_secret(ask("URL, without a password", "--url", before.url)))
+        answers = replace(answers, url=text, type=answers.type if type_given else type_of(text))
+    settings = {name: before.settings[name] for name in ("tls_ca",) if name in before.settings}
     if wants_account(answers):
-        dn = ask("DN of the connector's account", "--set user=DN")
-        answers = replace(answers, settings={**answers.settings, "user": dn})
-    return answers
+        account = before.settings.get("user")
+        settings["user"] = ask("DN of the connector's account", "--set user=DN", account)
+    return replace(answers, settings={**settings, **answers.settings})
 
 
 @contextmanager
@@ -211,7 +220,7 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         raise
     if draft.object_type is not None:
         return draft
-    tables = ", ".join(sorted(draft.schema.object_types))
+    tables = ", ".join(draft.choices) + (f" ({draft.reason})" if draft.reason else "")
     if not at_terminal():
         missing("--table", f"the target has {tables}")
     typer.echo(f"The target has these {answers.kinds}: {printable(tables)}")
@@ -256,9 +265,9 @@ def at_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def ask(prompt: str, option: str) -> str:
-    """Ask at a terminal; the option is what a script would give."""
-    return str(typer.prompt(f"{prompt} ({option})")).strip()
+def ask(prompt: str, option: str, before: str | None = None) -> str:
+    """Ask at a terminal; the option is what a script would give, `before` what an empty answer means."""
+    return str(typer.prompt(f"{prompt} ({option})", default=before)).strip()
 
 
 def until_right(step: Callable[[], T]) -> T:

@@ -10,7 +10,7 @@ import typer
 
 from isthmus.cli.adding import add
 from isthmus.cli.faults import Refused
-from isthmus.cli.output import facts, printable, table, write_json
+from isthmus.cli.output import facts, printable, say, table, write_json
 from isthmus.cli.session import Json, Name, existing, operator, session
 
 if TYPE_CHECKING:
@@ -79,13 +79,18 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     if json:
         write_json(values)
         return
-    settings = {f"settings.{key}": value for key, value in values.pop("settings").items()}
+    settings = values.pop("settings")
+    tables = {key: settings.pop(key) for key in list(settings) if is_tables(settings[key])}
+    settings = {f"settings.{key}": value for key, value in settings.items()}
     facts(
         {
             **{key: value for key, value in values.items() if key not in ("resource_types", "guard", "watches")},
             **settings,
         }
     )
+    for key, entries in tables.items():
+        typer.echo(f"\nsettings.{key}")
+        show_tables(entries, indent="  ")
     typer.echo("\nguard")
     facts(values["guard"], indent="  ")
     if watches:
@@ -97,7 +102,7 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
             {
                 "attributes": definition.attributes,
                 "matching": definition.matching,
-                "disable": effect(definition.disable),
+                **({"disable": effect(definition.disable)} if definition.endpoint == "Users" else {}),
                 "delete": effect(definition.delete),
             },
             indent="  ",
@@ -112,6 +117,23 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
             },
             indent="    ",
         )
+
+
+def is_tables(value: Any) -> bool:
+    """Tell whether a setting is a list of tables, which one line cannot show."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def show_tables(entries: list[dict[str, Any]], *, indent: str) -> None:
+    """Write tables one after the other, and those within them further in."""
+    for entry in entries:
+        (_, head), *rest = entry.items()
+        typer.echo(f"{indent}{printable(head)}")
+        facts({key: value for key, value in rest if not is_tables(value)}, indent=f"{indent}  ")
+        for key, value in rest:
+            if is_tables(value):
+                typer.echo(f"{indent}  {key}")
+                show_tables(value, indent=f"{indent}    ")
 
 
 def endpoint(configuration: Configuration, name: str) -> str:
@@ -213,7 +235,7 @@ def schema(
 
 
 @app.command("rebuild")
-def rebuild(context: typer.Context, name: Name) -> None:
+def rebuild(context: typer.Context, name: Name, json: Json = False) -> None:
     """Take over a changed anchor or type: forget the known schema, read it anew and import everything.
 
     Example: isthmus connector rebuild hr
@@ -230,28 +252,29 @@ def rebuild(context: typer.Context, name: Name) -> None:
         note(host, "rebuild connector", actor=operator(), connector=target.name)
         served = claimant(host.configuration.state_dir) is not None
     queued = f"{len(runs)} {'import is' if len(runs) == 1 else 'imports are'} queued"
-    typer.echo(f"schema taken over; {queued}" + ("" if served else f"; 'isthmus run start {name}' carries them out"))
+    follow = "" if served else f"; 'isthmus run start {name}' carries {'it' if len(runs) == 1 else 'them'} out"
+    say(f"schema taken over; {queued}{follow}", {"name": name, "runs": [run.id for run in runs]}, json=json)
 
 
 @app.command("pause")
-def pause(context: typer.Context, name: Name) -> None:
+def pause(context: typer.Context, name: Name, json: Json = False) -> None:
     """Stop writes and imports of a connector; reads go on, writes answer 503 so that clients send them again later.
 
     Example: isthmus connector pause hr
     """
-    set_paused(context, name, paused=True)
+    set_paused(context, name, paused=True, json=json)
 
 
 @app.command("resume")
-def resume(context: typer.Context, name: Name) -> None:
+def resume(context: typer.Context, name: Name, json: Json = False) -> None:
     """End a pause.
 
     Example: isthmus connector resume hr
     """
-    set_paused(context, name, paused=False)
+    set_paused(context, name, paused=False, json=json)
 
 
-def set_paused(context: typer.Context, name: str, *, paused: bool) -> None:
+def set_paused(context: typer.Context, name: str, *, paused: bool, json: bool) -> None:
     """Write the setting; a running server takes it over within seconds."""
     from isthmus.config.editing import connector_path, set_value
     from isthmus.engine.operations import note
@@ -260,13 +283,14 @@ def set_paused(context: typer.Context, name: str, *, paused: bool) -> None:
     configuration = current.configuration()
     path: Path = connector_path(configuration, name)
     written = existing(configuration, name)
+    values = {"name": written, "paused": paused}
     if configuration.connectors[written.casefold()].paused is paused:
-        typer.echo(f"{written} {'is paused already' if paused else 'is not paused'}")
+        say(f"{written} {'is paused already' if paused else 'is not paused'}", values, json=json)
         return
-    set_value(path, "paused", True if paused else None, host=configuration.host)
-    with current.host() as host:
+    with current.host(configuration) as host:
+        set_value(path, "paused", True if paused else None, host=configuration.host)
         note(host, "pause connector" if paused else "resume connector", actor=operator(), connector=written)
-    typer.echo(f"{written} is {'paused' if paused else 'resumed'}")
+    say(f"{written} is {'paused' if paused else 'resumed'}", values, json=json)
 
 
 @app.command("remove")
@@ -274,6 +298,7 @@ def remove(
     context: typer.Context,
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
 ) -> None:
     """Remove a connector and its connector space. The target is not touched; ids are never given to others.
 
@@ -301,4 +326,4 @@ def remove(
         host.store.schedules.remove(written.casefold())
         host.store.space.drop(written.casefold())
         host.target(written).forget()
-    typer.echo(f"removed {written}")
+    say(f"removed {written}", {"name": written}, json=json)

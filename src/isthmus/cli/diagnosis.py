@@ -15,10 +15,16 @@ def doctor(context: typer.Context, json: Json = False) -> None:
 
     Example: isthmus doctor
     """
-    from isthmus.engine.diagnosis import examine_all
+    from isthmus.engine.diagnosis import Finding, examine_connectors, examine_host
+    from isthmus.store import StoreError
+    from isthmus.web.claim import claimant
 
     current = session(context)
     configuration = current.configuration()
-    with current.host() as host:
-        findings = examine_all(host, configuration)
+    findings = examine_host(configuration, served=claimant(configuration.state_dir) is not None)
+    try:
+        with current.host(configuration) as host:
+            findings += examine_connectors(host)
+    except StoreError as exc:
+        findings.append(Finding("store", "failure", f"{exc}; connectors were not looked at"))
     report(findings, json=json)

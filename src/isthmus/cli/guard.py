@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli.output import facts, instant, moment, table, write_json
+from isthmus.cli.output import facts, instant, moment, say, table, write_json
 from isthmus.cli.session import Json, operator, session
 
 if TYPE_CHECKING:
@@ -67,22 +67,28 @@ def release(
     hours: Annotated[
         float, typer.Option(help="How long the guard lets this kind of change through.", min=0.01, max=8760)
     ] = 1.0,
+    json: Json = False,
 ) -> None:
     """Let through what is held back. A held import is run anew; an identity provider sends its requests again.
 
     Example: isthmus guard release 77ab... --hours 2
     """
     from isthmus.engine.operations import guard_release
+    from isthmus.web.claim import claimant
 
     if math.isnan(hours):
         raise typer.BadParameter("--hours must be a number")
     with session(context).host() as host:
         hold = guard_release(host, hold_id, hours=hours, actor=operator())
-    typer.echo(f"released for {hours:g} hours: {hold.message}")
+        name = host.configuration.names.get(hold.connector, hold.connector)
+        served = claimant(host.configuration.state_dir) is not None
+    unit = "hour" if hours == 1 else "hours"
+    follow = "" if hold.run is None or served else f"; 'isthmus run start {name}' imports now, since nothing is served"
+    say(f"released for {hours:g} {unit}: {hold.message}{follow}", describe(hold), json=json)
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, hold_id: HoldId) -> None:
+def cancel(context: typer.Context, hold_id: HoldId, json: Json = False) -> None:
     """Decide that what is held back does not happen.
 
     Example: isthmus guard cancel 77ab...
@@ -91,7 +97,7 @@ def cancel(context: typer.Context, hold_id: HoldId) -> None:
 
     with session(context).host() as host:
         hold = guard_cancel(host, hold_id, actor=operator())
-    typer.echo(f"cancelled: {hold.message}")
+    say(f"cancelled: {hold.message}", describe(hold), json=json)
 
 
 def describe(hold: Hold) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from isthmus.cli.output import facts, instant, moment, table, write_json
+from isthmus.cli.output import facts, instant, moment, say, table, write_json
 from isthmus.cli.session import Json, OptionalName, existing, operator, session
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def resolve(
     context: typer.Context,
     entry_id: EntryId,
     outcome: Annotated[Literal["done", "not-done"], typer.Argument(help="What the target shows: the change, or not.")],
+    json: Json = False,
 ) -> None:
     """Close an entry by your word, after looking at the target. Until then writes to that object answer 503.
 
@@ -84,7 +85,8 @@ def resolve(
     state = EntryState.DONE if outcome == "done" else EntryState.NOT_DONE
     with session(context).host() as host:
         entry = journal_resolve(host, entry_id, state, actor=operator())
-    typer.echo(f"entry {entry.id}: {outcome}; run an import so that the connector space shows what the target has")
+    text = f"entry {entry.id}: {outcome}; run an import so that the connector space shows what the target has"
+    say(text, {**describe(entry), "outcome": outcome}, json=json)
 
 
 def describe(entry: Entry) -> dict[str, Any]:

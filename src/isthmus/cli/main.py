@@ -88,7 +88,7 @@ app.add_typer(guard.app, name="guard")
 
 
 def run() -> None:
-    """Run the command line; exit code 1 for an expected error, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run the command line; exit code 1 for an expected error and Ctrl-C, 2 for wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character shows its number

@@ -22,6 +22,14 @@ def write_json(value: Any) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
 
 
+def say(text: str, values: Mapping[str, Any], *, json: bool) -> None:
+    """Tell that something was done: a sentence for people, or what it was done to for machines."""
+    if json:
+        write_json(values)
+    else:
+        typer.echo(text)
+
+
 def printable(value: Any) -> str:
     """Return a value on one line and without control characters: what a target holds must not steer a terminal."""
     if value is None:

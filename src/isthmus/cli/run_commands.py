@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from isthmus.cli.faults import Refused
-from isthmus.cli.output import instant, moment, table, write_json
+from isthmus.cli.output import instant, moment, say, table, write_json
 from isthmus.cli.session import Json, Name, OptionalName, existing, operator, session
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def start(
         write_json([describe(run) for run in ended])
     else:
         for run in ended:
-            counts = f"{run.objects} objects, {run.changed} changed, {run.removed} removed"
+            unit = "object" if run.objects == 1 else "objects"
+            counts = f"{run.objects} {unit}, {run.changed} changed, {run.removed} removed"
             typer.echo(f"{run.state}: {counts}" + (f"; {run.message}" if run.message else ""))
     if any(run.state != "done" for run in ended):
         raise typer.Exit(1)
@@ -94,7 +95,7 @@ def list_runs(
 
 
 @app.command("cancel")
-def cancel(context: typer.Context, run_id: RunId) -> None:
+def cancel(context: typer.Context, run_id: RunId, json: Json = False) -> None:
     """Stop a run; what it has applied so far stays, and nothing is removed.
 
     Example: isthmus run cancel 8c1f0d7e
@@ -103,20 +104,25 @@ def cancel(context: typer.Context, run_id: RunId) -> None:
 
     with session(context).host() as host:
         run = run_cancel(host, run_id, actor=operator())
-    typer.echo(f"run {run.id}: {run.state}" + (", will stop at the next page" if run.state == "running" else ""))
+    later = ", will stop at the next page" if run.state == "running" else ""
+    say(f"run {run.id}: {run.state}{later}", describe(run), json=json)
 
 
 @app.command("release")
-def release(context: typer.Context, run_id: RunId) -> None:
+def release(context: typer.Context, run_id: RunId, json: Json = False) -> None:
     """Let a run through that the guard holds: it reads the target anew and removes what is missing.
 
     Example: isthmus run release 8c1f0d7e
     """
     from isthmus.engine.operations import run_release
+    from isthmus.web.claim import claimant
 
     with session(context).host() as host:
         run = run_release(host, run_id, actor=operator())
-    typer.echo(f"released; run {run.id} is queued again")
+        name = host.configuration.names.get(run.connector, run.connector)
+        served = claimant(host.configuration.state_dir) is not None
+    follow = "" if served else f"; 'isthmus run start {name}' carries it out, since nothing is served"
+    say(f"released; run {run.id} is queued again{follow}", describe(run), json=json)
 
 
 def describe(run: Run) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isthmus.cli.faults import Refused
-from isthmus.cli.output import write_json
+from isthmus.cli.output import say, write_json
 from isthmus.cli.session import Json, operator, session
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ SecretName = Annotated[str, typer.Argument(help="Name of the secret.", show_defa
 
 
 @app.command("set")
-def set_secret(context: typer.Context, name: SecretName) -> None:
+def set_secret(context: typer.Context, name: SecretName, json: Json = False) -> None:
     """Store a secret: asked for at a terminal, read from standard input otherwise.
 
     Refer to it in a connector's settings as `{ secret = "NAME" }`.
@@ -33,11 +35,11 @@ def set_secret(context: typer.Context, name: SecretName) -> None:
     """
     from isthmus.config.secrets import Secrets
 
-    current = session(context)
-    configuration = current.configuration()
-    Secrets(configuration).set(name, read_secret(f"Value of {name}"))
-    note(context, "set secret", name)
-    typer.echo(f'stored; use it as {{ secret = "{name}" }}')
+    configuration = session(context).configuration()
+    value = read_secret(f"Value of {name}")
+    with noted(context, "set secret", name):
+        Secrets(configuration).set(name, value)
+    say(f'stored; use it as {{ secret = "{name}" }}', {"name": name}, json=json)
 
 
 @app.command("list")
@@ -56,7 +58,7 @@ def list_secrets(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command("remove")
-def remove_secret(context: typer.Context, name: SecretName) -> None:
+def remove_secret(context: typer.Context, name: SecretName, json: Json = False) -> None:
     """Remove a secret.
 
     Example: isthmus secret remove hr.password
@@ -65,18 +67,20 @@ def remove_secret(context: typer.Context, name: SecretName) -> None:
     from isthmus.config.secrets import Secrets
 
     secrets = Secrets(session(context).configuration())
-    if not secrets.remove(name):
-        raise Refused(f"there is no secret {name!r}; {nearest(name, secrets.names(), what='secrets')}")
-    note(context, "remove secret", name)
-    typer.echo(f"removed {name}")
+    with noted(context, "remove secret", name):
+        if not secrets.remove(name):
+            raise Refused(f"there is no secret {name!r}; {nearest(name, secrets.names(), what='secrets')}")
+    say(f"removed {name}", {"name": name}, json=json)
 
 
-def note(context: typer.Context, operation: str, name: str) -> None:
-    """Write down who changed which secret; never what it is."""
-    from isthmus.engine.operations import note as note_operation
+@contextmanager
+def noted(context: typer.Context, operation: str, name: str) -> Iterator[None]:
+    """Write down who changed which secret, once it is done; never what it is. Without a store nothing is done."""
+    from isthmus.engine.operations import note
 
     with session(context).host() as host:
-        note_operation(host, operation, actor=operator(), name=name)
+        yield
+        note(host, operation, actor=operator(), name=name)
 
 
 def read_secret(prompt: str) -> Secret:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from isthmus.cli.faults import Refused
-from isthmus.cli.output import facts, write_json
+from isthmus.cli.output import facts, say, write_json
 from isthmus.cli.secret import read_secret
 from isthmus.cli.session import Json, operator, session
 
@@ -48,6 +48,7 @@ def import_own(
     password: Annotated[
         bool, typer.Option("--password", help="Ask for the key's password (or read it from standard input).")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Use a certificate of your own. A running server takes it over without a restart.
 
@@ -65,8 +66,10 @@ def import_own(
         if not file.exists():
             raise Refused(f"{file}: there is no such file")
     secret = read_secret(f"Password of {key}") if password else None
-    for warning in import_certificate(current.configuration(), certificate, key, password=secret):
-        typer.echo(f"warning: {warning}", err=True)
     with current.host() as host:
+        warnings = import_certificate(host.configuration, certificate, key, password=secret)
         note(host, "import certificate", actor=operator(), name=certificate.name)
-    typer.echo("imported; a running server uses it within seconds")
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    values = {"certificate": certificate, "warnings": list(warnings)}
+    say("imported; a running server uses it within seconds", values, json=json)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from isthmus.cli.faults import Refused
-from isthmus.cli.output import instant, moment, table, write_json
+from isthmus.cli.output import instant, moment, say, table, write_json
 from isthmus.cli.session import Json, Name, OptionalName, existing, operator, session
 
 if TYPE_CHECKING:
@@ -150,19 +150,19 @@ def rotate(
 
 
 @app.command("revoke")
-def revoke(context: typer.Context, token_id: TokenId) -> None:
+def revoke(context: typer.Context, token_id: TokenId, json: Json = False) -> None:
     """End a token; every process refuses it within a second.
 
     Example: isthmus token revoke 3f2a9c01d4e5
     """
     with session(context).host() as host:
         token = found(host, token_id)
-        if state(token) == "revoked":
-            typer.echo(f"token {token_id} was revoked before")
-            return
-        host.tokens.revoke(token_id)
-        note(host, "revoke token", token)
-    typer.echo(f"token {token_id} revoked")
+        before = state(token) == "revoked"
+        if not before:
+            host.tokens.revoke(token_id)
+            note(host, "revoke token", token)
+        token = found(host, token_id)
+    say(f"token {token_id} {'was revoked before' if before else 'revoked'}", describe(token), json=json)
 
 
 def found(host: Host, token_id: str) -> Token:

@@ -62,7 +62,7 @@ class OperationsSettings(_Document, frozen=True):
 
 
 class ConsoleSettings(_Document, frozen=True):
-    """Operator pages."""
+    """Operator pages, which are not there yet: the address is only kept free."""
 
     listen: str = "127.0.0.1:8586"
 

@@ -49,9 +49,6 @@ _STARTER = """\
 [operations]
 # listen = "{host.operations.listen}"      # /healthz, /readyz, /metrics
 
-[console]
-# listen = "{host.console.listen}"
-
 [audit]
 # retention_days = {host.audit.retention_days}
 # values_days = {host.audit.values_days}               # old and new values are dropped earlier than the records

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import orjson
+
 from isthmus.engine.answers import unavailable
 from isthmus.engine.applying import identity_of
-from isthmus.engine.auditing import Trail, intent_of
+from isthmus.engine.auditing import Trail, changed_values, intent_of, plain_values
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Entries
 from isthmus.engine.faults import reached
@@ -57,14 +59,10 @@ class Deleter:
                         raise not_found(rt, id)
                     stored = refreshed
                 conditions.check(etag(stored))
-            trail = Trail(
-                target.name,
-                rt,
-                "delete",
-                caller,
-                object_id=stored.id,
-                name=rt.display_name(rt.decode(stored.attributes)),
-            )
+            known = rt.decode(stored.attributes)
+            trail = Trail(target.name, rt, "delete", caller, object_id=stored.id, name=rt.display_name(known))
+            if action == "delete":
+                trail.old = plain_values(rt, known)
             check_provider(target.store, target.document.guard, target.space(rt), "delete", stored.id, trail=trail)
             if action == "delete":
                 if self._delete(rt, stored, trail, caller):
@@ -77,11 +75,12 @@ class Deleter:
         values = rt.deleting() if action == "set" else {}
         if action == "nothing":
             trail.notes.append("the delete flow is 'nothing': the target was not changed")
-        trail.new = {name: [rt.plain(item) for item in value] for name, value in values.items()}
+        changes = [AttributeChange(name, replace=value) for name, value in values.items()]
+        trail.old, trail.new = changed_values(rt, orjson.loads(stored.attributes), changes)
         written = self._updater.write(
             rt,
             stored,
-            [AttributeChange(name, replace=value) for name, value in values.items()],
+            changes,
             trail=trail,
             caller=caller,
             guard=("delete", stored.id),

@@ -38,9 +38,14 @@ class Finding:
     message: str
 
 
-def examine_all(host: Host, configuration: Configuration) -> list[Finding]:
-    """Return the findings about the host and every connector."""
-    found = [*_listeners(configuration), *_certificate(configuration), *_files(configuration), *_clock(host)]
+def examine_host(configuration: Configuration, *, served: bool) -> list[Finding]:
+    """Return the findings that need no store. `served`: a server works on this configuration's store."""
+    return [*_listeners(configuration, served=served), *_certificate(configuration), *_files(configuration)]
+
+
+def examine_connectors(host: Host) -> list[Finding]:
+    """Return the findings about the clock and every connector."""
+    found = [*_clock(host)]
     for name in sorted(host.names()):
         found += [Finding(f"{name}: {f.check}", f.state, f.message) for f in examine(host, name)]
         found += _tokens(host, name)
@@ -196,7 +201,7 @@ def _tokens(host: Host, name: str) -> Iterator[Finding]:
         yield Finding(f"{name}: token", "ok", f"{len(valid)} valid")
 
 
-def _listeners(configuration: Configuration) -> Iterator[Finding]:
+def _listeners(configuration: Configuration, *, served: bool) -> Iterator[Finding]:
     listeners = (
         ("SCIM listener", configuration.host.scim.listen),
         ("operations listener", configuration.host.operations.listen),
@@ -211,8 +216,12 @@ def _listeners(configuration: Configuration) -> Iterator[Finding]:
                     state = True
             except OSError:
                 state = False
-        if state:
+        known = address.path is None and os.access(configuration.state_dir, os.R_OK)  # else nobody can tell who it is
+        if state and (served or not known):
             yield Finding(title, "ok", f"{text} answers")
+        elif state:
+            foreign = f"another program listens on {text}, while this host is not served"
+            yield Finding(title, "failure", f"{foreign}; stop it or choose another address")
         else:
             yield Finding(title, "warning", f"nothing listens on {text}; 'isthmus serve' starts the host")
 
@@ -253,6 +262,9 @@ def _files(configuration: Configuration) -> Iterator[Finding]:
         yield Finding("permissions", "failure", str(one))
     if not exposed:
         yield Finding("permissions", "ok", "no secret, key or store can be read by others")
+    if not configuration.state_dir.is_dir():
+        yield Finding("disk", "failure", f"there is no folder {configuration.state_dir}; 'isthmus init' makes it")
+        return
     free = shutil.disk_usage(configuration.state_dir).free
     size = sum(path.stat().st_size for path in configuration.state_dir.glob("isthmus.db*"))
     text = f"store {size / 1e6:.1f} MB, {free / 1e9:.1f} GB free"

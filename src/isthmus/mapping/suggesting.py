@@ -146,7 +146,11 @@ def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     for path, names in _NAMES.items():
         if re.split(r"[.\[]", path)[0] in heads:
             continue
-        found = _first([attribute for attribute in plain if attribute.name not in taken], names)
+        free = [attribute for attribute in plain if attribute.name not in taken]
+        found = _first(free, names)
+        if path == "displayName":
+            # A directory asks for cn of everybody, and clients send displayName for everybody: a create goes through.
+            found = _first([attribute for attribute in free if attribute.required], names) or found
         if found is not None and _fits(path, found):
             flows[path] = _flow(found)
             taken.add(found.name)

@@ -54,8 +54,12 @@ class Claim:
             raise AlreadyServing(
                 f"another `isthmus serve` already works on {self._path.parent}{who}; stop it first"
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, msgspec.json.encode(self._claimant))
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, msgspec.json.encode(self._claimant))
+        except OSError as exc:  # a full disk
+            os.close(self._descriptor)
+            raise CannotServe(f"the state folder cannot be written: {self._path}: {exc.strerror}") from exc
         return self
 
     def __exit__(

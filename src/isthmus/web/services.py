@@ -45,14 +45,15 @@ class Generation:
 class Service:
     """Keeps one service running.
 
-    `start` makes a generation. `drain_seconds`: how long an old one keeps its connections. `stop_seconds`: how long
-    requests in flight may take after that.
+    `start` makes a generation. `address` is told when it serves. `drain_seconds`: how long an old one keeps its
+    connections. `stop_seconds`: how long requests in flight may take after that.
     """
 
     def __init__(
-        self, name: str, start: Callable[[], Generation], *, drain_seconds: float, stop_seconds: float
+        self, name: str, start: Callable[[], Generation], *, address: str, drain_seconds: float, stop_seconds: float
     ) -> None:
         self.name = name
+        self.address = address
         self.start = start
         self.drain_seconds = drain_seconds
         self.stop_seconds = stop_seconds
@@ -114,7 +115,7 @@ class Service:
     def _promote(self, generation: Generation) -> None:
         before, self.current, self.next = self.current, generation, None
         self.failed = None
-        log.info("serving", service=self.name, pid=generation.child.pid)
+        log.info("serving", service=self.name, address=self.address, pid=generation.child.pid)
         if before is not None:
             before.drain()
             before.drained_at = time.monotonic() + self.drain_seconds

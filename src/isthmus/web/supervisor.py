@@ -90,11 +90,18 @@ class Supervisor:
         self._scim = Service(
             "scim",
             self._start_scim,
+            address=configuration.host.scim.listen,
             # By then idle connections have timed out, and unfinished handshakes (10 s in granian).
             drain_seconds=max(10.0, configuration.host.scim.header_timeout) + 1.0,
             stop_seconds=stop_seconds + _MARGIN,
         )
-        self._operations = Service("operations", self._start_operations, drain_seconds=0.0, stop_seconds=_MARGIN + 10.0)
+        self._operations = Service(
+            "operations",
+            self._start_operations,
+            address=configuration.host.operations.listen,
+            drain_seconds=0.0,
+            stop_seconds=_MARGIN + 10.0,
+        )
         self._importers: list[Child] = []
         self._preparing: subprocess.Popen[bytes] | None = None
         self._renewal_at = time.monotonic() + _RENEWAL_EVERY

@@ -74,6 +74,14 @@ class Draft:
     groups: ResourceTypeDefinition | None = None
     learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By object type: settings that the target itself suggests, such as base DNs and a DN template."""
+    reason: str = ""
+    """What the suggestions rest on, in words: how many entries of each class were seen, for example."""
+
+    @property
+    def choices(self) -> list[str]:
+        """Return the object types to choose from, as the target orders them: the likeliest first."""
+        known = self.schema.object_types
+        return [*(name for name in self.learned if name in known), *sorted(set(known) - set(self.learned))]
 
     @property
     def disables(self) -> bool:
@@ -114,9 +122,8 @@ def type_of(url: str) -> str:
 
 def wants_url(answers: Answers) -> bool:
     """Tell whether the URL has to be asked for; a database may be told by `dialect`, `host` and the like instead."""
-    if answers.url is not None or "url" in answers.settings:
-        return False
-    return answers.type == "ldap" or (answers.type == "sql" and not answers.settings)
+    told = {"url"} if answers.type == "ldap" else {"url", "dialect", "host", "database"}
+    return answers.type in ("sql", "ldap") and answers.url is None and told.isdisjoint(answers.settings)
 
 
 def wants_account(answers: Answers) -> bool:
@@ -166,8 +173,10 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         settings["url"] = answers.url
     everything = dict(settings)
     learned: dict[str, Mapping[str, Any]] = {}
+    reason = ""
     if answers.type != "sql" and "object_types" not in settings:
-        learned = {each["name"]: each for each in _suggested(configuration, answers, settings)}
+        found, reason = _suggested(configuration, answers, settings)
+        learned = {each["name"]: each for each in found}
     if answers.table is not None and answers.table in learned:
         settings["object_types"] = [_declared(answers, learned[answers.table])]
     elif answers.table is not None:
@@ -191,7 +200,7 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
             "--set 'bases=[\"ou=people,dc=example,dc=org\"]'"
         )
     in_tables = answers.type == "sql" and "object_types" not in answers.settings
-    suggested = _suggested(configuration, answers, everything) if in_tables else ()
+    suggested = _suggested(configuration, answers, everything)[0] if in_tables else ()
     draft = Draft(
         answers=answers,
         settings=settings,
@@ -201,6 +210,7 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
         suggested=suggested,
         read_again=lambda changed: _read(configuration, answers, changed),
         learned=learned,
+        reason=reason,
     )
     if len(draft.schema.object_types) == 1:
         return choose(draft, next(iter(draft.schema.object_types)))
@@ -222,12 +232,14 @@ def _choices(schema: Schema, suggested: Sequence[Mapping[str, Any]]) -> Schema:
 
 def _suggested(
     configuration: Configuration, answers: Answers, settings: dict[str, Any]
-) -> tuple[Mapping[str, Any], ...]:
-    def ask(connector: Connector, call: Call) -> tuple[Mapping[str, Any], ...]:
+) -> tuple[tuple[Mapping[str, Any], ...], str]:
+    """Return the object types that the target suggests, and why."""
+
+    def ask(connector: Connector, call: Call) -> tuple[tuple[Mapping[str, Any], ...], str]:
         if not isinstance(connector, SupportsSuggestions):
-            return ()
+            return (), ""
         offered = connector.suggest(call=call).get("object_types")
-        return () if offered is None else tuple(as_settings(each) for each in offered.values)
+        return ((), "") if offered is None else (tuple(as_settings(each) for each in offered.values), offered.reason)
 
     return _asked(configuration, answers, settings, ask)
 

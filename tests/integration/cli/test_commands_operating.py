@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import time
 
 import pytest
@@ -223,6 +224,54 @@ def doctor(shell: Shell) -> dict[str, tuple[str, str]]:
     found = {one["check"]: (one["state"], one["message"]) for one in ran.json}
     assert ran.code == (1 if "failure" in {state for state, _ in found.values()} else 0)
     return found
+
+
+def test_doctor_tells_of_another_program_on_the_port(hr: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        file = hr.folder / "isthmus.toml"
+        file.write_text(file.read_text().replace("[scim]\n", f'[scim]\nlisten = "127.0.0.1:{port}"\n'))
+        state, message = doctor(hr)["SCIM listener"]
+    assert state == "failure"
+    assert f"another program listens on 127.0.0.1:{port}" in message
+
+
+def test_doctor_without_a_usable_store_still_tells_the_rest(hr: Shell) -> None:
+    store = hr.folder / "state" / "isthmus.db"
+    store.write_bytes(b"no database at all" * 300)
+    found = doctor(hr)
+    assert found["store"][0] == "failure"
+    assert "connectors were not looked at" in found["store"][1]
+    assert found["certificate"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("connector", "pause", "hr"),
+        ("secret", "set", "hr.password"),
+        (
+            "connector",
+            "add",
+            "two",
+            "--url",
+            "URL",
+            "--table",
+            "Employees",
+            "--disable",
+            "nothing",
+            "--delete",
+            "delete",
+        ),
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_what_cannot_be_noted_in_the_audit_is_not_done(arguments: tuple[str, ...], hr: Shell) -> None:
+    before = {file: file.read_bytes() for file in (*hr.folder.glob("connectors/*"), *hr.folder.glob("secrets/*"))}
+    (hr.folder / "state" / "isthmus.db").write_bytes(b"no database at all" * 300)
+    hr.refused(*(hr.url if each == "URL" else each for each in arguments), stdin="hunter2")
+    after = {file: file.read_bytes() for file in (*hr.folder.glob("connectors/*"), *hr.folder.glob("secrets/*"))}
+    assert after == before
 
 
 def test_doctor_tells_of_required_columns_that_nothing_fills(shell: Shell) -> None:

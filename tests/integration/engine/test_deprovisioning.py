@@ -43,6 +43,20 @@ def test_after_a_delete_the_object_is_hidden_also_across_imports(serve: Serve, d
     assert kept["costCentre"] == (("left",) if delete == SET else ())
 
 
+@pytest.mark.parametrize(
+    ("delete", "old"),
+    [('{ action = "delete" }', {"displayName": ["A"], "active": [True]}), (SET, {"active": [True], "costCentre": []})],
+    ids=["delete", "set"],
+)
+def test_the_audit_keeps_what_a_delete_took(serve: Serve, delete: str, old: dict[str, object]) -> None:
+    app = serve(delete=delete)
+    ident = app.client.created("anna", displayName="A", active=True)
+    assert app.client.delete(ident).status == 204
+    record = app.bench.audit(name="anna")[-1]
+    assert record.operation == "delete"
+    assert old.items() <= record.old.items()
+
+
 @pytest.mark.parametrize("delete", [NOTHING, SET])
 def test_a_post_revives_with_the_same_id(serve: Serve, delete: str) -> None:
     app = serve(delete=delete)

@@ -27,6 +27,15 @@ def flows(*names: str, **types: T) -> dict[str, str]:
     return {path: ("!" if flow.invert else "") + flow.attribute for path, flow in suggested.flows.items()}
 
 
+def test_display_name_goes_where_a_value_is_asked_for() -> None:
+    object_type = ObjectType(
+        name="inetOrgPerson",
+        anchor=("id",),
+        attributes=(attribute("id"), attribute("uid"), attribute("displayName"), attribute("cn", required=True)),
+    )
+    assert suggest_flows(object_type).flows["displayName"].attribute == "cn"
+
+
 def test_the_tutorials_table() -> None:
     names = ("ContosoLogin", "FirstName", "LastName", "Email", "InternalGUID", "AzureID", "textID", "Disabled")
     suggested = suggest_flows(table(*names, Disabled=T.BOOLEAN))
