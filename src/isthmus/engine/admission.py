@@ -94,30 +94,30 @@ class Admission:
             with self._mutex:
                 self._inside[connector] -= 1
 
-    @contextmanager
-    def target(self, connector: str) -> Iterator[None]:
-        """Ask the target meanwhile. A thread that was not let in before is for this time.
+    def target(self, connector: str) -> _Asking:
+        """Return a context to ask the target in. A thread that was not let in before is for this time.
 
         Raises:
-            ScimError: 503, there is no room, or it did not come in time.
+            ScimError: on entering, 503: there is no room, or it did not come in time.
         """
+        return _Asking(self, connector)
+
+    def _begin(self, connector: str) -> tuple[Guest | None, bool]:
+        """Return the guest that asks now, None if this thread does already, and whether it was let in for this."""
         guest = self._own.guests.get(connector)
         if guest is not None and guest.asks:
-            yield
-            return
+            return None, False
         entered = guest is None
         if guest is None:
             self.enter(connector)
             guest = self._own.guests[connector]
         try:
             self._ask(guest)
-            try:
-                yield
-            finally:
-                self._asked(guest)
-        finally:
+        except BaseException:
             if entered:
                 self.leave(connector)
+            raise
+        return guest, entered
 
     @contextmanager
     def beside(self, connector: str, admitted: Callable[[], None]) -> Iterator[Guest]:
@@ -228,6 +228,29 @@ class Guest:
 
 def _nobody_waits() -> None:
     raise AssertionError("a guest that never queued was taken from the queue")
+
+
+class _Asking:
+    """The context of `Admission.target`."""
+
+    __slots__ = ("_admission", "_connector", "_entered", "_guest")
+
+    def __init__(self, admission: Admission, connector: str) -> None:
+        self._admission = admission
+        self._connector = connector
+        self._guest: Guest | None = None
+        self._entered = False
+
+    def __enter__(self) -> None:
+        self._guest, self._entered = self._admission._begin(self._connector)
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            if self._guest is not None:
+                self._admission._asked(self._guest)
+        finally:
+            if self._entered:
+                self._admission.leave(self._connector)
 
 
 class _Own(threading.local):

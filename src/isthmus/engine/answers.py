@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import structlog
 
@@ -92,8 +91,7 @@ def fault(problem: Exception, correlation: str, **where: object) -> ScimError:
     return Failed(f"an unexpected error; the host's log has it under correlation id {correlation}")
 
 
-@contextmanager
-def connector_edge(connector: str, operation: str) -> Iterator[None]:
+class connector_edge:  # noqa: N801 - a context like those of contextlib, and called by every request
     """Let only `ConnectorError` out of a connector: anything else is reported once as a bug of that connector.
 
     What the host itself raises while a connector is lent passes as it is.
@@ -101,22 +99,34 @@ def connector_edge(connector: str, operation: str) -> Iterator[None]:
     The outcome of a write that ended so is not known. The text of a foreign exception may hold values, so only its
     class is shown; the traceback goes to the log without local variables.
     """
-    try:
-        yield
-    except (ConnectorError, ScimError, StoreError, Held):
-        raise
-    except Exception as exc:
-        log.error(  # noqa: TRY400 - the message of a foreign exception may hold values
+
+    __slots__ = ("_connector", "_operation")
+
+    def __init__(self, connector: str, operation: str) -> None:
+        self._connector = connector
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
+        if error is None or isinstance(error, _KNOWN) or not isinstance(error, Exception):
+            return
+        log.error(
             "bug_in_connector",
-            connector=connector,
-            operation=operation,
-            error=type(exc).__name__,
-            where=_innermost(exc),
+            connector=self._connector,
+            operation=self._operation,
+            error=type(error).__name__,  # the message of a foreign exception may hold values
+            where=_innermost(error),
         )
         raise ConnectorError(
-            f"bug in connector {connector!r}: {operation} raised {type(exc).__name__}; see the log and tell its author",
+            f"bug in connector {self._connector!r}: {self._operation} raised {type(error).__name__}; "
+            "see the log and tell its author",
             outcome_unknown=True,
-        ) from exc
+        ) from error
+
+
+_KNOWN = (ConnectorError, ScimError, StoreError, Held)
 
 
 def _innermost(exc: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -61,14 +62,11 @@ class Trail:
 
 def plain_values(rt: ResourceType, attributes: Attributes) -> dict[str, Any]:
     """Return attributes as JSON values for people, secrets redacted."""
-    result: dict[str, Any] = {}
-    for name, values in attributes.items():
-        definition = rt.object_type.attribute(name)
-        if definition is None or definition.secret:
-            result[name] = REDACTED
-        else:
-            result[name] = [plain_value(rt, value) for value in values]
-    return result
+    known = _public(rt)
+    return {
+        name: [plain_value(rt, value) for value in values] if name in known else REDACTED
+        for name, values in attributes.items()
+    }
 
 
 def plain_value(rt: ResourceType, value: Value) -> Any:
@@ -80,11 +78,11 @@ def changed_values(
     rt: ResourceType, before: Mapping[str, Any], changes: Iterable[AttributeChange]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return old and new values of the attributes that are named by the changes."""
+    known = _public(rt)
     old: dict[str, Any] = {}
     new: dict[str, Any] = {}
     for change in changes:
-        definition = rt.object_type.attribute(change.name)
-        if definition is None or definition.secret:
+        if change.name not in known:
             new[change.name] = REDACTED
             continue
         old[change.name] = before.get(change.name, [])
@@ -112,7 +110,8 @@ def intent_of(
     """Return what a journal entry keeps of a write: enough to find out what became of it, and no secret."""
     intent: dict[str, Any] = {}
     if attributes is not None:
-        public = {name: values for name, values in attributes.items() if not _is_secret(rt, name)}
+        known = _public(rt)
+        public = {name: values for name, values in attributes.items() if name in known}
         intent["attributes"] = orjson.loads(rt.encode(public))
     if changes:
         intent["changes"] = changed_values(rt, {}, changes)[1]
@@ -129,6 +128,7 @@ def intent_of(
     return intent
 
 
-def _is_secret(rt: ResourceType, name: str) -> bool:
-    definition = rt.object_type.attribute(name)
-    return definition is None or definition.secret
+@lru_cache(maxsize=500)  # of a compiled resource type it never changes, and every write asks for each attribute
+def _public(rt: ResourceType) -> frozenset[str]:
+    """Return the attributes that are known and not secret."""
+    return frozenset(definition.name for definition in rt.object_type.attributes if not definition.secret)

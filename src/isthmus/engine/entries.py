@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from isthmus.engine.answers import unavailable
@@ -116,18 +116,30 @@ class Entries:
                 time.sleep(wait)
                 wait = min(LONGEST_WAIT, wait * 2)
 
-    @contextmanager
-    def holding(self, entry: Entry) -> Iterator[None]:
-        """Leave the target at the end, if the call has not.
+    def holding(self, entry: Entry) -> _Holding:
+        """Return a context that leaves the target at its end, if the call has not.
 
-        Do not leave the entry to a thread that has failed in a way nobody foresaw: let it be repaired.
+        It does not leave the entry to a thread that has failed in a way nobody foresaw: the entry is to be repaired.
         """
+        return _Holding(self._target, self._repairer, entry)
+
+
+class _Holding:
+    """The context of `Entries.holding`."""
+
+    __slots__ = ("_entry", "_repairer", "_target")
+
+    def __init__(self, target: Target, repairer: Repairer, entry: Entry) -> None:
+        self._target = target
+        self._repairer = repairer
+        self._entry = entry
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
         try:
-            yield
-        except ScimError:
-            raise  # whoever raised it has closed or abandoned the entry
-        except BaseException as exc:
-            self._repairer.abandon(entry, f"the request ended with {type(exc).__name__}")
-            raise
+            if error is not None and not isinstance(error, ScimError):  # whoever raised that has seen to the entry
+                self._repairer.abandon(self._entry, f"the request ended with {type(error).__name__}")
         finally:
             self._target.leave()

@@ -159,4 +159,4 @@ class Sender:
 
 
 def _has(obj: ConnectorObject, names: Sequence[str]) -> bool:
-    return all(name in obj.attributes for name in names)
+    return all(map(obj.attributes.__contains__, names))

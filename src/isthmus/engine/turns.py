@@ -11,8 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 
@@ -25,6 +24,7 @@ class Turns:
         self._mutex = threading.Lock()  # over `_ready` and `Pause._ended` together
         self._local = _Held()
         self._lent = _Lent(self)
+        self._later = _Later(self)
 
     def __enter__(self) -> None:
         self._place.acquire()
@@ -40,17 +40,9 @@ class Turns:
         """Return the context in which this thread has no place; may be nested, and does nothing without a place."""
         return self._lent
 
-    @contextmanager
-    def later(self) -> Iterator[None]:
+    def later(self) -> AbstractContextManager[None]:
         """Be counted as one that lends its place, until `arrive`: who first waits for a body needs none before."""
-        local = self._local
-        local.held = 2
-        try:
-            yield
-        finally:
-            if local.held == 1:
-                self._release()
-            local.held = 0
+        return self._later
 
     def arrive(self) -> None:
         """Take the place after `later`; a thread that has its place keeps it."""
@@ -173,3 +165,21 @@ class _Lent(AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._turns.take_back()
+
+
+class _Later(AbstractContextManager[None]):
+    """The context of `Turns.later`, for every thread too."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def __enter__(self) -> None:
+        self._turns._local.held = 2
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        local = self._turns._local
+        if local.held == 1:
+            self._turns._release()
+        local.held = 0

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITHOUT_CONTENT = frozenset({"204", "304"})  # nor with its length: RFC 9110 8.6
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_WRITTEN_QUICKLY = frozenset({"POST", "PATCH"})
 _REPLACED = frozenset({"content-length", *(name.lower() for name, _ in FIXED_HEADERS)})
 _CLOSING = _REPLACED | {"connection"}
 
@@ -42,7 +43,14 @@ class Gate:
     """The SCIM application as granian calls it. `closing` tells whether clients are to leave this process."""
 
     def __init__(
-        self, host: Host, application: WSGIApplication, *, work: Work, recorder: Recorder, access_log: AccessLog
+        self,
+        host: Host,
+        application: WSGIApplication,
+        *,
+        work: Work,
+        writes: quick.Writes,
+        recorder: Recorder,
+        access_log: AccessLog,
     ) -> None:
         configuration: Configuration = host.configuration
         scim = configuration.host.scim
@@ -50,6 +58,7 @@ class Gate:
         self.closing: Callable[[], bool] = lambda: False
         self._host = host
         self._application = application
+        self._writes = writes
         self._recorder = recorder
         self._access_log = access_log
         self._timeout = scim.request_timeout
@@ -91,11 +100,7 @@ class Gate:
 
         try:
             asked = self._admit(environ, exchange)
-            if (
-                environ["REQUEST_METHOD"] == "GET"
-                and (self._quick_queries or not environ["QUERY_STRING"])
-                and (quickly := quick.answer(environ, asked, exchange.rest))
-            ):
+            if quickly := self._answer_quickly(environ, asked, exchange.rest):
                 return quickly
             environ["PATH_INFO"] = "/" + "/".join(exchange.rest)
             body = b"".join(self._application(environ, remember))
@@ -105,6 +110,14 @@ class Gate:
             return _failed(fault(exc, exchange.correlation, method=environ["REQUEST_METHOD"]))
         status, headers = answer
         return status, headers, body
+
+    def _answer_quickly(self, environ: WSGIEnvironment, asked: Admitted, rest: tuple[str, ...]) -> quick.Answer | None:
+        method = environ["REQUEST_METHOD"]
+        if method == "GET" and (self._quick_queries or not environ["QUERY_STRING"]):
+            return quick.answer(environ, asked, rest)
+        if method in _WRITTEN_QUICKLY:
+            return self._writes.answer(environ, asked, rest)
+        return None
 
     def _admit(self, environ: WSGIEnvironment, exchange: Exchange) -> Admitted:
         method = environ["REQUEST_METHOD"]

@@ -20,6 +20,7 @@ from isthmus.web.lookup import check_version, resource_type
 from isthmus.web.metrics import Recorder
 from isthmus.web.openapi import OpenApi
 from isthmus.web.query import parameters, projection, whole_number
+from isthmus.web.quick import Writes
 from isthmus.web.searching import Asked, Root, Search
 from isthmus.web.work import Work
 
@@ -61,6 +62,7 @@ def scim_application(host: Host, *, recorder: Recorder | None = None, access_log
         host,
         application,
         work=work,
+        writes=Writes(bodies, scim.max_depth),
         recorder=recorder or Recorder(None),
         access_log=access_log or AccessLog(host.configuration.host.log),
     )

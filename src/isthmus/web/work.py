@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from isthmus.scim.errors import Unavailable
 
@@ -38,13 +36,15 @@ class Work:
         """Count it no longer."""
         del self._began[key]
 
-    @contextmanager
-    def receiving(self, key: int) -> Iterator[None]:
-        """Count the request as waiting for its body.
+    def receiving(self, key: int) -> _Receiving:
+        """Return the context in which the request counts as waiting for its body.
 
         Raises:
-            Unavailable: too many bodies are on their way.
+            Unavailable: on entering, too many bodies are on their way.
         """
+        return _Receiving(self, key)
+
+    def _receive(self, key: int) -> float:
         with self._lock:
             if len(self._receiving) >= self._bodies:
                 self._refused_at = time.monotonic()
@@ -52,12 +52,11 @@ class Work:
                     "too many requests are being received at once", {"Connection": "close"}, retry_after=1
                 )
             self._receiving[key] = time.monotonic()
-        began = self._began.pop(key)
-        try:
-            yield
-        finally:
-            self._began[key] = began
-            del self._receiving[key]
+        return self._began.pop(key)
+
+    def _received(self, key: int, began: float) -> None:
+        self._began[key] = began
+        del self._receiving[key]
 
     @property
     def crowded(self) -> bool:
@@ -71,6 +70,23 @@ class Work:
     def oldest_body(self) -> float:
         """Return how long the oldest body has been on its way; 0 if there is none."""
         return _oldest(self._receiving)
+
+
+class _Receiving:
+    """The context of `Work.receiving`."""
+
+    __slots__ = ("_began", "_key", "_work")
+
+    def __init__(self, work: Work, key: int) -> None:
+        self._work = work
+        self._key = key
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = self._work._receive(self._key)
+
+    def __exit__(self, *_error: object) -> None:
+        self._work._received(self._key, self._began)
 
 
 def _oldest(began: dict[int, float]) -> float:

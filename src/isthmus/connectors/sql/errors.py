@@ -6,8 +6,7 @@ into an error of the SPI by the table below. Messages carry names and codes, nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -160,10 +159,17 @@ ANSWERS: dict[Kind, Callable[[Failure, Where], ConnectorError]] = {
 }
 
 
-@contextmanager
-def reported(where: Where) -> Iterator[None]:
+class reported:  # noqa: N801 - a context like those of contextlib, and entered by every request
     """Raise what the host understands instead of a `Failure`."""
-    try:
-        yield
-    except Failure as failure:
-        raise ANSWERS[failure.kind](failure, where) from failure
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: Where) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Failure):
+            raise ANSWERS[error.kind](error, self._where) from error

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,16 +26,18 @@ from isthmus.spi import (
 )
 
 
-@contextmanager
-def _done() -> Iterator[None]:
+class _Done:
     """Mark errors of a write that has taken effect, though its result cannot be shown."""
-    try:
-        yield
-    except NotFound:
-        raise
-    except ConnectorError as error:
-        error.outcome_unknown = True
-        raise
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ConnectorError) and not isinstance(error, NotFound):
+            error.outcome_unknown = True
+
+
+_done = _Done()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Writer:
         layout = self.layout
         if layout.returns_inserted and not layout.triggers and plan.single:
             result = self._run(self.statements.insert(plan.given, plan.returned), plan.bound)
-            with _done():
+            with _done:
                 return self._with_empty(self._written(self._one(plan.returned, result.rows)), plan)
         anchor = layout.anchor if layout.returns_inserted else ()
         self.link.begin(seconds=self._left())
@@ -98,7 +99,7 @@ class Writer:
             return self._existing(self._one(plan.returned, result.rows))
         if layout.returns_updated and layout.sure and not layout.triggers:
             result = self._run(self.statements.update(plan.changes, plan.returned), plan.bound)
-            with _done():
+            with _done:
                 return self._existing(self._one(plan.returned, result.rows))
         self.link.begin(seconds=self._left())
         self._only_one(self._update_alone(plan))
