@@ -94,5 +94,6 @@ DICTIONARY = (
     "add", "replace", "remove", "method", "bulkId", "bulkId:", "data", "POST", "PUT", "PATCH", "DELETE", "/Users/",
     "failOnErrors", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes",
     "2024-02-29T12:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+14:00", "\x00", "\ufeff", "\U0001f600",
+    "123456789012345678901",
 )  # fmt: skip
 """Words that mutations put in."""

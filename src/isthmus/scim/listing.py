@@ -102,7 +102,7 @@ def _request(given: Mapping[str, Any], max_results: int, default_results: int | 
     if cursor is not None and not isinstance(cursor, str):
         raise InvalidCursor("cursor is no text; send the nextCursor of the page before, or nothing for the first page")
     count = _count(given, default, with_cursor=cursor is not None)
-    if cursor is not None and given.get("startindex") not in {None, ""}:
+    if cursor is not None and given.get("startindex") not in (None, ""):
         raise InvalidValue("pages are counted by startIndex or followed by cursor; send one of the two")
     return ListRequest(
         filter=_text(given, "filter", "filter"),

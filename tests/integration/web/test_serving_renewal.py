@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.web.serving import Serving, make, serving, until
+from integration.web.serving import Serving, command_of, descendants, make, serving, until
 from isthmus.config.tls import renew_leaf
 
 
@@ -135,8 +135,14 @@ def test_configuration_is_reloaded_and_a_bad_one_is_not(tmp_path: Path) -> None:
         until(lambda: '"reload_refused"' in host.log, 60, "the broken file is reported")
         assert host.create("meanwhile") == 201
         (worker_server,) = host.masters()
+        workers = descendants(worker_server)
         os.kill(worker_server, signal.SIGKILL)  # what is started again has the running configuration, not the file
         until(lambda: host.masters() and host.masters() != [worker_server], 60, "another server")
+        until(
+            lambda: not any(map(command_of, workers)),
+            60,
+            "its workers end, and with them connections without a request",
+        )
         assert host.create("meanwhile-too") == 201
 
         settings.write_text(good.replace('"FirstName", "Email"]', '"FirstName"]'))

@@ -287,26 +287,6 @@ def test_a_pause_ends_with_its_time() -> None:
     assert pause.wait(1)
 
 
-def test_a_pause_that_ends_while_its_thread_waits_for_the_place_again() -> None:
-    turns = Turns()
-    made: list[Pause] = []
-
-    def late() -> list[bool]:
-        with turns:
-            made.append(turns.pause())
-            return [made[0].wait(0.01), made[0].wait(20)]
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(late)
-        until(lambda: bool(made))
-        with turns:  # taken while the other one sleeps, and kept until its time is over
-            until(lambda: made[0]._awake)
-            made[0].end()
-        assert done.result(20) == [False, True]
-    assert turns._place.acquire(timeout=20), "the place was handed to a thread that did not wait for it so"
-    assert not turns._ready
-
-
 def test_who_waits_for_a_body_first_takes_no_place_before() -> None:
     turns = Turns()
     with turns, ThreadPoolExecutor(1) as pool:

@@ -113,6 +113,10 @@ def test_a_search_body() -> None:
         ({"count": True}, InvalidValue),
         ({"count": 1.5}, InvalidValue),
         ({"filter": {}}, InvalidValue),
+        ({"cursor": "x", "startIndex": {}}, InvalidValue),
+        ({"cursor": "x", "startIndex": [1]}, InvalidValue),
+        ({"startIndex": {}}, InvalidValue),
+        ({"sortBy": [], "sortOrder": {}}, InvalidValue),
     ],
 )
 def test_a_broken_search_body(body: dict[str, Any], error: type[Exception]) -> None:
