@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import os
 import sys
 import traceback
@@ -16,7 +17,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["isthmus"]):
-    from fuzzing.entries import LONGEST, NAMES, PREFIX, opened
+    from fuzzing.entries import LONGEST, NAMES, PREFIX, Entry, opened
     from harness import folder_in_memory
 from fuzzing.seeds import DICTIONARY, seeds
 
@@ -65,7 +66,7 @@ def _apart(entry: str, asked: argparse.Namespace) -> int:
         return abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def _run(name: str, entry: object, folder: Path, asked: argparse.Namespace) -> None:
+def _run(name: str, entry: Entry, folder: Path, asked: argparse.Namespace) -> None:
     corpus = folder / "corpus"
     corpus.mkdir()
     for number, seed in enumerate(seeds(name)):
@@ -85,7 +86,15 @@ def _run(name: str, entry: object, folder: Path, asked: argparse.Namespace) -> N
         "print_final_stats": 1,
     }
     arguments = [sys.argv[0], str(corpus), *(f"-{name}={value}" for name, value in options.items())]
-    atheris.Setup(arguments, entry)
+
+    def kept(data: bytes) -> None:
+        try:
+            entry(data)
+        except BaseException:
+            (asked.keep / f"crash-{hashlib.sha1(data, usedforsecurity=False).hexdigest()}").write_bytes(data)
+            raise
+
+    atheris.Setup(arguments, kept)
     with contextlib.suppress(KeyboardInterrupt):
         atheris.Fuzz()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
@@ -106,7 +106,10 @@ def _exact(text: str) -> float | Decimal:
     value = float(text)
     if len(text) > _MAX_NUMBER or not math.isfinite(value):
         raise InvalidSyntax("a number in the body is out of range")
-    exact = Decimal(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:  # an exponent that not even a decimal has
+        raise InvalidSyntax("a number in the body is out of range") from None
     if Decimal(repr(value)) == exact:
         return value
     if not -_MAX_NUMBER < exact.adjusted() < _MAX_NUMBER:

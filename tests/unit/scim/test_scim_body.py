@@ -45,6 +45,8 @@ def test_an_object_is_read() -> None:
         (b'{"a": Infinity}', "not valid JSON"),
         (b'{"a": 1e999}', "not valid JSON"),
         (b'{"a": 1e-99999}', "out of range"),
+        (b'{"a": 0e255555555555555555555555555555}', "out of range"),
+        (b'{"a": 1.5e-255555555555555555555555555555}', "out of range"),
         (b'{"a": "\\ud800"}', "not valid JSON"),
         (b'{"a": "\x00"}', "not valid JSON"),
         (b'{"a": "\xff"}', "UTF-8"),
