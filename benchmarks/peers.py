@@ -20,7 +20,7 @@ from benchmarks.load import run as load
 from benchmarks.testing import Client, Served, memory_document
 
 CONNECTIONS = 16
-ROUNDS = 3
+ROUNDS = 6
 PEOPLE = 1_000
 """Few, for scim2-server looks at each of them for a list."""
 TOKEN = "token-of-the-other-server"  # not a secret: its server lives as long as the benchmark
