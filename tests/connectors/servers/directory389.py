@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,12 +83,6 @@ class Directory389(LdapPrograms, Server):
 
     def command(self) -> Sequence[str]:
         return [self.program, "-D", str(self.folder / "config"), "-i", str(self.folder / "run/pid"), "-d", "0"]
-
-    def answers(self) -> bool:
-        found = subprocess.run(
-            [self.search_program, "-x", "-H", self.url, "-b", "", "-s", "base", "1.1"], capture_output=True
-        )
-        return found.returncode == 0
 
     def start(self) -> None:
         super().start()

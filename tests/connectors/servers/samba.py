@@ -97,12 +97,6 @@ read only = no
     def command(self) -> Sequence[str]:
         return [self.program, "-i", "-M", "single", "-s", str(self.configuration), "--debug-stdout"]
 
-    def answers(self) -> bool:
-        found = subprocess.run(
-            [self.search_program, "-x", "-H", self.url, "-b", "", "-s", "base", "1.1"], capture_output=True
-        )
-        return found.returncode == 0
-
     @property
     def tls_url(self) -> str:
         return f"ldaps://{self.host}"

@@ -89,6 +89,12 @@ class LdapPrograms:
     def url(self) -> str:
         return f"ldap://{self.host}:{self.port}"
 
+    def answers(self) -> bool:
+        found = subprocess.run(
+            [self.search_program, "-x", "-H", self.url, "-b", "", "-s", "base", "1.1"], capture_output=True
+        )
+        return found.returncode == 0
+
     def run(self, program: str, *arguments: str, text: str = "", check: bool = True) -> str:
         found = subprocess.run(
             [program, "-x", "-H", self.url, "-D", self.administrator, "-w", self.password, *arguments],
@@ -237,12 +243,6 @@ class SlapdServer(LdapPrograms, Server):
         socket = self.socket.replace("/", "%2F")
         listen = f"ldap://{self.host}:{self.port} ldaps://{self.host}:{self.tls_port} ldapi://{socket}"
         return [self.program, "-f", str(self.folder / "slapd.conf"), "-h", listen, "-d", "0"]
-
-    def answers(self) -> bool:
-        found = subprocess.run(
-            [self.search_program, "-x", "-H", self.url, "-b", "", "-s", "base", "1.1"], capture_output=True
-        )
-        return found.returncode == 0
 
     @property
     def tls_url(self) -> str:

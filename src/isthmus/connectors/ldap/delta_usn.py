@@ -50,7 +50,7 @@ class UpdateNumbers(Strategy):
         if session.known.layout.anchor.casefold() != "objectguid":
             return "deleted entries keep only objectGUID; it must be the anchor"
         for context in _contexts(session.known.directory, session.known.layout):
-            if not _deleted_shown(session, context):
+            if not session.readable(f"<WKGUID={_DELETED},{context}>", [RequestControl(SHOW_DELETED, True)]):
                 return f"CN=Deleted Objects,{context} cannot be read; grant the account List Contents and Read Property"
         return None
 
@@ -127,23 +127,6 @@ def _contexts(directory: Directory, layout: Layout) -> list[str]:
     known = [directory.names.key(context) for context in directory.contexts]
     found = [max((c for c in known if is_below(base, c)), key=len, default=base) for base in layout.bases]
     return sorted(set(found))
-
-
-def _deleted_shown(session: Session, context: str) -> bool:
-    try:
-        found = session.link.search(
-            f"<WKGUID={_DELETED},{context}>",
-            ldap.SCOPE_BASE,
-            filters.EVERYTHING,
-            (),
-            seconds=session.seconds(),
-            controls=[RequestControl(SHOW_DELETED, True)],
-        )
-    except Failure as failure:
-        if failure.kind in {Kind.NO_ENTRY, Kind.DENIED}:
-            return False
-        raise
-    return bool(found.entries)
 
 
 def _identities(layout: Layout, entries: Sequence[Entry]) -> list[bytes]:

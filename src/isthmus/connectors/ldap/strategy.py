@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import ldap
+from ldap.controls import RequestControl
 
 from isthmus.connectors.ldap import filters
 from isthmus.connectors.ldap.errors import Failure, Kind
@@ -31,17 +32,26 @@ class Session:
         """Return how long one operation may take."""
         return self.known.connections.seconds(self.call)
 
-    def unreadable(self, base: str) -> str | None:
-        """Tell why a log cannot be read, if so."""
+    def readable(self, base: str, controls: Sequence[RequestControl] = ()) -> bool:
+        """Tell whether there is an entry of this name that the account may see."""
         try:
             found = self.link.search(
-                base, ldap.SCOPE_BASE, filters.EVERYTHING, ("objectClass",), seconds=self.seconds()
+                base,
+                ldap.SCOPE_BASE,
+                filters.EVERYTHING,
+                ("objectClass",),
+                seconds=self.seconds(),
+                controls=controls,
             )
         except Failure as failure:
             if failure.kind in {Kind.NO_ENTRY, Kind.DENIED}:
-                return f"{base} cannot be read"
+                return False
             raise
-        return None if found.entries else f"{base} cannot be read"
+        return bool(found.entries)
+
+    def unreadable(self, base: str) -> str | None:
+        """Tell why a log cannot be read, if so."""
+        return None if self.readable(base) else f"{base} cannot be read"
 
     def on(self, link: Link) -> Session:
         return Session(self.known, link, self.call)
