@@ -14,6 +14,10 @@ from collections import deque
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+_ENOUGH = 2
+"""Threads that wait for their turn: so many keep the interpreter busy until others have fetched their requests."""
+_LONGEST_REST = 0.25
+
 
 class Turns:
     """The place: `with turns:` takes it, `with turns.lent():` gives it away while waiting."""
@@ -21,13 +25,15 @@ class Turns:
     def __init__(self) -> None:
         self._place = threading.Lock()  # a semaphore of two costs more than it brings: it is made of locks in Python
         self._ready: deque[threading.Lock] = deque()
+        self._queued: deque[None] = deque()  # as long as the queue for the place: a number that threads count at once
+        self._resting: deque[threading.Lock] = deque()
         self._mutex = threading.Lock()  # over `_ready` and `Pause._ended` together
         self._local = _Held()
         self._lent = _Lent(self)
         self._later = _Later(self)
 
     def __enter__(self) -> None:
-        self._place.acquire()
+        self._take()
         self._local.held = 1
 
     def __exit__(
@@ -35,6 +41,23 @@ class Turns:
     ) -> None:
         self._local.held = 0
         self._release()
+
+    def rest(self) -> None:
+        """Sleep while enough threads wait for their turn; called by one that has answered, before it fetches a request.
+
+        It would only fetch it to sleep on it. Whoever lends its place calls one back that rests; and nobody rests for
+        long, so that a request finds a thread whatever happens.
+        """
+        if len(self._queued) < _ENOUGH:
+            return
+        baton = self._local.baton
+        self._resting.append(baton)
+        if baton.acquire(timeout=_LONGEST_REST):
+            return
+        try:
+            self._resting.remove(baton)
+        except ValueError:  # it is being called back
+            baton.acquire()
 
     def lent(self) -> AbstractContextManager[None]:
         """Return the context in which this thread has no place; may be nested, and does nothing without a place."""
@@ -62,6 +85,7 @@ class Turns:
             local.held = held + 1
             if held == 1:
                 self._release()
+                self._call_back()
 
     def take_back(self) -> None:
         """Wait for the place again that `give` gave away."""
@@ -69,12 +93,27 @@ class Turns:
         held = local.held
         if held:
             if held == 2:
-                self._place.acquire()
+                self._take()
             local.held = held - 1
 
     def pause(self) -> Pause:
         """Return what this thread sleeps on until another one ends it; see `Pause`."""
         return Pause(self, self._local.held == 1)
+
+    def _take(self) -> None:
+        if not self._place.acquire(blocking=False):
+            self._queued.append(None)
+            self._place.acquire()
+            self._queued.pop()
+
+    def _call_back(self) -> None:
+        """End the rest of one thread if too few are left to keep the interpreter busy."""
+        if self._resting and len(self._queued) < _ENOUGH:
+            try:
+                baton = self._resting.pop()
+            except IndexError:
+                return
+            baton.release()
 
     def _release(self) -> None:
         """Hand the place to a thread whose pause has ended, or else leave it to whoever comes."""
@@ -112,6 +151,7 @@ class Pause:
                 return True
             self._sleeps = True
         turns._release()
+        turns._call_back()
         if self._baton.acquire(timeout=seconds):
             return True
         with turns._mutex:
@@ -120,7 +160,7 @@ class Pause:
         if in_time:
             self._baton.acquire()
         else:
-            turns._place.acquire()
+            turns._take()
         return in_time
 
     def end(self) -> None:

@@ -70,11 +70,22 @@ class Gate:
         self._process = secrets.token_hex(4)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as WSGI has it (PEP 3333)."""
+        status, headers, body = self.answer(environ)
+        start_response(status, headers)
+        return [body]
+
+    def answer(self, environ: WSGIEnvironment) -> quick.Answer:
+        """Return status line, headers and body."""
         turns = self._host.turns
         with turns.later() if environ["REQUEST_METHOD"] in _WITH_BODY else turns:
-            return self._call(environ, start_response)
+            return self._exchange(environ)
 
-    def _call(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def rest(self) -> None:
+        """Call it after each answer was sent: see `Turns.rest`."""
+        self._host.turns.rest()
+
+    def _exchange(self, environ: WSGIEnvironment) -> quick.Answer:
         began = time.perf_counter()
         key = self.work.begin()
         try:
@@ -85,9 +96,9 @@ class Gate:
             )
             environ[KEY] = exchange
             status, headers, body = self._answer(environ, exchange)
-            start_response(status, self._headers(status, headers, body, exchange))
+            headers = self._headers(status, headers, body, exchange)
             self._after(environ, exchange, int(status[:3]), len(body), time.perf_counter() - began)
-            return [body]
+            return status, headers, body
         finally:
             self.work.end(key)
 

@@ -21,12 +21,14 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported there under its name, not exported
+from granian.server import mp
 from granian.server.mp import MPServer
 
 from isthmus.config.documents import Configuration
 from isthmus.engine.host import Host
 from isthmus.web import logs, process
 from isthmus.web.cores import take_core
+from isthmus.web.gate import Gate
 from isthmus.web.metrics import Recorder
 from isthmus.web.scim import scim_application
 from isthmus.web.sockets import BACKLOG
@@ -56,8 +58,43 @@ class InheritedServer(MPServer):
         self._sfd: Any = self.inherited.fileno()
         self._sso = self.inherited
 
+    @staticmethod
+    def _spawn_wsgi_worker(*arguments: Any, **named: Any) -> None:
+        """Let threads rest after an answer, which only what granian wraps around an application can do."""
+        mp._wsgi_call_wrap = answering  # type: ignore[attr-defined,assignment]  # in the worker's own process; it makes the same
+        MPServer._spawn_wsgi_worker(*arguments, **named)
+
     def _unlink_pidfile(self) -> None:
         """Leave the file of a Unix socket alone: it belongs to the supervisor."""
+
+
+_WSGI: dict[str, Any] = {
+    "SCRIPT_NAME": "",
+    "wsgi.errors": sys.stderr,
+    "wsgi.multiprocess": True,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
+
+
+def answering(gate: Gate, _options: object, _log: object) -> Callable[[Any, dict[str, Any]], int]:
+    """Return what granian calls for each request, with what takes the answer, and what the request says.
+
+    It does what granian's own does, which in addition puts the variables of the process's environment into that of each
+    request, and lets the thread rest when the answer is on its way.
+    """
+    answer, rest = gate.answer, gate.rest
+
+    def run(protocol: Any, environ: dict[str, Any]) -> int:
+        environ.update(_WSGI)
+        text, headers, body = answer(environ)
+        status = int(text[:3])
+        protocol.response_bytes(status, headers, body)
+        rest()
+        return status
+
+    return run
 
 
 def build(task: process.Task, listener: socket.socket, *, files: int) -> InheritedServer:

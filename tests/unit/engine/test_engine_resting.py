@@ -1,0 +1,143 @@
+"""Threads rest after an answer while others wait for their turn, and are called back when they are needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from harness import until
+from isthmus.engine import turns as module
+from isthmus.engine.turns import Turns
+
+LONG = 60.0
+
+
+@contextmanager
+def running(*work: Callable[[], object]) -> Iterator[list[threading.Thread]]:
+    """Run each in a thread, and wait for their end."""
+    threads = [threading.Thread(target=each, daemon=True) for each in work]
+    for thread in threads:
+        thread.start()
+    yield threads
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@contextmanager
+def queue(turns: Turns, length: int = 2) -> Iterator[None]:
+    """Have the place while so many wait for it."""
+
+    def wait() -> None:
+        with turns:
+            pass
+
+    with turns:
+        threads = [threading.Thread(target=wait, daemon=True) for _ in range(length)]
+        for thread in threads:
+            thread.start()
+        until(lambda: len(turns._queued) == length)
+        yield
+        with turns.lent():
+            for thread in threads:
+                thread.join(20)
+
+
+def rests(turns: Turns) -> bool:
+    """Tell whether a thread that has answered sleeps now; it is called back at once."""
+    began = time.monotonic()
+    turns.rest()
+    return time.monotonic() - began >= module._LONGEST_REST / 2
+
+
+def test_nobody_rests_while_nobody_waits(turns: Turns) -> None:
+    assert not rests(turns)
+    with turns:
+        assert not rests(turns)
+
+
+def test_a_thread_rests_while_enough_wait_but_not_for_long(turns: Turns) -> None:
+    with queue(turns):
+        assert rests(turns)
+        assert not turns._resting
+
+
+def test_one_that_waits_is_not_enough(turns: Turns) -> None:
+    with queue(turns, 1):
+        assert not rests(turns)
+
+
+def test_who_lends_its_place_calls_one_back(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_REST", LONG)
+    entered, leave = threading.Event(), threading.Event()
+
+    def lend() -> None:
+        with turns:
+            entered.set()
+            leave.wait(20)
+            with turns.lent():
+                pass
+
+    with running(lend):
+        entered.wait(20)
+
+        def wait() -> None:
+            with turns, turns.lent():
+                pass
+
+        with running(wait, wait):
+            until(lambda: len(turns._queued) == 2)
+            with running(turns.rest, turns.rest):
+                until(lambda: len(turns._resting) == 2)
+                leave.set()
+
+
+def test_who_pauses_calls_one_back(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_REST", LONG)
+    pauses, go = [], threading.Event()
+
+    def pause() -> None:
+        with turns:
+            made = turns.pause()
+            pauses.append(made)
+            go.wait(20)
+            assert made.wait(20)
+
+    def wait() -> None:
+        with turns:
+            turns.pause().wait(0.01)
+
+    with running(pause):
+        until(lambda: bool(pauses))
+        with running(wait, wait):
+            until(lambda: len(turns._queued) == 2)
+            with running(turns.rest):
+                until(lambda: len(turns._resting) == 1)
+                go.set()
+            pauses[0].end()
+
+
+def test_a_call_in_the_moment_in_which_a_rest_ends_is_not_kept_for_the_next_sleep(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A baton that stayed released would end the thread's next sleep before its time."""
+
+    class CalledMeanwhile(deque[threading.Lock]):
+        def remove(self, value: threading.Lock, /) -> None:
+            self.pop().release()
+            super().remove(value)
+
+    monkeypatch.setattr(turns, "_resting", CalledMeanwhile())
+    with queue(turns):
+        turns.rest()
+    assert not turns._local.baton.acquire(blocking=False)
