@@ -16,8 +16,8 @@ from urllib.parse import quote
 from benchmarks import directory
 from benchmarks.directory import ATTRIBUTES, FLOOR, PEOPLE, STAFF, DurableSlapd
 from benchmarks.figures import Figure
+from benchmarks.load import run as load
 from benchmarks.testing import Client, Served
-from benchmarks.writer import run as load
 
 CLIENTS = 16
 ROUNDS = 3

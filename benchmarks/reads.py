@@ -16,8 +16,11 @@ from benchmarks.figures import Figure
 from benchmarks.load import Request
 from benchmarks.load import run as load
 from benchmarks.testing import Served
+from isthmus.config.documents import ScimSettings
 
 CONNECTIONS = 64
+THREADS = ScimSettings().threads
+"""As many for the bare function as the host has."""
 STARTS = 3
 """How often all servers are started anew: where their memory lies changes what a request costs by some per cent."""
 ROUNDS = 5
@@ -59,7 +62,7 @@ def run(folder: Path, *, quick: bool) -> Iterator[Figure]:
                 for host in (served, second):
                     host.stop()
                     host.start()
-            bare = Beside(served, "benchmarks.bare", str(bodies), "64")
+            bare = Beside(served, "benchmarks.bare", str(bodies), str(THREADS))
             try:
                 sides = _sides(served, second, bare, ids, requests, count)
                 for again in range(ROUNDS):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks import people
 from benchmarks.figures import Figure
+from benchmarks.load import run as load
 from benchmarks.testing import DurablePostgres, Served
-from benchmarks.writer import run as load
 
 CLIENTS = 16
 ROUNDS = 3
