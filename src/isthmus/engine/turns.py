@@ -17,6 +17,8 @@ from types import TracebackType
 _ENOUGH = 2
 """Threads that wait for their turn: so many keep the interpreter busy until others have fetched their requests."""
 _LONGEST_REST = 0.25
+_QUIET_SECONDS = 0.005
+"""Nobody rests who would be called back at once: only if no place was lent for so long."""
 
 
 class Turns:
@@ -27,6 +29,7 @@ class Turns:
         self._ready: deque[threading.Lock] = deque()
         self._queued: deque[None] = deque()  # as long as the queue for the place: a number that threads count at once
         self._resting: deque[threading.Lock] = deque()
+        self._lent_at = float("-inf")
         self._mutex = threading.Lock()  # over `_ready` and `Pause._ended` together
         self._local = _Held()
         self._lent = _Lent(self)
@@ -45,10 +48,11 @@ class Turns:
     def rest(self) -> None:
         """Sleep while enough threads wait for their turn; called by one that has answered, before it fetches a request.
 
-        It would only fetch it to sleep on it. Whoever lends its place calls one back that rests; and nobody rests for
-        long, so that a request finds a thread whatever happens.
+        It would only fetch it to sleep on it. So it is with reads; where threads wait for targets and commits, whoever
+        lends its place calls one back, and nobody rests at first. Nobody rests for long either, so that a request finds
+        a thread whatever happens.
         """
-        if len(self._queued) < _ENOUGH:
+        if len(self._queued) < _ENOUGH or time.monotonic() - self._lent_at < _QUIET_SECONDS:
             return
         baton = self._local.baton
         self._resting.append(baton)
@@ -107,7 +111,8 @@ class Turns:
             self._queued.pop()
 
     def _call_back(self) -> None:
-        """End the rest of one thread if too few are left to keep the interpreter busy."""
+        """End the rest of one thread if too few are left to keep the interpreter busy; called by who lends its place."""
+        self._lent_at = time.monotonic()
         if self._resting and len(self._queued) < _ENOUGH:
             try:
                 baton = self._resting.pop()

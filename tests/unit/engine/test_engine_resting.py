@@ -77,6 +77,14 @@ def test_one_that_waits_is_not_enough(turns: Turns) -> None:
         assert not rests(turns)
 
 
+def test_nobody_rests_where_places_are_being_lent(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_QUIET_SECONDS", LONG)
+    with turns, turns.lent():
+        pass
+    with queue(turns):
+        assert not rests(turns)
+
+
 def test_who_lends_its_place_calls_one_back(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_REST", LONG)
     entered, leave = threading.Event(), threading.Event()
