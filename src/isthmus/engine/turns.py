@@ -111,7 +111,7 @@ class Turns:
             self._queued.pop()
 
     def _call_back(self) -> None:
-        """End the rest of one thread if too few are left to keep the interpreter busy; called by who lends its place."""
+        """End the rest of one thread if too few are awake to keep the interpreter busy; a place was lent just now."""
         self._lent_at = time.monotonic()
         if self._resting and len(self._queued) < _ENOUGH:
             try:
