@@ -11,7 +11,7 @@ from isthmus.mapping.finishing import GROUPS
 from isthmus.mapping.finishing import Target as Shown
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.projection import Projection
-from isthmus.store.links import LinkTable, Naming
+from isthmus.store.links import LinkTable, Naming, Neighbours
 
 Found = dict[str, list[Shown]]
 
@@ -33,16 +33,24 @@ class Joining:
     links: LinkTable
     singles: tuple[_Way, ...]
     groups: tuple[_Way, ...]
+    around: Neighbours | None
+    """All of them for one object; None: there are none."""
 
     def of_one(self, row: int, anchor: str, base_url: str) -> Found:
         """Return the references of one object, by attribute."""
         result: Found = {}
-        for way in self.singles:
-            if found := self.links.shown_referred(row, way.attribute, way.naming):
-                result[way.attribute] = _shown(way, found, base_url)
-        for way in self.groups:
-            if found := self.links.shown_referring(anchor, way.attribute, way.naming):
-                result.setdefault(GROUPS, []).extend(_shown(way, found, base_url))
+        if self.around is None:
+            return result
+        first_group = len(self.singles)
+        for number, one, name in self.links.neighbours(self.around, row, anchor):
+            if number < first_group:
+                way = self.singles[number]
+                attribute = way.attribute
+            else:
+                way = self.groups[number - first_group]
+                attribute = GROUPS
+            shown = (one, name, f"{base_url}/{way.endpoint}/{one}", way.name)
+            result.setdefault(attribute, []).append(shown)
         return result
 
     def of_many(self, objects: Sequence[tuple[int, str]], base_url: str) -> dict[int, Found]:
@@ -76,7 +84,9 @@ def joining(target: Target, rt: ResourceType, projection: Projection | None) -> 
         if attribute in rt.lists or len(types) > 1 or any(other.object_type.dn is not None for other in types):
             return None
         singles += [_Way(attribute, other.name, other.endpoint, naming(target, other)) for other in types]
-    return Joining(target.store.links, tuple(singles), tuple(groups))
+    ways = [[(way.attribute, way.naming) for way in each] for each in (singles, groups)]
+    around = Neighbours.by(*ways) if singles or groups else None
+    return Joining(target.store.links, tuple(singles), tuple(groups), around)
 
 
 def _shown(way: _Way, found: Sequence[tuple[str, str | None]], base_url: str) -> list[Shown]:

@@ -58,6 +58,35 @@ class Named:
     state: State
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The objects around one, in one statement: what it refers to by some attributes, and who refers to it by others.
+
+    Each way is known by its number, from 0 on, those that lead to others first.
+    """
+
+    sql: str
+    values: tuple[object, ...]
+
+    @classmethod
+    def by(cls, to: Sequence[tuple[str, Naming]], back: Sequence[tuple[str, Naming]]) -> Neighbours:
+        """Return the statement for at least one way; both are attributes with what is at the other end, by anchor."""
+        parts: list[str] = []
+        values: list[object] = [None, None]  # ?1 and ?2: the row and the anchor
+        for way, (attribute, naming) in enumerate([*to, *back]):
+            leads = way < len(to)
+            first, second = _paths(naming.attributes)
+            bound: dict[str, object] = {"attribute": attribute, "first": first, "second": second}
+            if leads:
+                bound["space"] = naming.space.number
+            else:
+                bound["low"], bound["high"] = row_range(naming.space)
+            numbered = {name: f"?{len(values) + at}" for at, name in enumerate(bound, 1)}
+            values += bound.values()
+            parts.append((_SHOWN_REFERRED if leads else _SHOWN_REFERRING).format(part=way, **numbered))
+        return cls(" UNION ALL ".join(parts), tuple(values[2:]))
+
+
 class LinkTable:
     """The references of all spaces. Each call is one or two statements, whatever the number of objects."""
 
@@ -110,22 +139,17 @@ class LinkTable:
                 found.setdefault(key, []).append((one, None if name is None else str(name)))
         return found
 
-    def shown_referred(self, row: int, attribute: str, naming: Naming) -> list[tuple[str, str | None]]:
-        """Return id and name of what one object refers to by anchor, as `referred` does; few, for others wait."""
-        values = (row, attribute, naming.space.number, *_paths(naming.attributes))
-        return self._turn(_SHOWN_REFERRED, values)
+    def neighbours(self, wanted: Neighbours, row: int, anchor: str) -> list[tuple[int, str, str | None]]:
+        """Return way, id and name of the live objects around one, given by its row and the text of its anchor.
 
-    def shown_referring(self, key: str, attribute: str, naming: Naming) -> list[tuple[str, str | None]]:
-        """Return id and name of what refers to one target key, as `referring` does; few, for others wait."""
-        return self._turn(_SHOWN_REFERRING, (key, attribute, *row_range(naming.space), *_paths(naming.attributes)))
-
-    def _turn(self, sql: str, values: tuple[object, ...]) -> list[tuple[str, str | None]]:
+        Few, for others wait: nobody has many managers, and a user that is in many groups is read the same way.
+        """
         try:
             with self._readers.turn() as connection:
-                found = connection.execute(sql, values).fetchall()
+                found = connection.execute(wanted.sql, (row, anchor, *wanted.values)).fetchall()
         except sqlite3.Error as error:
             raise translate(error) from error
-        return [(one, None if name is None else str(name)) for one, name in found]
+        return [(way, one, None if name is None else str(name)) for way, one, name in found]
 
     def named(self, space: Space, ids: Collection[str]) -> dict[str, Named]:
         """Return how the objects, in any state, that have these ids are referred to."""

@@ -161,18 +161,20 @@ FROM json_each(?1) AS j CROSS JOIN links AS l CROSS JOIN objects AS o
 WHERE l.attribute = ?2 AND l.key = j.value AND l.row BETWEEN ?3 AND ?4 AND o.row = l.row AND o.state = 'live';
 
 -- name: shown_referred
--- What one object refers to with an attribute, by anchor, in a space; with names as in referred_by_anchor.
-SELECT o.id, coalesce(
-    nullif(json_extract(CAST(o.attributes AS TEXT), ?4), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''))
+-- What one object (?1) refers to with an attribute, by anchor, in a space; with names as in referred_by_anchor. A part of a UNION.
+SELECT {part}, o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), {first}), ''),
+    nullif(json_extract(CAST(o.attributes AS TEXT), {second}), ''))
 FROM links AS l CROSS JOIN objects AS o
-WHERE l.row = ?1 AND l.attribute = ?2 AND o.space = ?3 AND o.anchor = l.key AND o.state = 'live';
+WHERE l.row = ?1 AND l.attribute = {attribute} AND o.space = {space} AND o.anchor = l.key AND o.state = 'live';
 
 -- name: shown_referring
--- The live objects, in a range of rows, that refer to one target key; with their names.
-SELECT o.id, coalesce(
-    nullif(json_extract(CAST(o.attributes AS TEXT), ?5), ''), nullif(json_extract(CAST(o.attributes AS TEXT), ?6), ''))
+-- The live objects, in a range of rows, that refer to one target key (?2); with their names. A part of a UNION.
+SELECT {part}, o.id, coalesce(
+    nullif(json_extract(CAST(o.attributes AS TEXT), {first}), ''),
+    nullif(json_extract(CAST(o.attributes AS TEXT), {second}), ''))
 FROM links AS l CROSS JOIN objects AS o
-WHERE l.attribute = ?2 AND l.key = ?1 AND l.row BETWEEN ?3 AND ?4 AND o.row = l.row AND o.state = 'live';
+WHERE l.attribute = {attribute} AND l.key = ?2 AND l.row BETWEEN {low} AND {high} AND o.row = l.row AND o.state = 'live';
 
 -- name: named_by_ids
 -- How objects of a space are referred to, by a JSON array of ids.

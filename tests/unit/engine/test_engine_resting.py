@@ -14,7 +14,7 @@ from harness import until
 from isthmus.engine import turns as module
 from isthmus.engine.turns import Turns
 
-LONG = 60.0
+LONG = 120.0
 
 
 @contextmanager
@@ -53,28 +53,31 @@ def queue(turns: Turns, length: int = 2) -> Iterator[None]:
                 thread.join(20)
 
 
-def rests(turns: Turns) -> bool:
-    """Tell whether a thread that has answered sleeps now; it is called back at once."""
+def stays_awake(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Tell whether a thread that has answered goes on at once."""
+    monkeypatch.setattr(module, "_LONGEST_REST", LONG)
     began = time.monotonic()
     turns.rest()
-    return time.monotonic() - began >= module._LONGEST_REST / 2
+    return time.monotonic() - began < LONG / 2
 
 
-def test_nobody_rests_while_nobody_waits(turns: Turns) -> None:
-    assert not rests(turns)
+def test_nobody_rests_while_nobody_waits(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stays_awake(turns, monkeypatch)
     with turns:
-        assert not rests(turns)
+        assert stays_awake(turns, monkeypatch)
 
 
 def test_a_thread_rests_while_enough_wait_but_not_for_long(turns: Turns) -> None:
     with queue(turns):
-        assert rests(turns)
+        began = time.monotonic()
+        turns.rest()
+        assert time.monotonic() - began >= module._LONGEST_REST * 0.9
         assert not turns._resting
 
 
-def test_one_that_waits_is_not_enough(turns: Turns) -> None:
+def test_one_that_waits_is_not_enough(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
     with queue(turns, 1):
-        assert not rests(turns)
+        assert stays_awake(turns, monkeypatch)
 
 
 def test_nobody_rests_where_places_are_being_lent(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,57 +85,43 @@ def test_nobody_rests_where_places_are_being_lent(turns: Turns, monkeypatch: pyt
     with turns, turns.lent():
         pass
     with queue(turns):
-        assert not rests(turns)
+        assert stays_awake(turns, monkeypatch)
+
+
+@contextmanager
+def resting(turns: Turns, number: int) -> Iterator[None]:
+    """Have so many threads rest; the queue is gone when they do."""
+    turns._queued.extend((None, None))
+    with running(*[turns.rest] * number):
+        until(lambda: len(turns._resting) == number)
+        turns._queued.clear()
+        yield
 
 
 def test_who_lends_its_place_calls_one_back(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_REST", LONG)
-    entered, leave = threading.Event(), threading.Event()
-
-    def lend() -> None:
-        with turns:
-            entered.set()
-            leave.wait(20)
-            with turns.lent():
-                pass
-
-    with running(lend):
-        entered.wait(20)
-
-        def wait() -> None:
-            with turns, turns.lent():
-                pass
-
-        with running(wait, wait):
-            until(lambda: len(turns._queued) == 2)
-            with running(turns.rest, turns.rest):
-                until(lambda: len(turns._resting) == 2)
-                leave.set()
+    with resting(turns, 2), turns:
+        with turns.lent():
+            until(lambda: len(turns._resting) == 1)
+        with turns.lent():
+            until(lambda: not turns._resting)
 
 
 def test_who_pauses_calls_one_back(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_REST", LONG)
-    pauses, go = [], threading.Event()
+    with resting(turns, 1), turns:
+        turns.pause().wait(0.01)
 
-    def pause() -> None:
-        with turns:
-            made = turns.pause()
-            pauses.append(made)
-            go.wait(20)
-            assert made.wait(20)
 
-    def wait() -> None:
-        with turns:
-            turns.pause().wait(0.01)
-
-    with running(pause):
-        until(lambda: bool(pauses))
-        with running(wait, wait):
-            until(lambda: len(turns._queued) == 2)
-            with running(turns.rest):
-                until(lambda: len(turns._resting) == 1)
-                go.set()
-            pauses[0].end()
+def test_nobody_is_called_back_while_enough_wait(turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_REST", LONG)
+    with resting(turns, 1), turns:
+        turns._queued.extend((None, None))
+        with turns.lent():
+            assert len(turns._resting) == 1
+        turns._queued.clear()
+        with turns.lent():
+            pass
 
 
 def test_a_call_in_the_moment_in_which_a_rest_ends_is_not_kept_for_the_next_sleep(

@@ -46,7 +46,8 @@ def test_every_statement_is_valid_and_used(name: str) -> None:
         columns = "e.id"
     fillings = {
         "columns": columns, "where": "1", "candidates": "SELECT 1", "among": "", "key": "o.id", "place": "1",
-        "order": "row", "direction": "ASC",
+        "order": "row", "direction": "ASC", "part": "0", "attribute": "'a'", "first": "'$.a'", "second": "NULL",
+        "space": "1", "low": "1", "high": "2",
     }  # fmt: skip
     filled = text
     for place, filling in fillings.items():
