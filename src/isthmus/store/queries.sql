@@ -213,13 +213,25 @@ WHERE o.row BETWEEN ? AND ? AND o.state = 'live' ORDER BY o.row LIMIT ? OFFSET ?
 -- name: page_text
 -- The texts that answers show of live objects from a row on, with commas between, each put together by `:form`; how many
 -- they are, and how many of them have the shape and, after `:length`, more than schemas. One step instead of a hundred.
-SELECT count(*), total(fits), CAST(group_concat(text) AS BLOB) FROM (
+SELECT count(*), total(fits), CAST(group_concat(text) AS BLOB){more} FROM (
     SELECT o.shape = :shape AND length(o.scim) > :length AS fits,
         printf(:form, o.id,
             CASE WHEN :keeps AND o.external_id IS NOT NULL THEN ',"externalId":' || json_quote(o.external_id) ELSE '' END,
             substr(o.scim, :length, length(o.scim) - :length), o.created, o.modified, o.number, o.id) AS text
     FROM objects AS o
-    WHERE o.row BETWEEN :row AND :last AND o.state = 'live' ORDER BY o.row LIMIT :count OFFSET :passed);
+    WHERE o.row BETWEEN {row} AND :last AND o.state = 'live' ORDER BY o.row LIMIT :count OFFSET :passed);
+
+-- name: page_begin
+-- The live objects of a space, and the row where a page begins if there are no gaps: the blocks before its own (`:full` of
+-- them) are full, and in its own the last live row is as far from the first as there are live ones. NULL if there are.
+SELECT a.live, CASE WHEN :skip = 0 OR (
+        coalesce((SELECT sum(b.live) FROM blocks AS b WHERE b.block BETWEEN a.low AND a.low + :full - 1), 0) = :full << 10
+        AND (SELECT o.row = b.live - 1 + ((a.low + :full) << 10) FROM blocks AS b CROSS JOIN objects AS o
+            WHERE b.block = a.low + :full AND o.state = 'live'
+                AND o.row BETWEEN (a.low << 10) + :skip AND 1023 + ((a.low + :full) << 10)
+            ORDER BY o.row DESC LIMIT 1))
+    THEN (a.low << 10) + :skip END AS row
+FROM (SELECT min(block) AS low, coalesce(sum(live), 0) AS live FROM blocks WHERE block BETWEEN :low AND :high) AS a;
 
 -- name: search_all
 -- Rows of the live objects that meet a condition; every object of the space is looked at.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from isthmus.store.blocks import place
-from isthmus.store.objects import row_range
+from isthmus.store.objects import BLOCK_SIZE, block_range, row_range
 from isthmus.store.predicate import KeyEquals
 from isthmus.store.records import Space
 from isthmus.store.statements import statement
@@ -37,7 +37,11 @@ _COLUMNS = "o.id, o.number, o.created, o.modified, o.external_id, o.shape, o.sci
 _BY_ID = statement("object_by_id").format(columns=_COLUMNS)
 _BY_KEY = statement("objects_by_key").format(columns=_COLUMNS)
 _FROM = statement("page_from").format(columns=_COLUMNS)
-_TEXT = statement("page_text")
+_TEXT = statement("page_text").format(more="", row=":row")
+_FOUND = {"more": ", (SELECT live FROM page), (SELECT row FROM page)", "row": "(SELECT row FROM page)"}
+_BEGIN = statement("page_begin")
+_WITHOUT_GAPS = f"WITH page AS MATERIALIZED ({_BEGIN}) {statement('page_text').format(**_FOUND)}"
+"""Where objects were never removed, which is nearly everywhere, one statement finds the page and puts it together."""
 
 FEW = 100
 """Live objects with one key up to which all of them are read to get a page of them."""
@@ -78,21 +82,26 @@ def text(
 
     None: the form does not fit all of them.
     """
+    low, high = block_range(space)
+    skip = start - 1
+    values: dict[str, object] = {
+        "form": form.text,
+        "length": form.length,
+        "shape": form.shape,
+        "keeps": form.keeps_external_id,
+        "last": row_range(space)[1],
+        "count": count,
+    }
+    where = {"passed": 0, "skip": skip, "full": skip // BLOCK_SIZE, "low": low, "high": high}
+    found, fitting, joined, total, begin = connection.execute(_WITHOUT_GAPS, values | where).fetchone()
+    if begin is not None:
+        return None if fitting != found else (total, found, joined or b"")
     connection.execute("BEGIN")
     try:
-        total, begin, passed = place(connection, space, start - 1)
+        total, begin, passed = place(connection, space, skip)
         if begin < 0 or count == 0:
             return total, 0, b""
-        values = {
-            "form": form.text,
-            "length": form.length,
-            "shape": form.shape,
-            "keeps": form.keeps_external_id,
-            "row": begin,
-            "last": row_range(space)[1],
-            "count": count,
-            "passed": passed,
-        }
+        values |= {"row": begin, "passed": passed}
         found, fitting, joined = connection.execute(_TEXT, values).fetchone()
         return None if fitting != found else (total, found, joined or b"")
     finally:

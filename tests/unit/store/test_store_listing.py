@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,22 @@ def test_a_page_with_a_text_of_another_shape_is_not_put_together() -> None:
         assert store.space.show_page(space, Form("%s", 1, shape + 1, True), start=1, count=3) is None
         assert store.space.show_page(space, Form("%s", 10_000, shape, True), start=1, count=3) is None
         assert store.space.show_page(space, Form("%s", 1, shape + 1, True), start=4, count=3) == (3, 0, b"")
+
+
+@pytest.mark.parametrize(
+    "removed", [[], [0], [1023], [1024], [1500], [2047, 2048], [2199], [2198, 2199], range(1024, 2048)]
+)
+def test_pages_around_every_edge_of_a_block(store: Store, people: Space, removed: Sequence[int]) -> None:
+    """A page is found by arithmetic as far as nothing was removed before it, and otherwise by counting."""
+    rows = [one.row for one in add(store, people, [a_write(f"n{n}") for n in range(2200)])]
+    store.space.remove_in_slices(people, [rows[number] for number in removed], noted=store.number())
+    total = len(rows) - len(removed)
+    for start in {edge + by for edge in (1, 1024, 2048, 2200 - len(removed)) for by in range(-3, 4)} - {-2, -1, 0}:
+        page = store.space.page(people, None, start=start, count=5)
+        assert page.total == total
+        assert len(page.objects) == max(0, min(5, total - start + 1))
+        shown = store.space.show_page(people, Form("<%s%s%s%s%s%d%s>", 1, 1, True), start=start, count=5)
+        assert shown == (total, len(page.objects), b",".join(map(_text, page.objects)))
 
 
 @pytest.mark.parametrize("seed", range(4))

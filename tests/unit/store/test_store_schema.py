@@ -47,7 +47,7 @@ def test_every_statement_is_valid_and_used(name: str) -> None:
     fillings = {
         "columns": columns, "where": "1", "candidates": "SELECT 1", "among": "", "key": "o.id", "place": "1",
         "order": "row", "direction": "ASC", "part": "0", "attribute": "'a'", "first": "'$.a'", "second": "NULL",
-        "space": "1", "low": "1", "high": "2",
+        "space": "1", "low": "1", "high": "2", "more": "", "row": "1",
     }  # fmt: skip
     filled = text
     for place, filling in fillings.items():
