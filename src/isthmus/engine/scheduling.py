@@ -106,6 +106,7 @@ def housekeeping(host: Host, should_stop: Callable[[], bool] = lambda: False) ->
         lambda: store.journal.prune(now - JOURNAL_DAYS * DAY),
         lambda: store.space.prune_tombstones(now - DAY),
         lambda: store.guard.prune(now - max([GUARD_DAYS * DAY, *windows])),
+        lambda: store.guard.prune_holds(records),
         lambda: store.runs.prune(now - RUN_DAYS * DAY),
     ]
     until = time.monotonic() + HOUSEKEEPING_SECONDS

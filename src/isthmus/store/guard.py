@@ -23,6 +23,7 @@ _LIST = statement("holds_list").format(columns=_COLUMNS)
 _END = statement("hold_end")
 _RELEASED = statement("hold_released").format(columns=_COLUMNS)
 _PRUNE = statement("guard_events_prune")
+_PRUNE_HOLDS = statement("holds_prune")
 
 
 class Guard:
@@ -103,6 +104,11 @@ class Guard:
     def prune(self, before: float, *, limit: int = 2_000) -> int:
         """Forget some counted events before that time; return how many."""
         return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
+
+    def prune_holds(self, before: float) -> int:
+        """Forget the holds that ended, of those opened before that time; there are few. Returns 0: it is done."""
+        self._writer.run(lambda c: c.execute(_PRUNE_HOLDS, (before,)).rowcount)
+        return 0
 
     def _end(self, id: str, state: str, until: float | None, by: str) -> bool:
         return self._writer.run(lambda c: c.execute(_END, (state, until, by, id)).rowcount == 1)

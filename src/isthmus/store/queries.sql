@@ -648,6 +648,10 @@ UPDATE holds SET state = ?, released_until = ?, ended_by = ? WHERE id = ? AND st
 SELECT {columns} FROM holds WHERE connector = ? AND object_type = ? AND kind = ? AND state = 'released'
 AND (released_until IS NULL OR released_until > ?) ORDER BY opened DESC LIMIT 1;
 
+-- name: holds_prune
+-- Holds that ended and were opened before a time; one that stands, or is released until it was used, is never among them.
+DELETE FROM holds WHERE opened < ?1 AND (state IN ('cancelled', 'over') OR (state = 'released' AND released_until < ?1));
+
 -- ---------------------------------------------------------------- audit, tokens, settings
 
 -- name: audit_insert

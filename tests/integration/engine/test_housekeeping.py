@@ -42,6 +42,27 @@ def test_all_that_is_due_goes_in_one_round(app: MemoryHost) -> None:
     assert app.client.user(kept)["userName"] == "kept"
 
 
+def test_holds_that_ended_go_with_the_audit_and_those_that_stand_stay(app: MemoryHost) -> None:
+    store, now = app.host.store, time.time()
+    holds = {
+        "held": ("held", OLD, None),
+        "released": ("released", OLD, None),
+        "released till later": ("released", OLD, now + 60),
+        "cancelled lately": ("cancelled", now, None),
+        "cancelled": ("cancelled", OLD - 86_400, None),
+        "used": ("over", OLD - 86_400, None),
+        "ran out": ("released", OLD - 86_400, OLD - 86_000),
+    }
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.executemany(
+            'INSERT INTO holds (connector, object_type, kind, count, "limit", message, '
+            "id, state, opened, released_until) VALUES ('app', 'user', 'delete', 30, 20, '', ?, ?, ?, ?)",
+            [(name, *values) for name, values in holds.items()],
+        )
+    scheduling.housekeeping(app.host)
+    assert {hold.id for hold in store.guard.holds(active=False)} == set(list(holds)[:4])
+
+
 def test_it_ends_when_the_process_does(app: MemoryHost) -> None:
     app.client.created("kept")
     with closing(sqlite3.connect(app.host.store.path)) as connection, connection:
