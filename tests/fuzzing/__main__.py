@@ -79,6 +79,7 @@ def _run(name: str, entry: Entry, folder: Path, asked: argparse.Namespace) -> No
         "runs": asked.runs,
         "seed": asked.seed,
         "max_len": LONGEST,
+        "reload": 0,  # nobody else writes to the corpus; reading it again each second would add inputs by the clock
         "timeout": HANG_SECONDS,
         "rss_limit_mb": MEMORY_MB,
         "dict": words,
