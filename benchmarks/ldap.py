@@ -63,7 +63,7 @@ def _creates(served: Served, server: DurableSlapd, folder: Path, requests: int) 
         floors.append(requests / server.seconds("ldapadd", "-f", str(path)))
         posts.append(_load(served, "people", "POST", "/Users", lambda n, f=first: directory.scim(f + n), requests, 201))
     written = server.count(PEOPLE, "(objectClass=inetOrgPerson)") - before
-    # `writer` sends a tenth more beforehand.
+    # The load sends a tenth more beforehand.
     assert written == ROUNDS * (requests + requests // 10), f"{written} entries for {ROUNDS} rounds of {requests}"
     return Figure(
         f"POST into OpenLDAP, {CLIENTS} in flight, TLS, journal and audit durable",

@@ -49,8 +49,7 @@ class Joining:
             else:
                 way = self.groups[number - first_group]
                 attribute = GROUPS
-            shown = (one, name, f"{base_url}/{way.endpoint}/{one}", way.name)
-            result.setdefault(attribute, []).append(shown)
+            result.setdefault(attribute, []).append(_shown(way, one, name, base_url))
         return result
 
     def of_many(self, objects: Sequence[tuple[int, str]], base_url: str) -> dict[int, Found]:
@@ -59,13 +58,13 @@ class Joining:
         if not objects:
             return result
         for way in self.singles:
-            prefix = f"{base_url}/{way.endpoint}/"
             for row, attribute, _, one, name in self.links.referred(list(result), [way.attribute], way.naming):
-                result[row].setdefault(attribute, []).append((one, name, prefix + one, way.name))
+                result[row].setdefault(attribute, []).append(_shown(way, one, name, base_url))
         rows = {anchor: row for row, anchor in objects}
         for way in self.groups:
             for key, found in self.links.referring(list(rows), way.attribute, way.naming).items():
-                result[rows[key]].setdefault(GROUPS, []).extend(_shown(way, found, base_url))
+                shown = [_shown(way, one, name, base_url) for one, name in found]
+                result[rows[key]].setdefault(GROUPS, []).extend(shown)
         return result
 
 
@@ -89,6 +88,5 @@ def joining(target: Target, rt: ResourceType, projection: Projection | None) -> 
     return Joining(target.store.links, tuple(singles), tuple(groups), around)
 
 
-def _shown(way: _Way, found: Sequence[tuple[str, str | None]], base_url: str) -> list[Shown]:
-    prefix = f"{base_url}/{way.endpoint}/"
-    return [(one, name, prefix + one, way.name) for one, name in found]
+def _shown(way: _Way, one: str, name: str | None, base_url: str) -> Shown:
+    return one, name, f"{base_url}/{way.endpoint}/{one}", way.name

@@ -106,9 +106,8 @@ class Guard:
         return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
 
     def prune_holds(self, before: float) -> int:
-        """Forget the holds that ended, of those opened before that time; there are few. Returns 0: it is done."""
-        self._writer.run(lambda c: c.execute(_PRUNE_HOLDS, (before,)).rowcount)
-        return 0
+        """Forget the holds that ended, of those opened before that time; there are few. Return how many."""
+        return self._writer.run(lambda c: c.execute(_PRUNE_HOLDS, (before,)).rowcount)
 
     def _end(self, id: str, state: str, until: float | None, by: str) -> bool:
         return self._writer.run(lambda c: c.execute(_END, (state, until, by, id)).rowcount == 1)

@@ -142,7 +142,7 @@ class LinkTable:
     def neighbours(self, wanted: Neighbours, row: int, anchor: str) -> list[tuple[int, str, str | None]]:
         """Return way, id and name of the live objects around one, given by its row and the text of its anchor.
 
-        Few, for others wait: nobody has many managers, and a user that is in many groups is read the same way.
+        They are read while other reads wait, so this is for ways that lead to few.
         """
         try:
             with self._readers.turn() as connection:

@@ -161,7 +161,8 @@ FROM json_each(?1) AS j CROSS JOIN links AS l CROSS JOIN objects AS o
 WHERE l.attribute = ?2 AND l.key = j.value AND l.row BETWEEN ?3 AND ?4 AND o.row = l.row AND o.state = 'live';
 
 -- name: shown_referred
--- What one object (?1) refers to with an attribute, by anchor, in a space; with names as in referred_by_anchor. A part of a UNION.
+-- What one object (?1) refers to with an attribute, by anchor, in a space; with names as in referred_by_anchor. A part of
+-- a UNION.
 SELECT {part}, o.id, coalesce(
     nullif(json_extract(CAST(o.attributes AS TEXT), {first}), ''),
     nullif(json_extract(CAST(o.attributes AS TEXT), {second}), ''))

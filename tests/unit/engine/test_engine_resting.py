@@ -18,12 +18,12 @@ LONG = 120.0
 
 
 @contextmanager
-def running(*work: Callable[[], object]) -> Iterator[list[threading.Thread]]:
+def running(*work: Callable[[], object]) -> Iterator[None]:
     """Run each in a thread, and wait for their end."""
     threads = [threading.Thread(target=each, daemon=True) for each in work]
     for thread in threads:
         thread.start()
-    yield threads
+    yield
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
