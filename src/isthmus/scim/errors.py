@@ -156,7 +156,7 @@ class ExpiredCursor(_Fixed):
 
 
 class InvalidCount(_Fixed):
-    """With a cursor a page holds at least one resource (RFC 9865)."""
+    """`count` beside a cursor is no number (RFC 9865 2.1)."""
 
     fixed_status = 400
     fixed_type = "invalidCount"

@@ -44,12 +44,11 @@ def parse_list_request(
     parameter that was given twice arrives as a list: the two must agree, but for the lists of attributes, which are
     joined.
 
-    With a cursor a negative `count` is refused (RFC 9865 2.1); 0 asks for the total alone, and such an answer has no
-    cursors.
+    With a cursor too a negative `count` is 0 (RFC 9865 2), the total alone; such an answer has no cursors.
 
     Raises:
         InvalidValue: a number or the sort order is none, a parameter stands twice, or `startIndex` beside `cursor`.
-        InvalidCount: no page with a cursor can have so many resources.
+        InvalidCount: `count` beside a cursor is no number.
     """
     given: dict[str, Any] = {}
     for name, value in query.items():
@@ -119,14 +118,11 @@ def _request(given: Mapping[str, Any], max_results: int, default_results: int | 
 
 def _count(given: Mapping[str, Any], default: int, *, with_cursor: bool) -> int:
     try:
-        count = _number(given, "count", "count", default)
+        return _number(given, "count", "count", default)
     except InvalidValue as problem:
         if with_cursor:
             raise InvalidCount(problem.detail) from None
         raise
-    if with_cursor and count < 0:
-        raise InvalidCount("with a cursor, count is 0 (the total alone) or more")
-    return count
 
 
 def _text(given: Mapping[str, Any], key: str, shown: str) -> str | None:

@@ -45,7 +45,7 @@ EARNED: dict[str, tuple[int, Callable[[Client], Answer]]] = {
     "sensitive": (403, lambda app: search(app, 'userName eq "ada"')),
     "invalidCursor": (400, lambda app: app.get("/Users?cursor=made-up")),
     "expiredCursor": (400, expired),
-    "invalidCount": (400, lambda app: app.get("/Users?cursor=&count=-1")),
+    "invalidCount": (400, lambda app: app.get("/Users?cursor=&count=ten")),
 }
 
 
