@@ -30,7 +30,7 @@ def test_add_asks_the_target_and_writes_a_file_to_edit(shell: Shell) -> None:
 def test_a_script_that_does_not_say_what_disable_and_delete_mean_is_refused(shell: Shell) -> None:
     complaint = shell.misused("connector", "add", "hr", "--url", shell.url, "--table", "Employees")
     assert "--disable and --delete" in complaint
-    assert "boolean attributes: Disabled" in complaint
+    assert "ATTRIBUTE may be: Disabled" in complaint
     assert list((shell.folder / "connectors").iterdir()) == []
 
 
@@ -57,7 +57,7 @@ def test_at_a_terminal_what_is_missing_is_asked_for_until_it_is_right(shell: She
     assert "hr.db.nowhere: there is no such file" in ran.out
     assert "did you mean Employees?" in ran.out
     assert "made" in ran.out
-    assert "boolean attributes: Disabled" in ran.out
+    assert "ATTRIBUTE may be: Disabled" in ran.out
     published = tomllib.loads((shell.folder / "connectors" / "hr.toml").read_text())["resource_types"][0]
     assert published["delete"] == {"action": "delete"}
 

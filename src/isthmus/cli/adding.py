@@ -239,8 +239,8 @@ def deprovisioning(draft: Draft, disable: str | None, delete: str | None) -> Mea
 
     assert draft.object_type is not None
     object_type = draft.object_type
-    booleans = printable(draft.boolean_attributes())
-    forms = "nothing, delete, or ATTRIBUTE=VALUE" + (f" (boolean attributes: {booleans})" if booleans else "")
+    switches = printable(draft.switches())
+    forms = "nothing, delete, or ATTRIBUTE=VALUE" + (f" (ATTRIBUTE may be: {switches})" if switches else "")
     lacking = ["--disable"] if draft.disables and disable is None else []
     lacking += ["--delete"] if delete is None else []
     if lacking and not at_terminal():

@@ -25,8 +25,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "username", "login", "loginname", "userid", "samaccountname", "uid", "userprincipalname", "upn", "account",
         "accountname", "benutzername", "benutzer", "anmeldename", "logon", "logonname", "loginid",
     ),
-    "name.givenName": ("givenname", "firstname", "forename", "fname", "vorname", "first"),
-    "name.familyName": ("familyname", "lastname", "surname", "sn", "lname", "nachname", "familienname", "last"),
+    "name.givenName": ("givenname", "firstname", "forename", "fname", "vorname", "first", "given"),
+    "name.familyName": (
+        "familyname", "lastname", "surname", "sn", "lname", "nachname", "familienname", "last", "family",
+    ),
     "name.middleName": ("middlename", "secondname"),
     "name.formatted": ("fullname", "formattedname"),
     "displayName": ("displayname", "cn", "commonname", "anzeigename", "name"),
@@ -74,6 +76,7 @@ _INACTIVE = (
     "disabled", "isdisabled", "inactive", "isinactive", "locked", "islocked",
     "deactivated", "blocked", "gesperrt", "accountdisabled", "inaktiv", "suspended", "issuspended",
 )  # fmt: skip
+_STATE = ("status", "accountstatus", "userstatus", "accountstate", "userstate", "useraccountcontrol", "enddate")
 _MANAGER = ("manager", "managerid", "supervisor", "vorgesetzter", "reportsto", "boss")
 _MEMBERS = ("members", "member", "uniquemember", "memberuid", "mitglieder")
 _GROUP = ("group", "groups", "team", "teams", "role", "roles", "gruppe", "gruppen", "groupofnames", "posixgroup")
@@ -86,6 +89,14 @@ def looks_secret(attribute: AttributeDefinition) -> bool:
     parts = words(attribute.name)
     pairs = {first + second for first, second in pairwise(parts)}
     return attribute.secret or not _SECRET.isdisjoint(parts) or not _SECRET.isdisjoint(pairs | {"".join(parts)})
+
+
+def looks_like_a_switch(attribute: AttributeDefinition) -> bool:
+    """Return whether the attribute seems to tell who may log in, whatever its type; every boolean might."""
+    if attribute.readonly or attribute.multivalued:
+        return False
+    called = "".join(words(attribute.name))
+    return attribute.type is AttributeType.BOOLEAN or called in (*_ACTIVE, *_INACTIVE, *_STATE)
 
 
 def suggest_flows(object_type: ObjectType) -> ResourceTypeDefinition:

@@ -18,7 +18,7 @@ from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.resource_type import compile_resource_type
-from isthmus.mapping.suggesting import looks_secret, suggest_flows
+from isthmus.mapping.suggesting import looks_like_a_switch, looks_secret, suggest_flows
 from isthmus.spi import (
     AttributeType,
     Call,
@@ -88,13 +88,11 @@ class Draft:
         """Whether the identity provider disables such objects: people have `active`, groups do not (RFC 7643 4.2)."""
         return self.definition.endpoint == PEOPLE
 
-    def boolean_attributes(self) -> list[str]:
-        """Return the attributes that a disable flow can set most simply."""
+    def switches(self) -> list[str]:
+        """Return the attributes that disabling somebody seems to be made for."""
         if self.object_type is None:
             return []
-        return [
-            one.name for one in self.object_type.attributes if one.type is AttributeType.BOOLEAN and not one.readonly
-        ]
+        return [one.name for one in self.object_type.attributes if looks_like_a_switch(one)]
 
 
 def check_name(configuration: Configuration, name: str) -> str:

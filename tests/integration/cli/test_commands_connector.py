@@ -121,7 +121,7 @@ def test_add_never_guesses_what_disable_and_delete_mean(shell: Shell) -> None:
     add = ("connector", "add", "hr", "--url", shell.url, "--table", "Employees")
     complaint = shell.misused(*add)
     assert "--disable and --delete" in complaint
-    assert "boolean attributes: Disabled" in complaint
+    assert "ATTRIBUTE may be: Disabled" in complaint
     assert "give --delete:" in shell.misused(*add, "--disable", "nothing")
     assert "give --disable:" in shell.misused(*add, "--delete", "delete")
     assert "did you mean Disabled?" in shell.refused(*add, "--disable", "Disabld=true", "--delete", "delete")

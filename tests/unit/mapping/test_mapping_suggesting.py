@@ -9,7 +9,7 @@ from mapping_samples import EMPLOYEE, TEAM, T, attribute
 from isthmus.connectors.memory.schema import OBJECT_TYPES
 from isthmus.mapping.definition import Flow
 from isthmus.mapping.resource_type import compile_resource_type
-from isthmus.mapping.suggesting import looks_secret, suggest_flows
+from isthmus.mapping.suggesting import looks_like_a_switch, looks_secret, suggest_flows
 from isthmus.mapping.wording import words
 from isthmus.spi import ObjectType
 
@@ -50,6 +50,23 @@ def test_the_tutorials_table() -> None:
     assert suggested.matching == ("ContosoLogin",)
     assert suggested.disable is None
     assert suggested.delete is None
+
+
+def test_what_may_tell_who_may_log_in() -> None:
+    names = ("login", "locked", "account_status", "Vip", "State", "nsAccountLock", "userAccountControl")
+    types = {"locked": T.INTEGER, "Vip": T.BOOLEAN, "nsAccountLock": T.BOOLEAN, "userAccountControl": T.INTEGER}
+    object_type = table(*names, **types)
+    found = [one.name for one in object_type.attributes if looks_like_a_switch(one)]
+    assert found == ["locked", "account_status", "Vip", "nsAccountLock", "userAccountControl"]
+    assert not looks_like_a_switch(attribute("locked", T.INTEGER, readonly=True))
+
+
+def test_names_of_one_word() -> None:
+    assert flows("login", "given", "family") == {
+        "userName": "login",
+        "name.givenName": "given",
+        "name.familyName": "family",
+    }
 
 
 def test_snake_case_and_german_and_ldap() -> None:

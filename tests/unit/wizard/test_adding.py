@@ -76,7 +76,7 @@ def test_what_disable_and_delete_do_is_typed_as_the_target_is() -> None:
 def test_secrets_are_left_out_and_the_operator_is_told() -> None:
     chosen = adding.choose(draft(PEOPLE, TEAMS), "people")
     assert chosen.definition.attributes == ("login", "disabled", "level")
-    assert chosen.boolean_attributes() == ["disabled"]
+    assert chosen.switches() == ["disabled"]
     told = "\n".join(chosen.notes)
     assert "every row needs a value: password" in told
     assert "look like secrets: salt" in told
