@@ -383,7 +383,8 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
     if missing:
         notes.append(
             f"not published, since they look like secrets, but every row needs a value: {', '.join(missing)}; "
-            "creates will fail until they are added to 'attributes' or get a default in the target"
+            "creates will fail until they are added to 'attributes', named as password_column (SQL), or get a default "
+            "in the target"
         )
     reached = {flow.attribute for flow in definition.flows.values()}
     alone = [one.name for one in object_type.attributes if one.required and one.name not in (*missing, *reached)]

@@ -11,7 +11,8 @@ from argon2 import PasswordHasher
 from isthmus.connectors.ldap.directory import PASSWORD_MODIFY, Directory
 from isthmus.connectors.ldap.servers import GENERIC, OPENLDAP
 from isthmus.connectors.ldap.settings import LdapSettings
-from isthmus.spi import InvalidValue, Secret
+from isthmus.connectors.passwords import clear_text
+from isthmus.spi import Secret
 
 _SALT = 16
 
@@ -34,7 +35,7 @@ def by_extended_operation(directory: Directory, settings: LdapSettings) -> bool:
 
 def written(directory: Directory, settings: LdapSettings, password: Secret) -> bytes:
     """Return the value to write to the password attribute."""
-    text = checked(password)
+    text = clear_text(password)
     if attribute(directory, settings).casefold() == "unicodepwd":
         return f'"{text}"'.encode("utf-16-le")  # [MS-ADTS] 3.1.1.3.1.5.1
     kind = settings.password_hash
@@ -48,14 +49,3 @@ def written(directory: Directory, settings: LdapSettings, password: Secret) -> b
     salt = secrets.token_bytes(_SALT)
     digest = (hashlib.sha512 if kind == "ssha512" else hashlib.sha1)(text.encode() + salt).digest()
     return f"{{{'SSHA512' if kind == 'ssha512' else 'SSHA'}}}".encode() + base64.b64encode(digest + salt)
-
-
-def checked(password: Secret) -> str:
-    text = password.reveal()
-    if not text:
-        raise InvalidValue("an empty password is none", attribute="password")
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        raise InvalidValue("the password holds half of a surrogate pair", attribute="password") from exc
-    return text

@@ -22,6 +22,7 @@ from isthmus.connectors.ldap.link import Entry, Link
 from isthmus.connectors.ldap.planning import Change
 from isthmus.connectors.ldap.reading import Known, Reader, is_there
 from isthmus.connectors.ldap.renaming import Renaming
+from isthmus.connectors.passwords import clear_text
 from isthmus.spi import (
     AttributeChange,
     Attributes,
@@ -285,13 +286,13 @@ class Writer:
     # -- password
 
     def set_password(self, identity: Identity, password: Secret) -> None:
-        passwords.checked(password)
+        clear_text(password)
         entry = self._found(self._reader.raw(identity, ()))
         self._set_password_at(entry.dn, password)
 
     def _set_password_at(self, dn: str, password: Secret) -> None:
         directory, settings = self._known.directory, self._known.settings
-        text, seconds = passwords.checked(password), self._reader.seconds()
+        text, seconds = clear_text(password), self._reader.seconds()
         if passwords.by_extended_operation(directory, settings):
             self._call.sent(f"password modify {self._layout.name}")
             self._link.set_password(dn, text, seconds=seconds)

@@ -17,6 +17,7 @@ connector_type: ConnectorType[SqlSettings] = ConnectorType(
     title="SQL database (SQLite, PostgreSQL, MariaDB, MySQL)",
     settings=SqlSettings,
     open=_open,
+    password_in_create=True,
     settle_seconds=60.0,  # used with session_locks off: the default statement timeout of the server, three times
 )
 

@@ -36,6 +36,7 @@ from isthmus.spi import (
     SupportsDelete,
     SupportsFullImport,
     SupportsLookup,
+    SupportsPassword,
     SupportsSettling,
     SupportsSuggestions,
     SupportsUpdate,
@@ -47,7 +48,14 @@ T = TypeVar("T")
 
 
 class SqlConnector(
-    Connector, SupportsFullImport, SupportsLookup, SupportsCreate, SupportsUpdate, SupportsDelete, SupportsSuggestions
+    Connector,
+    SupportsFullImport,
+    SupportsLookup,
+    SupportsCreate,
+    SupportsUpdate,
+    SupportsDelete,
+    SupportsPassword,
+    SupportsSuggestions,
 ):
     """Tables and views of one database as object types.
 
@@ -148,8 +156,8 @@ class SqlConnector(
         call: Call,
     ) -> ConnectorObject:
         def run(layout: Layout, sql: Statements) -> ConnectorObject:
-            _allowed(layout, Operation.CREATE, dn, password)
-            plan = planning.plan_create(layout, sql, attributes, call)
+            _allowed(layout, Operation.CREATE, dn)
+            plan = planning.plan_create(layout, sql, attributes, password, call)
             with self._connections.use(call) as link:
                 return writing.Writer(layout, sql, link, call).create(plan)
 
@@ -166,8 +174,8 @@ class SqlConnector(
         call: Call,
     ) -> ConnectorObject:
         def run(layout: Layout, sql: Statements) -> ConnectorObject:
-            _allowed(layout, Operation.UPDATE, new_dn, password)
-            plan = planning.plan_update(layout, sql, identity, changes, call)
+            _allowed(layout, Operation.UPDATE, new_dn)
+            plan = planning.plan_update(layout, sql, identity, changes, password, call)
             with self._connections.use(call) as link:
                 return writing.Writer(layout, sql, link, call).update(plan)
 
@@ -175,7 +183,7 @@ class SqlConnector(
 
     def delete(self, object_type: str, identity: Identity, *, call: Call) -> None:
         def run(layout: Layout, sql: Statements) -> None:
-            _allowed(layout, Operation.DELETE, None, None)
+            _allowed(layout, Operation.DELETE, None)
             key = layout.located(identity)
             if key is None:
                 raise NotFound(f"{layout.target} has no such row")
@@ -183,6 +191,9 @@ class SqlConnector(
                 writing.Writer(layout, sql, link, call).delete(key)
 
         self._run(object_type, call, Where(writing=True, deleting=True), run)
+
+    def set_password(self, object_type: str, identity: Identity, password: Secret, *, call: Call) -> None:
+        self.update(object_type, identity, (), password=password, call=call)
 
     def suggest(self, *, call: Call) -> Mapping[str, Suggestion]:
         with reported(Where()):
@@ -253,11 +264,11 @@ class SettlingSqlConnector(SqlConnector, SupportsSettling):
 _ATTEMPTS = 3
 
 
-def _allowed(layout: Layout, operation: Operation, dn: str | None, password: Secret | None) -> None:
+def _allowed(layout: Layout, operation: Operation, dn: str | None) -> None:
     if operation not in layout.object_type.operations:
         raise Unsupported(f"{layout.target} is a view that does not take this operation: {operation}")
-    if dn is not None or password is not None:
-        raise Unsupported(f"{layout.target}: rows have neither a DN nor a password of their own")
+    if dn is not None:
+        raise Unsupported(f"{layout.target}: rows have no DN")
 
 
 def open_connector(settings: SqlSettings) -> SqlConnector:

@@ -9,6 +9,7 @@ from typing import Any
 from isthmus.connectors.sql.child import Child, Dependent
 from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.errors import Where
+from isthmus.connectors.sql.passwords import PasswordColumn
 from isthmus.connectors.sql.values import Unfit
 from isthmus.spi import (
     Anchor,
@@ -44,8 +45,8 @@ class Layout:
     `sure`: the database itself keeps the anchor unique. `triggers`: rows may change once more after a statement, so
     that they are read again. `returns_inserted`, `returns_updated`: what RETURNING can do here. `auto_increment`:
     the column whose number the driver tells after an insert. `composites`: references made of several columns, of which
-    `hidden` are no attributes of their own. `children`: attributes that live in tables of their own; `dependents`: all
-    columns, there and elsewhere, that hold an anchor of this type.
+    `hidden` are no attributes of their own, and neither is `password`. `children`: attributes that live in tables of
+    their own; `dependents`: all columns, there and elsewhere, that hold an anchor of this type.
     """
 
     object_type: ObjectType
@@ -63,6 +64,7 @@ class Layout:
     hidden: frozenset[str] = frozenset()
     children: Mapping[str, Child] = field(default_factory=dict)
     dependents: tuple[Dependent, ...] = ()
+    password: PasswordColumn | None = None
 
     @property
     def target(self) -> str:

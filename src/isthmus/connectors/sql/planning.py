@@ -10,8 +10,20 @@ from isthmus.connectors.sql.child_writing import ChildChange, plan_change, plan_
 from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.composites import spread, spread_changes
 from isthmus.connectors.sql.layout import Layout
+from isthmus.connectors.sql.passwords import PasswordColumn
 from isthmus.connectors.sql.statements import Change, ClearIfAll, Statements
-from isthmus.spi import AttributeChange, Attributes, AttributeType, Call, Identity, InvalidValue, NotFound, Value
+from isthmus.spi import (
+    AttributeChange,
+    Attributes,
+    AttributeType,
+    Call,
+    Identity,
+    InvalidValue,
+    NotFound,
+    Secret,
+    Unsupported,
+    Value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,9 @@ class Plan:
         return not (self.children or self.shown)
 
 
-def plan_create(layout: Layout, statements: Statements, attributes: Attributes, call: Call) -> Plan:
+def plan_create(
+    layout: Layout, statements: Statements, attributes: Attributes, password: Secret | None, call: Call
+) -> Plan:
     correlation = layout.object_type.correlation_attribute
     if correlation is not None and call.entry is not None and correlation not in attributes:
         attributes = {**attributes, correlation: (call.entry,)}
@@ -56,7 +70,17 @@ def plan_create(layout: Layout, statements: Statements, attributes: Attributes, 
             continue  # no value given: the database makes one
         given.append(name)
         bound[statements.parameter(name)] = column.for_writing(values[0]) if values else None
-    missing = [c.name for c in layout.columns.values() if c.definition.required and not own.get(c.name)]
+    written = {name for name, values in own.items() if values}
+    if password is not None:
+        name = _password_column(layout).name
+        given.append(name)
+        written.add(name)
+        bound[statements.parameter(name)] = _password_column(layout).for_writing(password)
+    missing = [
+        "password" if layout.password is not None and name == layout.password.name else name
+        for name, column in layout.columns.items()
+        if column.definition.required and name not in written
+    ]
     if missing:
         raise InvalidValue(f"{layout.target} needs a value for {', '.join(missing)}", attribute=missing[0])
     given.sort()  # the same statement for the same attributes, whatever their order
@@ -77,7 +101,12 @@ def plan_create(layout: Layout, statements: Statements, attributes: Attributes, 
 
 
 def plan_update(
-    layout: Layout, statements: Statements, identity: Identity, changes: Sequence[AttributeChange], call: Call
+    layout: Layout,
+    statements: Statements,
+    identity: Identity,
+    changes: Sequence[AttributeChange],
+    password: Secret | None,
+    call: Call,
 ) -> Plan:
     located = layout.located(identity)
     if located is None:
@@ -111,6 +140,10 @@ def plan_update(
                 kinds[change.name] = ClearIfAll(conditions[change.name])
             elif change.name not in compared:
                 kinds[change.name] = Change.CLEAR_IF
+    if password is not None:
+        name = _password_column(layout).name
+        kinds[name] = Change.SET
+        bound[statements.parameter(name)] = _password_column(layout).for_writing(password)
     named = sorted(kinds.items())
     touched = {change.child.name for change in children}
     replaced = {change.child.name for change in children if change.replace is not None}
@@ -123,6 +156,12 @@ def plan_update(
     )
     returned = _returned(layout, statements, [*kinds, *(c.name for c in changes if c.name in layout.composites)], call)
     return Plan((), tuple(named), bound, returned, key, children, shown, (), renamed)
+
+
+def _password_column(layout: Layout) -> PasswordColumn:
+    if layout.password is None:
+        raise Unsupported(f"{layout.target} has no password column; name it in password_column")
+    return layout.password
 
 
 def _returned(layout: Layout, statements: Statements, named: Sequence[str], call: Call) -> tuple[Column, ...]:

@@ -14,6 +14,7 @@ from isthmus.connectors.sql.column_schema import column_of
 from isthmus.connectors.sql.database import Database
 from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts, TableFacts
 from isthmus.connectors.sql.layout import Layout
+from isthmus.connectors.sql.passwords import password_column
 from isthmus.connectors.sql.pointing import columns_of, dependents_of, referring
 from isthmus.connectors.sql.settings import SqlObjectType, SqlSettings
 from isthmus.spi import (
@@ -138,7 +139,7 @@ def _layout(declared: SqlObjectType, facts: TableFacts, database: Database) -> L
             booleans=declared.boolean_columns,
             as_text=name in declared.text_columns,
             writable=facts.insertable or facts.updatable,
-            secret=name in declared.secret_columns,
+            secret=name in declared.secret_columns or name == declared.password_column,
             unique=(name,) in facts.keys.unique,
             in_anchor=name in anchor,
         )
@@ -151,12 +152,18 @@ def _layout(declared: SqlObjectType, facts: TableFacts, database: Database) -> L
         operations |= {Operation.UPDATE, Operation.DELETE}
         if not any(known[name].computed for name in anchor):
             operations.add(Operation.RENAME)
+    password = None
+    if declared.password_column:
+        password = password_column(columns[declared.password_column], declared.password_hash, facts.name)
+        operations.add(Operation.PASSWORD)
     sure = any(set(key) <= set(anchor) for key in facts.keys.unique)
     return Layout(
         object_type=ObjectType(
             name=declared.name,
             anchor=tuple(anchor),
-            attributes=tuple(column.definition for column in columns.values()),
+            attributes=tuple(
+                column.definition for column in columns.values() if column.name != declared.password_column
+            ),
             operations=frozenset(operations),
             correlation_attribute=declared.correlation_attribute,
         ),
@@ -171,6 +178,7 @@ def _layout(declared: SqlObjectType, facts: TableFacts, database: Database) -> L
         returns_inserted=database.returns_inserted,
         returns_updated=database.returns_updated,
         auto_increment=next((c.name for c in facts.columns if c.auto_increment), None),
+        password=password,
     )
 
 
@@ -180,6 +188,7 @@ def _check_names(declared: SqlObjectType, known: Mapping[str, ColumnFacts], anch
         "boolean_columns": tuple(c.column for c in declared.boolean_columns),
         "reference_columns": tuple(name for c in declared.reference_columns for name in columns_of(c)),
         "secret_columns": declared.secret_columns,
+        "password_column": (declared.password_column,) if declared.password_column else (),
         "text_columns": declared.text_columns,
         "correlation_attribute": (declared.correlation_attribute,) if declared.correlation_attribute else (),
     }
@@ -190,5 +199,5 @@ def _check_names(declared: SqlObjectType, known: Mapping[str, ColumnFacts], anch
                 raise MisconfiguredConnector(
                     f"object type {declared.name}: {setting} names {name}, which is not among its columns ({columns})"
                 )
-    if secret := set(anchor) & set(declared.secret_columns):
+    if secret := set(anchor) & {*declared.secret_columns, declared.password_column}:
         raise MisconfiguredConnector(f"object type {declared.name}: the anchor {', '.join(secret)} cannot be secret")

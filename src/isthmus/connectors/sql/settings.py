@@ -110,6 +110,21 @@ class SqlObjectType:
     secret_columns: tuple[str, ...] = setting(
         (), label="Secret columns", help="Written, but never read, returned or logged.", page=_TABLES
     )
+    password_column: str = setting(
+        "",
+        label="Password column",
+        help="Takes the passwords that clients send; it is never read, and no attribute.",
+        page=_TABLES,
+        example="password_hash",
+    )
+    password_hash: str = setting(
+        "argon2",
+        label="How passwords are kept",
+        choices=("argon2", "bcrypt", "pbkdf2_sha256", "none"),
+        help="As the application checks them: $argon2id$..., $2b$..., pbkdf2_sha256$... (Django); none: as they come, "
+        "for a trigger that hashes them.",
+        page=_TABLES,
+    )
     text_columns: tuple[str, ...] = setting(
         (),
         label="Columns taken as text",
