@@ -148,3 +148,11 @@ def test_what_cannot_work_is_said_in_a_line(arguments: tuple[str, ...], message:
     assert message in ran.stdout
     assert "Traceback" not in ran.stdout + ran.stderr
     assert "secret-word" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "65534"])
+def test_three_ports_must_be_there(port: str, tmp_path: Path) -> None:
+    ran = isthmus("demo", "--once", "--port", port, folder=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "--port" in ran.stderr
+    assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ def demo(
         bool, typer.Option("--walk/--no-walk", help="Walk through an identity provider's requests.")
     ] = True,
     port: Annotated[
-        int, typer.Option(help="Port of the SCIM endpoint; the next two are taken too. 0: free ones.")
+        int, typer.Option(min=0, max=65533, help="Port of the SCIM endpoint; the next two are taken too. 0: free ones.")
     ] = 8585,
     token: Annotated[str | None, typer.Option(help="Bearer token to use; left out: a random one.")] = None,
     directory: Annotated[Path, typer.Option("--dir", help="Folder the demo makes anew.")] = Path("demo"),
