@@ -21,7 +21,7 @@ def search(
     ] = None,
     endpoint: Annotated[str, typer.Option(help="Resource type to search.")] = "Users",
     count: Annotated[int, typer.Option(min=0, max=1000, help="How many results at most.")] = 20,
-    start: Annotated[int, typer.Option(help="Index of the first result.", min=1)] = 1,
+    start: Annotated[int, typer.Option(min=1, max=10**18, help="Index of the first result.")] = 1,
     json: Json = False,
 ) -> None:
     """Search as an identity provider does: in the connector space, and in the target where nobody matches.

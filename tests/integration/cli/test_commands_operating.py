@@ -213,6 +213,8 @@ def test_search_answers_from_the_space_and_says_what_is_wrong_with_a_filter(hr: 
     assert "login007" in shown.out
     assert shown.out.endswith("1 of 1\n")
     assert "character" in hr.refused("search", "hr", "userName equals")
+    assert "--start" in hr.misused("search", "hr", "--start", "9" * 30)
+    assert "nobody is shown" in hr.good("search", "hr", "--start", "9" * 18).out
     assert "did you mean Users?" in hr.refused("search", "hr", "--endpoint", "Userz")
 
 
