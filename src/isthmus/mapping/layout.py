@@ -239,10 +239,6 @@ class Layout:
         """Return every published top-level name, for "did you mean"."""
         return [name for section in self.sections for name in section.names()]
 
-    def has_composites(self) -> bool:
-        """Tell whether any attribute has values made of parts."""
-        return any(isinstance(node, Composite) for section in self.sections for node in section.nodes.values())
-
     def locate(self, path: AttributePath) -> Place:
         """Return where a path leads. A name without URN is looked for in the schema itself, then in the extensions.
 

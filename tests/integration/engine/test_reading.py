@@ -270,6 +270,30 @@ def test_a_value_path_is_judged_on_the_live_object(app: MemoryHost) -> None:
     assert app.target.get("user", ("anna",))["mail"] == ()  # type: ignore[index]
 
 
+def test_a_list_of_what_to_remove_is_judged_on_the_live_object(app: MemoryHost) -> None:
+    ident = app.client.created("anna", emails=[{"type": "work", "value": "old@x.org"}])
+    app.target.change("user", ("anna",), mail=("behind@x.org",))
+    answer = app.client.patch(ident, {"op": "Remove", "path": "emails", "value": [{"value": "old@x.org"}]})
+    assert (answer.status, answer.json["emails"][0]["value"]) == (200, "behind@x.org")
+    assert app.target.get("user", ("anna",))["mail"] == ("behind@x.org",)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("verb", ["PUT", "PATCH", "PATCH without path"])
+def test_values_that_a_path_does_not_show_stay_as_the_target_has_them(serve: Serve, verb: str) -> None:
+    """A flow shows the first of several values; the others belong to whoever wrote them, a moment ago or long since."""
+    app = serve(more_flows={"nickName": "phones"})
+    ident = app.client.created("anna", **{OWN: {"phones": ["a", "b"]}})
+    app.target.change("user", ("anna",), phones=("a", "b", "behind"))
+    if verb == "PUT":
+        answer = app.client.put(ident, {"userName": "anna", "nickName": "z"})
+    elif verb == "PATCH":
+        answer = app.client.patch(ident, {"op": "replace", "path": "nickName", "value": "z"})
+    else:
+        answer = app.client.patch(ident, {"op": "replace", "value": {"nickName": "z"}})
+    assert (answer.status, answer.json["nickName"]) == (200, "z")
+    assert app.target.get("user", ("anna",))["phones"] == ("z", "b", "behind")  # type: ignore[index]
+
+
 def test_what_a_request_names_is_sent_also_if_the_space_shows_it(app: MemoryHost) -> None:
     ident = app.client.created("anna", title="T")
     app.target.change("user", ("anna",), costCentre=("behind",))
