@@ -46,6 +46,7 @@ class SchemaWriter:
         self._name = definition.name
         self._unmapped_only = definition.own_names == "unmapped"
         self._endpoint = definition.endpoint
+        self._matching = definition.matching
         self._object_type = object_type
         self._layout = layout
         self._names = names
@@ -218,7 +219,8 @@ class SchemaWriter:
         return tuple(replace(part, **change) for part, change in zip(parts, changes, strict=True))
 
     def _identifies(self, slot: Slot) -> bool:
-        return self._object_type.anchor == (slot.attribute,)
+        """Tell whether a second object with this value is refused: it is the whole anchor, or a matching attribute."""
+        return self._object_type.anchor == (slot.attribute,) or slot.attribute in self._matching
 
     def _mutability(self, slot: Slot) -> Mutability:
         if not slot.writable or (slot.attribute == DN and self._object_type.dn is None):

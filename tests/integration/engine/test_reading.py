@@ -331,10 +331,31 @@ def test_a_double_that_the_target_itself_would_not_refuse(serve: Serve) -> None:
     app = serve(matching='["login", "costCentre"]')
     app.client.get("/Users")
     app.put("stranger", costCentre=("badge-7",))
-    app.client.post({"userName": "anna", "title": "badge-7"}).refused(409, "uniqueness")
+    for _ in range(2):  # asked of the target first, and then known to the space
+        detail = app.client.post({"userName": "anna", "title": "badge-7"}).refused(409, "uniqueness")
+        assert "costCentre" in detail
+        assert "login" not in detail, "that is free"
     assert app.logins() == ["stranger"]
     answers = at_once(*[lambda n=n: app.client.post({"userName": f"u{n}", "title": "badge-8"}) for n in range(4)])
     assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
+
+
+def test_only_the_user_name_itself_identifies(tmp_path: Any) -> None:
+    """Not every path that ends so: who used a device last may have used another one before."""
+    with memory_target() as (name, _):
+        document = f"""type = "memory"
+[settings]
+name = "{name}"
+[[resource_types]]
+object_type = "device"
+name = "Device"
+endpoint = "Devices"
+attributes = ["number", "label"]
+flows = {{ lastUserName = {{ attribute = "label" }} }}
+"""
+        with bench(tmp_path, {"app": document}) as opened:
+            client = opened.client("app")
+            assert [client.post({"lastUserName": "anna"}, "/Devices").status for _ in range(2)] == [201, 201]
 
 
 # -- references
