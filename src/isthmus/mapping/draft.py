@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from isthmus.mapping.layout import Slot
@@ -12,6 +13,8 @@ from isthmus.scim.errors import InvalidValue, NotMutable
 from isthmus.spi import AttributeChange, Value
 
 Verb = Literal["create", "put", "add", "replace"]
+
+_MOST_WARNINGS = 50
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class Draft:
         self.patch = patch
         self.values: dict[str, tuple[Value, ...]] = {}
         self.active: bool | None = None
-        self.warnings: list[str] = []
+        self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
         self._adds: dict[str, dict[Value, None]] = {}
@@ -43,8 +46,14 @@ class Draft:
         self._cleared: set[str] = set()
 
     def warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
+        self._warned[text] = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the audit shall tell of this request, each once; a body has room for tens of thousands."""
+        if len(self._warned) <= _MOST_WARNINGS:
+            return tuple(self._warned)
+        return (*islice(self._warned, _MOST_WARNINGS), f"and {len(self._warned) - _MOST_WARNINGS} more like these")
 
     def before(self, attribute: str) -> tuple[Value, ...]:
         """Return the values the object has in the target."""
