@@ -37,6 +37,7 @@ class Draft:
         self.patch = patch
         self.values: dict[str, tuple[Value, ...]] = {}
         self.active: bool | None = None
+        self.paths = 0
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()

@@ -26,9 +26,9 @@ from isthmus.mapping.layout import (
     Unmapped,
 )
 from isthmus.mapping.problems import nearest_hint
-from isthmus.scim.errors import InvalidPath, InvalidValue, NoTarget, NotMutable
+from isthmus.scim.errors import InvalidPath, InvalidValue, NoTarget, NotMutable, TooLarge
 from isthmus.scim.filter import parse_path
-from isthmus.scim.patch import PatchOperation
+from isthmus.scim.patch import MAX_OPERATIONS, PatchOperation
 from isthmus.scim.syntax import AttributePath, Comparison, Filter, Or, PatchPath
 from isthmus.spi import Complex as Parts
 from isthmus.spi import Value
@@ -93,6 +93,9 @@ class Patcher:
         return not (isinstance(node, Link) and node.plural and _ids(path.filter) is not None)
 
     def _at(self, draft: Draft, path: PatchPath, step: Step) -> None:
+        draft.paths += 1  # each may look at every value of a long list, and keys of a body are not counted before
+        if draft.paths > MAX_OPERATIONS:
+            raise TooLarge(f"more than {MAX_OPERATIONS} paths in one request")
         place = self._layout.locate(path.path)
         if self._strict and step.op == "remove" and step.value is not None:
             raise InvalidValue(f"{step.text}: remove takes no value; choose what to remove by a filter in the path")
