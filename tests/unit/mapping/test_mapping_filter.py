@@ -180,6 +180,15 @@ def test_what_cannot_be_filtered_by(filter: str, says: str) -> None:
     assert says in caught.value.detail
 
 
+def test_a_name_that_scim_has_as_well_is_suggested_with_its_urn() -> None:
+    flows = {path: flow for path, flow in definition().flows.items() if path not in {"title", "department"}}
+    rt = employees(flows=flows, attributes=(*definition().attributes, "Title", "Department"))
+    for name in ("title", "department"):
+        with pytest.raises(ScimError, match=f"did you mean '{OWN}:{name.capitalize()}'"):
+            bind(rt, f'{name} eq "x"')
+        assert bind(rt, f'{OWN}:{name} eq "x"') == text(name.capitalize(), "eq", "x")
+
+
 def test_moments_are_compared_in_utc() -> None:
     moment = datetime(2025, 1, 31, 8, tzinfo=UTC)
     for sent in ("2025-01-31T08:00:00Z", "2025-01-31T09:00:00+01:00"):
