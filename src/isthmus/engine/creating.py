@@ -61,8 +61,8 @@ class Creator:
         # Keys of one attribute are looked at when the entry opens; so only a request that is refused asks twice.
         look = any(len(one.attributes) > 1 for one in identified)
         while True:
-            if look and (existing := self._existing(rt, space, identified, caller)) is not None:
-                stored = self._meet(rt, existing, plan, attributes, trail, caller)
+            if look and (met := self._existing(rt, space, identified, caller)) is not None:
+                stored = self._meet(rt, *met, plan, attributes, trail, caller)
                 return self._reader.resource(rt, stored, caller, projection)
             look = True
             entry = self._open(rt, space, plan, attributes, identified, caller)
@@ -153,15 +153,15 @@ class Creator:
 
     def _existing(
         self, rt: ResourceType, space: Space, identified: list[Identifier], caller: Caller
-    ) -> StoredObject | None:
-        """Return an object of the space with one of these values that the target still has."""
+    ) -> tuple[StoredObject, Identifier] | None:
+        """Return an object of the space that the target still has, and which of these values it has."""
         for identifier in identified:
             for found in in_space(self._target.store, space, identifier):
                 if not self._reader.live.possible(rt):
-                    return found
+                    return found, identifier
                 refreshed = self._reader.live.refresh(rt, found, caller)
                 if refreshed is not None and refreshed in in_space(self._target.store, space, identifier):
-                    return refreshed
+                    return refreshed, identifier
         return None
 
     def _refuse_doubles(self, rt: ResourceType, identified: list[Identifier], caller: Caller) -> None:
@@ -180,13 +180,13 @@ class Creator:
         self,
         rt: ResourceType,
         existing: StoredObject,
+        identifier: Identifier,
         plan: CreatePlan,
         attributes: dict[str, tuple[Value, ...]],
         trail: Trail,
         caller: Caller,
     ) -> StoredObject:
         if existing.state is State.LIVE:
-            identifier = next(iter(identifiers(rt, attributes)), None)
             error = duplicate(rt, identifier)
             trail.object_id = existing.id
             self._target.store.audit.write(trail.record("refused", error.status, error.detail))
@@ -201,9 +201,9 @@ class Creator:
         return stored
 
 
-def duplicate(rt: ResourceType, identifier: Identifier | None) -> ScimError:
+def duplicate(rt: ResourceType, identifier: Identifier) -> ScimError:
     """Return the 409 that names what is taken."""
-    what = "these values" if identifier is None else " and ".join(identifier.attributes)
+    what = " and ".join(identifier.attributes)
     return NotUnique(f"another {rt.name} with the same {what} exists already")
 
 

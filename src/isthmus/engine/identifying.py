@@ -38,7 +38,7 @@ def identifying_attributes(rt: ResourceType) -> tuple[tuple[str, ...], ...]:
     """Return the attribute combinations that identify, the anchor first, without repetition."""
     combinations = [rt.object_type.anchor, *((name,) for name in rt.definition.matching)]
     combinations += [
-        (flow.attribute,) for path, flow in rt.definition.flows.items() if path.lower().endswith("username")
+        (flow.attribute,) for path, flow in rt.definition.flows.items() if path.lower().rpartition(":")[2] == "username"
     ]
     return tuple(dict.fromkeys(combinations))
 

@@ -176,9 +176,16 @@ class Assigner:
             self.clear(draft, slot, verb)
 
     def several(self, slot: Slot, value: Any) -> tuple[Value, ...]:
-        """Return the values of a list, a single value, or a list of objects with `value`; each once."""
+        """Return the values of a list, a single value, or a list of objects with `value`; each once.
+
+        An element of which nothing was sent but what describes it is none.
+        """
         items = value if isinstance(value, list) else [value]
-        plain = [self.unwrapped(slot, item) if isinstance(item, dict) else item for item in items]
+        plain = [
+            self.unwrapped(slot, item) if isinstance(item, dict) else item
+            for item in items
+            if not (isinstance(item, dict) and _ANNOTATIONS.issuperset(map(str.lower, item)))
+        ]
         return tuple(dict.fromkeys(self.convert(slot, item) for item in plain if not self.is_empty(item)))
 
     def require_array(self, path: str, value: Any, verb: Verb) -> None:
@@ -315,6 +322,8 @@ class Assigner:
 
     def _link(self, draft: Draft, node: Link, value: Any, verb: Verb) -> None:
         ids = self.ids(node, value)
+        if not ids and not node.plural and not self.strict and _only_describes(value):
+            return  # such as Okta's {"displayName": ...}: what is left out is kept, and this leaves the reference out
         if not node.plural:
             if ids or verb != "create":
                 draft.link(node.slot, ids)
@@ -362,3 +371,9 @@ class Assigner:
         del verb
         if not self.is_empty(value):
             self.dropped(draft, node.path)
+
+
+def _only_describes(value: Any) -> bool:
+    """Tell whether a reference was sent without saying where it leads."""
+    item = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return isinstance(item, dict) and bool(item) and {"value", "$ref"}.isdisjoint(map(str.lower, item))

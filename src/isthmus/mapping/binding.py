@@ -24,7 +24,7 @@ from isthmus.mapping.bound import (
     negated,
     some,
 )
-from isthmus.mapping.conditions import boolean, composite_test, element, presence, slot_condition
+from isthmus.mapping.conditions import boolean, composite_test, element, slot_condition
 from isthmus.mapping.elements import satisfies
 from isthmus.mapping.layout import (
     CREATED,
@@ -101,6 +101,9 @@ class Binder:
 
     def _test(self, test: Comparison | Presence) -> BoundFilter:
         path = test.path
+        if isinstance(test, Comparison) and test.value is None and test.operator in {"eq", "ne"}:
+            present = self._test(Presence(path))  # null is no value, whatever the attribute is made of
+            return negated(present) if test.operator == "eq" else present
         place = self._layout.locate(path)
         sub = None if place.sub is None else place.sub.lower()
         match place.node:
@@ -138,11 +141,11 @@ class Binder:
         names = self._layout.names()
         if place.section is not None and path.urn is not None:
             names = place.section.names()
-        what = (
-            "is not an attribute of this resource"
-            if place.node is None
-            else "is not mapped to an attribute of the target"
-        )
+        what = "is not mapped to an attribute of the target"
+        if place.node is None:
+            what = "is not an attribute of this resource"
+        elif place.sub is None and isinstance(place.node, Complex | Composite):
+            raise InvalidFilter(f"{path} is made of parts and has no value of its own; compare one of its parts")
         raise InvalidFilter(f"{path} {what}{nearest_hint(path.name, names)}")
 
     # -- attributes of the target
@@ -153,8 +156,6 @@ class Binder:
     def _active(self, test: Comparison | Presence) -> BoundFilter:
         if isinstance(test, Presence):
             return TRUE
-        if test.value is None:
-            return BoundConstant(test.operator == "ne")
         return self._activity.condition(active=boolean("active", test))
 
     # -- references
@@ -163,8 +164,8 @@ class Binder:
         slot = node.slot
         if not slot.readable:
             raise InvalidFilter(f"{slot.path} is never returned, so nothing can be found by it")
-        if isinstance(test, Presence) or test.value is None:
-            return presence(slot.attribute, test)
+        if isinstance(test, Presence):
+            return BoundPresence(slot.attribute)
         if test.operator not in {"eq", "ne"}:
             raise InvalidFilter(f"{slot.path} refers to a resource and can only be compared with eq and ne")
         wanted = test.text or str(test.value)
@@ -176,13 +177,10 @@ class Binder:
             return BoundMembership(None)
         if test.operator not in {"eq", "ne"}:
             raise InvalidFilter("groups can only be compared with eq and ne, by the id of a group")
-        bound: BoundFilter = BoundMembership(None)
-        if test.value is None:
-            return negated(bound) if test.operator == "eq" else bound
         wanted = test.text or str(test.value)
         if (test.path.sub or test.path.name).lower() == "$ref":
             wanted = wanted.rstrip("/").rpartition("/")[2]
-        bound = BoundMembership(wanted) if wanted else FALSE
+        bound: BoundFilter = BoundMembership(wanted) if wanted else FALSE
         return bound if test.operator == "eq" else negated(bound)
 
     # -- several values
@@ -267,8 +265,6 @@ class Binder:
     def _id(self, test: Comparison | Presence) -> BoundFilter:
         if isinstance(test, Presence):
             return TRUE
-        if test.value is None:
-            return BoundConstant(test.operator == "ne")
         return BoundComparison(ID, test.operator, test.text or str(test.value), "text", case_exact=True)
 
     def _meta(self, sub: str | None, test: Comparison | Presence) -> BoundFilter:

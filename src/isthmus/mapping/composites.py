@@ -6,7 +6,7 @@ is one `AttributeChange`, which a target applies as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isthmus.mapping.conditions import DESCRIBING, part_condition
@@ -89,14 +89,13 @@ class Composites:
             elements.sort(key=lambda element: not _is_primary(node, element))
             draft.warn(f"{node.path} has more than one element; the target has room for one; others were dropped")
             del elements[1:]
-        now = self._now(draft, node)
-        return [self._as_it_is(node, element, now) for element in elements]
-
-    def _as_it_is(self, node: Composite, element: Complex, now: Sequence[Complex]) -> Complex:
-        """Return the present value that shows as this element does, with the parts that this path does not show."""
         if len(_writable(node)) == len(node.slot.definition.sub_attributes):
-            return element
-        return next((one for one in now if _cut(node, one) == element.parts), element)
+            return elements
+        # The present value that shows as an element does has parts as well that this path does not show.
+        present: dict[object, Complex] = {}
+        for one in self._now(draft, node):
+            present.setdefault(_cut(node, one), one)
+        return [present.get(element.parts, element) for element in elements]
 
     def _merged(self, draft: Draft, node: Composite, kept: Parts, sent: Any) -> Parts:
         """Return the parts of one element as sent, over those kept; null takes a part away."""
@@ -161,15 +160,19 @@ class Composites:
         if not any(_is_primary(node, element) for element in chosen):
             return
         for present in self._now(draft, node):
-            if present not in chosen and _is_primary(node, present):
+            if _is_primary(node, present) and present not in chosen:
                 draft.remove(node.slot, [present])
                 draft.add(node.slot, [_unmarked(node, present)])
 
     def _add(self, draft: Draft, node: Composite, elements: Sequence[Complex]) -> None:
         """Add elements; one whose value and type are there already is that one (RFC 7643 2.4), with what is new."""
+        like = _likeness(node)
+        present: dict[object, Complex] = {}
+        for one in self._now(draft, node):
+            present.setdefault(like(one), one)
         changes: list[tuple[Complex | None, Complex | None]] = []
         for element in elements:
-            alike = next((one for one in self._now(draft, node) if _alike(node, one, element)), None)
+            alike = present.get(like(element))
             changes.append((alike, element if alike is None else Complex({**_parts([alike]), **dict(element.parts)})))
         self._change(draft, node, changes)
 
@@ -186,7 +189,8 @@ class Composites:
                 draft.assign(slot, tuple(come[:1]))
             return
         come = self._one_primary(draft, node, come)
-        gone: list[Value] = [old for old, _ in changes if old is not None and old not in come]
+        stays = frozenset(come)
+        gone: list[Value] = [old for old, _ in changes if old is not None and old not in stays]
         if gone:
             draft.remove(slot, gone)
         self._unmark_others(draft, node, come)
@@ -225,25 +229,30 @@ class Composites:
         elif step.value is None or not node.plural:
             self._assign.clear(draft, node.slot, "replace")
         else:
-            gone: list[Value] = []
-            for item in step.value if isinstance(step.value, list) else [step.value]:
-                gone += self._like(draft, node, item)
-            draft.remove(node.slot, gone)
+            items = step.value if isinstance(step.value, list) else [step.value]
+            draft.remove(node.slot, self._like(draft, node, items))
 
-    def _like(self, draft: Draft, node: Composite, item: Any) -> list[Complex]:
-        """Return the elements that agree with what was sent about them (Entra's remove with a value list).
+    def _like(self, draft: Draft, node: Composite, items: Iterable[Any]) -> list[Value]:
+        """Return the elements that agree with what was sent about any of them (Entra's remove with a value list).
 
         `display` is for people, and an element without the mark is as little the primary one as one marked false.
         """
-        wanted = self._merged(draft, node, {}, item)
-        display = node.parts.get("display")
-        if display is not None and len(wanted) > 1:
-            wanted.pop(display.attribute, None)
-        if node.primary is not None and not _is_primary(node, Complex(wanted)):
-            wanted.pop(node.primary.attribute, None)
-        if not wanted:
-            return []
-        return [one for one in self._now(draft, node) if _agrees(node, one, wanted)]
+        found: list[Value] = []
+        by_parts: dict[tuple[str, ...], dict[tuple[str, ...], list[Complex]]] = {}
+        for item in items:
+            wanted = self._merged(draft, node, {}, item)
+            display = node.parts.get("display")
+            if display is not None and len(wanted) > 1:
+                wanted.pop(display.attribute, None)
+            if node.primary is not None and not _is_primary(node, Complex(wanted)):
+                wanted.pop(node.primary.attribute, None)
+            if not wanted:
+                continue
+            names = tuple(sorted(wanted))
+            if names not in by_parts:
+                by_parts[names] = _by_parts(node, self._now(draft, node), names)
+            found += by_parts[names].get(_key(node, wanted, names), ())
+        return found
 
     def _targets(self, draft: Draft, node: Composite, step: Step) -> list[tuple[Complex | None, Parts]]:
         """Return the elements that the path means, with their parts; where there is none, one that can be made."""
@@ -334,23 +343,34 @@ def _unmarked(node: Composite, value: Complex) -> Complex:
     return Complex({**parts, node.primary.attribute: mark})
 
 
-def _agrees(node: Composite, value: Complex, wanted: Mapping[str, Part]) -> bool:
-    for slot in node.parts.values():
-        if slot.attribute in wanted:
-            same, found = normaliser(slot.definition), value.get(slot.attribute)
-            if found is None or same(found) != same(wanted[slot.attribute]):
-                return False
-    return True
+def _by_parts(
+    node: Composite, values: Iterable[Complex], names: tuple[str, ...]
+) -> dict[tuple[str, ...], list[Complex]]:
+    """Return the values that have all of these parts, by what they are, by the target's case rules."""
+    found: dict[tuple[str, ...], list[Complex]] = {}
+    for value in values:
+        parts = value.as_dict()
+        if all(name in parts for name in names):
+            found.setdefault(_key(node, parts, names), []).append(value)
+    return found
 
 
-def _alike(node: Composite, one: Complex, other: Complex) -> bool:
-    """Tell whether two elements have the same value and type, by the target's case rules."""
-    value = node.parts.get("value")
-    if value is None or other.get(value.attribute) is None:
-        return one == other
-    names = [slot.attribute for name in ("value", "type") if (slot := node.parts.get(name)) is not None]
-    wanted = {name: part for name in names if (part := other.get(name)) is not None}
-    return _agrees(node, one, wanted) and all(one.get(name) is None for name in names if name not in wanted)
+def _key(node: Composite, parts: Mapping[str, Part], names: tuple[str, ...]) -> tuple[str, ...]:
+    rules = {slot.attribute: slot.definition for slot in node.parts.values()}
+    return tuple([normaliser(rules[name])(parts[name]) for name in names])
+
+
+def _likeness(node: Composite) -> Callable[[Complex], object]:
+    """Return what is equal for two elements that count as one: value and type by their case rules, else the whole."""
+    value, kind = node.parts.get("value"), node.parts.get("type")
+    slots = [(slot.attribute, normaliser(slot.definition)) for slot in (value, kind) if slot is not None]
+
+    def likeness(one: Complex) -> object:
+        if value is None or one.get(value.attribute) is None:
+            return one
+        return tuple(None if (part := one.get(name)) is None else same(part) for name, same in slots)
+
+    return likeness
 
 
 def _fixed(condition: Filter | None) -> set[str]:

@@ -14,6 +14,7 @@ from isthmus.mapping.bound import (
     negated,
     some,
 )
+from isthmus.mapping.elements import satisfies
 from isthmus.mapping.layout import Composite, Slot
 from isthmus.mapping.literals import allowed, comparison, truth
 from isthmus.mapping.problems import nearest_hint
@@ -94,8 +95,6 @@ def composite_test(node: Composite, sub: str | None, test: Comparison | Presence
     if isinstance(test, Comparison) and test.operator == "ne":
         same = Comparison(test.path, "eq", test.value, test.text)
         return negated(composite_test(node, sub, same))
-    if isinstance(test, Comparison) and test.value is None:
-        return negated(composite_test(node, sub, Presence(test.path)))
     name = AttributePath(sub or "value")
     inner = Presence(name) if isinstance(test, Presence) else Comparison(name, test.operator, test.value, test.text)
     return element(node, inner)
@@ -107,6 +106,21 @@ def element(node: Composite, inner: Filter) -> BoundFilter:
         raise InvalidFilter(f"{node.path} is never returned, so nothing can be found by it")
     part = part_condition(node, inner)
     return part if part == BoundConstant(False) else BoundElement(node.slot.attribute, part)
+
+
+def value_condition(slot: Slot, inner: Filter) -> BoundFilter:
+    """Return the condition over one of several values that have nothing but a `value`."""
+    match inner:
+        case And(parts=parts):
+            return every([value_condition(slot, part) for part in parts])
+        case Or(parts=parts):
+            return some([value_condition(slot, part) for part in parts])
+        case Not(part=part):
+            return negated(value_condition(slot, part))
+        case Comparison(path=path) | Presence(path=path) if path.full_name.lower() == "value":
+            return slot_condition(slot, inner)
+        case _:
+            return BoundConstant(satisfies(inner, {}))
 
 
 def part_condition(node: Composite, inner: Filter, *, lenient: bool = False) -> BoundFilter:

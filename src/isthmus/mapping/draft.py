@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 from isthmus.mapping.layout import Slot
@@ -12,6 +13,8 @@ from isthmus.scim.errors import InvalidValue, NotMutable
 from isthmus.spi import AttributeChange, Value
 
 Verb = Literal["create", "put", "add", "replace"]
+
+_MOST_WARNINGS = 50
 
 
 @dataclass(slots=True)
@@ -34,7 +37,8 @@ class Draft:
         self.patch = patch
         self.values: dict[str, tuple[Value, ...]] = {}
         self.active: bool | None = None
-        self.warnings: list[str] = []
+        self.paths = 0
+        self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
         self._adds: dict[str, dict[Value, None]] = {}
@@ -43,8 +47,14 @@ class Draft:
         self._cleared: set[str] = set()
 
     def warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
+        self._warned[text] = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the audit shall tell of this request, each once; a body has room for tens of thousands."""
+        if len(self._warned) <= _MOST_WARNINGS:
+            return tuple(self._warned)
+        return (*islice(self._warned, _MOST_WARNINGS), f"and {len(self._warned) - _MOST_WARNINGS} more like these")
 
     def before(self, attribute: str) -> tuple[Value, ...]:
         """Return the values the object has in the target."""
@@ -54,9 +64,11 @@ class Draft:
         """Return the values the object will have after what has been said so far."""
         if attribute in self.values:
             return self.values[attribute]
-        removed, added = self._removes.get(attribute, {}), self._adds.get(attribute, {})
-        kept = tuple(value for value in self.before(attribute) if value not in removed)
-        return (*kept, *(value for value in added if value not in kept))
+        removed, added = self._removes.get(attribute), self._adds.get(attribute)
+        if not removed and not added:
+            return self.before(attribute)
+        kept = dict.fromkeys(value for value in self.before(attribute) if value not in (removed or ()))
+        return tuple(kept | (added or {}))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
         """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
@@ -114,11 +126,11 @@ class Draft:
         """Add values to a multi-valued attribute."""
         attribute = slot.attribute
         if not slot.writable:
-            present = self.before(attribute)
-            self._refuse(slot, present + tuple(value for value in values if value not in present), weak=False)
+            present = frozenset(self.before(attribute))
+            new = tuple(value for value in values if value not in present)
+            self._refuse(slot, self.before(attribute) + new, weak=False)
         elif attribute in self.values:
-            kept = self.values[attribute]
-            self.values[attribute] = (*kept, *(value for value in dict.fromkeys(values) if value not in kept))
+            self.values[attribute] = tuple(dict.fromkeys([*self.values[attribute], *values]))
         else:
             removed = self._removes.setdefault(attribute, {})
             for value in values:
@@ -128,11 +140,11 @@ class Draft:
 
     def remove(self, slot: Slot, values: Sequence[Value]) -> None:
         """Remove values from a multi-valued attribute."""
-        attribute = slot.attribute
+        attribute, gone = slot.attribute, frozenset(values)
         if not slot.writable:
-            self._refuse(slot, tuple(value for value in self.before(attribute) if value not in values), weak=False)
+            self._refuse(slot, tuple(value for value in self.before(attribute) if value not in gone), weak=False)
         elif attribute in self.values:
-            self.values[attribute] = tuple(value for value in self.values[attribute] if value not in values)
+            self.values[attribute] = tuple(value for value in self.values[attribute] if value not in gone)
         else:
             added = self._adds.setdefault(attribute, {})
             for value in values:
@@ -171,7 +183,8 @@ class Draft:
             return
         links = self._links.setdefault(slot.attribute, _Links())
         if links.replace is not None:
-            links.replace = [each for each in links.replace if each not in ids]
+            gone = frozenset(ids)
+            links.replace = [each for each in links.replace if each not in gone]
             return
         for each in ids:
             links.add.pop(each, None)

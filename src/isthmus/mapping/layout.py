@@ -236,12 +236,13 @@ class Layout:
         return found
 
     def names(self) -> list[str]:
-        """Return every published top-level name, for "did you mean"."""
-        return [name for section in self.sections for name in section.names()]
-
-    def has_composites(self) -> bool:
-        """Tell whether any attribute has values made of parts."""
-        return any(isinstance(node, Composite) for section in self.sections for node in section.nodes.values())
+        """Return every published name, for "did you mean"; with its URN where it alone means something else."""
+        names: list[str] = []
+        taken: set[str] = set()
+        for section in self.sections:
+            names += [f"{section.urn}:{name}" if name.lower() in taken else name for name in section.names()]
+            taken |= {name.lower() for name in section.nodes}
+        return names
 
     def locate(self, path: AttributePath) -> Place:
         """Return where a path leads. A name without URN is looked for in the schema itself, then in the extensions.

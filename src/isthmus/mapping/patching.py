@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from isthmus.mapping.assigning import Assigner
+from isthmus.mapping.conditions import value_condition
 from isthmus.mapping.draft import Draft, Verb
 from isthmus.mapping.elements import chosen, implied, same, satisfies, view
+from isthmus.mapping.judging import holds
 from isthmus.mapping.layout import (
     Activation,
     Complex,
@@ -24,10 +26,11 @@ from isthmus.mapping.layout import (
     Unmapped,
 )
 from isthmus.mapping.problems import nearest_hint
-from isthmus.scim.errors import InvalidPath, InvalidValue, NoTarget, NotMutable
+from isthmus.scim.errors import InvalidPath, InvalidValue, NoTarget, NotMutable, TooLarge
 from isthmus.scim.filter import parse_path
-from isthmus.scim.patch import PatchOperation
+from isthmus.scim.patch import MAX_OPERATIONS, PatchOperation
 from isthmus.scim.syntax import AttributePath, Comparison, Filter, Or, PatchPath
+from isthmus.spi import Complex as Parts
 from isthmus.spi import Value
 
 _VALUE = frozenset({None, "value"})
@@ -79,14 +82,20 @@ class Patcher:
         self._at(draft, path, _step(verb, path, value, key))
         return True
 
-    def chooses(self, path: PatchPath) -> bool:
-        """Tell whether a path chooses among the values there are now; references that it names by id need no choice."""
-        if path.filter is None:
-            return False
+    def chooses(self, path: PatchPath, *, by_value: bool = False) -> bool:
+        """Tell whether a path chooses among the values there are now; references that it names by id need no choice.
+
+        `by_value`: the operation has a value that says which of them are to be removed.
+        """
         node = self._layout.locate(path.path).node
+        if path.filter is None:
+            return by_value and isinstance(node, Plural) and bool(node.elements)
         return not (isinstance(node, Link) and node.plural and _ids(path.filter) is not None)
 
     def _at(self, draft: Draft, path: PatchPath, step: Step) -> None:
+        draft.paths += 1  # each may look at every value of a long list, and keys of a body are not counted before
+        if draft.paths > MAX_OPERATIONS:
+            raise TooLarge(f"more than {MAX_OPERATIONS} paths in one request")
         place = self._layout.locate(path.path)
         if self._strict and step.op == "remove" and step.value is not None:
             raise InvalidValue(f"{step.text}: remove takes no value; choose what to remove by a filter in the path")
@@ -188,10 +197,9 @@ class Patcher:
         draft.add(slot, self._assign.several(slot, value))
 
     def _matching(self, draft: Draft, slot: Slot, condition: Filter) -> tuple[Value, ...]:
-        def seen(item: Value) -> Any:
-            return item if slot.show is None else slot.show(item)
-
-        present = tuple(item for item in draft.now(slot.attribute) if satisfies(condition, {"value": seen(item)}))
+        bound = value_condition(slot, condition)
+        now = draft.now(slot.attribute)
+        present = tuple(item for item in now if holds(bound, Parts({slot.attribute: item})))  # type: ignore[dict-item]
         constants = implied(condition)
         if present or self._strict or constants is None or constants.keys() != {"value"}:
             return present
@@ -280,10 +288,14 @@ class Patcher:
                 self._remove_like(draft, node, self._assign.element(node, item))
 
     def _remove_like(self, draft: Draft, node: Plural, sent: dict[str, Any]) -> None:
-        """Remove the elements that agree with all that was sent about them (Entra's remove with a value list)."""
-        for element in node.elements:
+        """Remove the elements that agree with all that was sent about them (Entra's remove with a value list).
+
+        What has no value says nothing, and `display` is for people: where nothing else is said, no element is meant.
+        """
+        told = {name: part for name, part in sent.items() if name != "display" and not self._assign.is_empty(part)}
+        for element in node.elements if told else ():
             seen = view(node, element, draft.now)
-            if seen is not None and all(same(part, seen.get(name)) for name, part in sent.items() if name != "display"):
+            if seen is not None and all(same(part, seen.get(name)) for name, part in told.items()):
                 self._clear(draft, element)
 
     def _all(self, draft: Draft, op: str, node: Plural) -> Sequence[Element]:

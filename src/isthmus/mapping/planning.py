@@ -7,7 +7,7 @@ from typing import Any
 
 from isthmus.mapping.assigning import Assigner
 from isthmus.mapping.draft import Draft
-from isthmus.mapping.layout import Activation, Complex, Composite, Layout, Link, Plural, Section, Simple
+from isthmus.mapping.layout import Activation, Complex, Composite, Layout, Link, Node, Plural, Section, Simple, slots_of
 from isthmus.mapping.patching import Patcher
 from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
 from isthmus.mapping.settling import Settler
@@ -25,7 +25,9 @@ class Planner:
         self._assigner = Assigner(layout, strict=strict, anchor=anchor)
         self._patcher = Patcher(self._assigner)
         self._strict = strict
-        self._has_composites = layout.has_composites()
+        self._partial = frozenset(
+            node for section in layout.sections for node in section.nodes.values() if _says_part(node)
+        )
 
     def create(self, body: Mapping[str, Any]) -> CreatePlan:
         _require_object(body)
@@ -50,28 +52,29 @@ class Planner:
     def depends_on_values(self, operation: PatchOperation) -> bool:
         """Tell whether an operation is judged on the values the target has now."""
         if operation.path is not None:
-            return self._patcher.chooses(operation.path)
+            by_value = operation.op == "remove" and operation.value is not None
+            return self._patcher.chooses(operation.path, by_value=by_value)
         return isinstance(operation.value, dict) and any(
             "[" in key and self._patcher.chooses(parse_path(key)) for key in operation.value
         )
 
     def judged_on_values(self, operations: Iterable[PatchOperation]) -> bool:
-        """Tell whether an operation changes one of several elements, or a part, of a value made of parts.
+        """Tell whether an operation names what holds only part of a value, or only some of the values, of the target.
 
-        What has to be taken away for it is the value that the target has now, which the space may not know yet.
+        What stays, and what has to be taken away, is what the target has now, which the space may not know yet.
         """
-        return self._has_composites and any(self._on_composite(operation) for operation in operations)
+        return bool(self._partial) and any(self._on_part(operation) for operation in operations)
 
-    def _on_composite(self, operation: PatchOperation) -> bool:
+    def _on_part(self, operation: PatchOperation) -> bool:
         if operation.path is not None:
             place = self._layout.locate(operation.path.path)
-            return place.whole or isinstance(place.node, Composite)
-        return any(True for _ in self._composites(operation.value))
+            return place.whole or place.node in self._partial
+        return any(True for _ in self._parts(operation.value))
 
     def keeps_parts(self, body: Mapping[str, Any]) -> bool:
-        """Tell whether a PUT leaves parts of a value as they are: those that the target has now are meant."""
-        return self._has_composites and any(
-            node is None or self._is_partial(node, value) for node, value in self._composites(body)
+        """Tell whether a PUT leaves parts of a value, or some of the values, as the target has them now."""
+        return bool(self._partial) and any(
+            not isinstance(node, Composite) or self._is_partial(node, value) for node, value in self._parts(body)
         )
 
     def _is_partial(self, node: Composite, value: Any) -> bool:
@@ -82,14 +85,14 @@ class Planner:
         every = {part.name for part in node.slot.definition.sub_attributes}
         return not self._strict and not self._assigner.is_empty(value) and shown != every
 
-    def _composites(self, body: Mapping[str, Any]) -> Iterator[tuple[Composite | None, Any]]:
-        """Yield the composites that a body names, and what it says of them; None where a key is a path itself."""
+    def _parts(self, body: Mapping[str, Any]) -> Iterator[tuple[Node | None, Any]]:
+        """Yield what a body names of `_partial`, and what it says of it; None where a key is a path itself."""
         for key, value in body.items():
             section = self._layout.section(key)
             within = value if section is not None and isinstance(value, dict) else {key: value}
             for name, said in within.items():
                 found = (section or self._layout.main).find(name)
-                if isinstance(found, Composite):
+                if found in self._partial:
                     yield found, said
                 elif found is None and any(mark in name for mark in ".[:"):
                     yield None, said
@@ -132,6 +135,13 @@ class Planner:
                         self._assigner.clear(draft, whole, "put", weak=True)
                 case _:
                     pass
+
+
+def _says_part(node: Node) -> bool:
+    """Tell whether a node holds part of a value, or one of the several values that the target's attribute may have."""
+    return isinstance(node, Composite) or any(
+        slot.single and slot.writable and slot.definition.multivalued for slot in slots_of(node)
+    )
 
 
 def _require_object(body: object) -> None:

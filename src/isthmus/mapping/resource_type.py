@@ -100,6 +100,8 @@ class ResourceType:
         members = layout.main.find("members")
         self.members = members.slot.attribute if isinstance(members, Link) and members.slot.readable else None
         """The attribute behind a Group's `members`."""
+        password = layout.main.find("password")
+        self.takes_password = isinstance(password, Simple) and password.slot.writable
         self.indexed = indexed
         self._writer = SchemaWriter(
             definition, object_type, layout, schema=main_schema, extensions=extensions, names=names

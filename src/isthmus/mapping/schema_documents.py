@@ -46,6 +46,7 @@ class SchemaWriter:
         self._name = definition.name
         self._unmapped_only = definition.own_names == "unmapped"
         self._endpoint = definition.endpoint
+        self._matching = definition.matching
         self._object_type = object_type
         self._layout = layout
         self._names = names
@@ -111,11 +112,9 @@ class SchemaWriter:
             case Complex(subs=subs):
                 return self._whole(attribute, subs)
             case Plural(elements=elements, whole=whole):
-                subs = {name: slot for element in elements for name, slot in element.subs.items()}
-                if whole is not None:
-                    subs["value"] = whole
+                each = [element.subs for element in elements] if whole is None else [{"value": whole}]
                 types = tuple(str(e.selector["type"]) for e in elements if "type" in e.selector)
-                return self._whole(attribute, subs, types, required=False)
+                return self._plural(attribute, each, types)
             case Composite():
                 return self._composite(attribute, node)
             case Link(slot=slot):
@@ -126,15 +125,23 @@ class SchemaWriter:
             case _:
                 return None
 
-    def _whole(
-        self, attribute: ScimAttribute, subs: Mapping[str, Slot], types: tuple[str, ...] = (), *, required: bool = True
+    def _plural(
+        self, attribute: ScimAttribute, each: Sequence[Mapping[str, Slot]], types: tuple[str, ...]
     ) -> ScimAttribute:
+        """Return a list whose elements stand for attributes of the target; some of these may be required."""
+        shown = self._whole(attribute, {name: slot for subs in each for name, slot in subs.items()}, types)
+        needed = [{name for name, slot in subs.items() if _is_needed(slot)} for subs in each]
+        parts = [
+            replace(part, required=all(part.name.lower() in names for names in needed)) for part in shown.sub_attributes
+        ]
+        return replace(shown, sub_attributes=tuple(parts), required=any(needed))
+
+    def _whole(self, attribute: ScimAttribute, subs: Mapping[str, Slot], types: tuple[str, ...] = ()) -> ScimAttribute:
         parts = []
         for sub in attribute.sub_attributes:
             slot = subs.get(sub.name.lower())
             if slot is not None:
-                part = self._leaf(sub, slot)
-                parts.append(part if required else replace(part, required=False))
+                parts.append(self._leaf(sub, slot))
             elif sub.name == "type" and types:
                 parts.append(replace(sub, canonical_values=types))
             elif sub.name == "primary" and types:
@@ -142,7 +149,7 @@ class SchemaWriter:
         return replace(
             attribute,
             sub_attributes=tuple(parts),
-            required=required and any(part.required for part in parts),
+            required=any(part.required for part in parts),
             mutability=_whole_mutability(parts),
         )
 
@@ -160,8 +167,7 @@ class SchemaWriter:
         definition = slot.definition
         return replace(
             attribute,
-            required=(definition.required and slot.writable and not definition.generated)
-            or (attribute.name == "userName" and slot.writable and self._name == "User"),
+            required=_is_needed(slot) or (attribute.name == "userName" and slot.writable and self._name == "User"),
             case_exact=definition.case_exact,
             mutability=self._mutability(slot),
             returned=_returned(slot),
@@ -218,7 +224,8 @@ class SchemaWriter:
         return tuple(replace(part, **change) for part, change in zip(parts, changes, strict=True))
 
     def _identifies(self, slot: Slot) -> bool:
-        return self._object_type.anchor == (slot.attribute,)
+        """Tell whether a second object with this value is refused: it is the whole anchor, or a matching attribute."""
+        return self._object_type.anchor == (slot.attribute,) or slot.attribute in self._matching
 
     def _mutability(self, slot: Slot) -> Mutability:
         if not slot.writable or (slot.attribute == DN and self._object_type.dn is None):
@@ -231,6 +238,11 @@ class SchemaWriter:
 def _direct_only(part: ScimAttribute) -> ScimAttribute:
     """Groups of groups are not followed, so `type` has one value (RFC 7643 4.1.2 has "indirect" as well)."""
     return replace(part, canonical_values=("direct",)) if part.name == "type" else part
+
+
+def _is_needed(slot: Slot) -> bool:
+    """Tell whether a create without it fails in the target."""
+    return slot.definition.required and slot.writable and not slot.definition.generated
 
 
 def _returned(slot: Slot) -> Returned:

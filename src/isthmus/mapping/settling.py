@@ -48,7 +48,7 @@ class Settler:
             external_id=None if external_id[0] is None else str(external_id[0]),
             active=active,
             dn=dn,
-            warnings=tuple(draft.warnings),
+            warnings=draft.warnings,
         )
 
     def _activate_new(self, draft: Draft) -> bool | None:
@@ -114,7 +114,7 @@ class Settler:
             external_id=_external_id(draft),
             active=active,
             new_dn=self._dn(draft, current),
-            warnings=tuple(draft.warnings),
+            warnings=draft.warnings,
             clears_members=draft.clears_members,
         )
 

@@ -46,6 +46,7 @@ class ServiceProvider:
         document = service_provider_config(
             base_url=_base(asked),
             max_results=scim.max_count,
+            change_password=any(rt.takes_password for rt in _types(asked)),
             sort=True,
             bulk_max_operations=scim.bulk_max_operations,
             bulk_max_payload=scim.bulk_max_payload_bytes if scim.bulk_max_operations else 0,

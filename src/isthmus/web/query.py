@@ -9,15 +9,18 @@ from isthmus.scim.errors import InvalidSyntax, InvalidValue
 from isthmus.scim.projection import Projection
 
 _LONGEST_QUERY = 16_384
+_LISTS = frozenset({"attributes", "excludedattributes"})
+_ONCE = frozenset({"filter", "sortby", "sortorder", "startindex", "count", "cursor"})
 
 
 def parameters(environ: dict[str, Any]) -> dict[str, str]:
-    """Return the query parameters by lower-case name; `+` is a blank, and the first of several values counts.
+    """Return the query parameters by lower-case name; `+` is a blank, and lists of attributes are joined.
 
     A name alone says nothing, but for `cursor`: RFC 9865 2 asks so for the first page.
 
     Raises:
         InvalidSyntax: the query is longer than any list of attributes and filters should be, or not UTF-8.
+        InvalidValue: a parameter stands twice with different values; either would be the wrong one to somebody.
     """
     text: str = environ["QUERY_STRING"]
     if len(text) > _LONGEST_QUERY:
@@ -26,8 +29,20 @@ def parameters(environ: dict[str, Any]) -> dict[str, str]:
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
         if equals or name.lower() == "cursor":
-            found.setdefault(name.lower(), _decoded(value))
+            key, said = name.lower(), _decoded(value)
+            before = found.setdefault(key, said)
+            if before is not said:
+                found[key] = _both(name, before, said)
     return found
+
+
+def _both(name: str, one: str, other: str) -> str:
+    """Return what a parameter says that stands twice; of those that are not ours the first counts."""
+    if name.lower() in _LISTS:
+        return f"{one},{other}"
+    if one != other and name.lower() in _ONCE:
+        raise InvalidValue(f"the parameter {name} stands twice, with different values")
+    return one
 
 
 def _decoded(value: str) -> str:

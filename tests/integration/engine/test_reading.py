@@ -270,6 +270,30 @@ def test_a_value_path_is_judged_on_the_live_object(app: MemoryHost) -> None:
     assert app.target.get("user", ("anna",))["mail"] == ()  # type: ignore[index]
 
 
+def test_a_list_of_what_to_remove_is_judged_on_the_live_object(app: MemoryHost) -> None:
+    ident = app.client.created("anna", emails=[{"type": "work", "value": "old@x.org"}])
+    app.target.change("user", ("anna",), mail=("behind@x.org",))
+    answer = app.client.patch(ident, {"op": "Remove", "path": "emails", "value": [{"value": "old@x.org"}]})
+    assert (answer.status, answer.json["emails"][0]["value"]) == (200, "behind@x.org")
+    assert app.target.get("user", ("anna",))["mail"] == ("behind@x.org",)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("verb", ["PUT", "PATCH", "PATCH without path"])
+def test_values_that_a_path_does_not_show_stay_as_the_target_has_them(serve: Serve, verb: str) -> None:
+    """A flow shows the first of several values; the others belong to whoever wrote them, a moment ago or long since."""
+    app = serve(more_flows={"nickName": "phones"})
+    ident = app.client.created("anna", **{OWN: {"phones": ["a", "b"]}})
+    app.target.change("user", ("anna",), phones=("a", "b", "behind"))
+    if verb == "PUT":
+        answer = app.client.put(ident, {"userName": "anna", "nickName": "z"})
+    elif verb == "PATCH":
+        answer = app.client.patch(ident, {"op": "replace", "path": "nickName", "value": "z"})
+    else:
+        answer = app.client.patch(ident, {"op": "replace", "value": {"nickName": "z"}})
+    assert (answer.status, answer.json["nickName"]) == (200, "z")
+    assert app.target.get("user", ("anna",))["phones"] == ("z", "b", "behind")  # type: ignore[index]
+
+
 def test_what_a_request_names_is_sent_also_if_the_space_shows_it(app: MemoryHost) -> None:
     ident = app.client.created("anna", title="T")
     app.target.change("user", ("anna",), costCentre=("behind",))
@@ -307,10 +331,31 @@ def test_a_double_that_the_target_itself_would_not_refuse(serve: Serve) -> None:
     app = serve(matching='["login", "costCentre"]')
     app.client.get("/Users")
     app.put("stranger", costCentre=("badge-7",))
-    app.client.post({"userName": "anna", "title": "badge-7"}).refused(409, "uniqueness")
+    for _ in range(2):  # asked of the target first, and then known to the space
+        detail = app.client.post({"userName": "anna", "title": "badge-7"}).refused(409, "uniqueness")
+        assert "costCentre" in detail
+        assert "login" not in detail, "that is free"
     assert app.logins() == ["stranger"]
     answers = at_once(*[lambda n=n: app.client.post({"userName": f"u{n}", "title": "badge-8"}) for n in range(4)])
     assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
+
+
+def test_only_the_user_name_itself_identifies(tmp_path: Any) -> None:
+    """Not every path that ends so: who used a device last may have used another one before."""
+    with memory_target() as (name, _):
+        document = f"""type = "memory"
+[settings]
+name = "{name}"
+[[resource_types]]
+object_type = "device"
+name = "Device"
+endpoint = "Devices"
+attributes = ["number", "label"]
+flows = {{ lastUserName = {{ attribute = "label" }} }}
+"""
+        with bench(tmp_path, {"app": document}) as opened:
+            client = opened.client("app")
+            assert [client.post({"lastUserName": "anna"}, "/Devices").status for _ in range(2)] == [201, 201]
 
 
 # -- references

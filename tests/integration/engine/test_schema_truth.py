@@ -20,6 +20,7 @@ CREATE TABLE person (
   given TEXT NOT NULL,
   country TEXT NOT NULL DEFAULT 'DE',
   status TEXT CHECK (status IN ('new', 'active', 'left')),
+  desk TEXT,
   shown TEXT GENERATED ALWAYS AS (given || ' <' || login || '>') VIRTUAL,
   pin TEXT,
   team TEXT REFERENCES team (name),
@@ -41,8 +42,8 @@ child_tables = [{{ attribute = "phones", table = "phone" }}]
 name = "team"
 [[resource_types]]
 object_type = "person"
-attributes = ["login", "badge", "given", "country", "status", "shown", "pin", "team", "boss", "gone", "phones"]
-matching = ["login"]
+attributes = ["login", "badge", "given", "country", "status", "desk", "shown", "pin", "team", "boss", "gone", "phones"]
+matching = ["login", "desk"]
 disable = {{ action = "set", values = {{ gone = true }} }}
 delete = {{ action = "delete" }}
 [resource_types.flows]
@@ -93,6 +94,7 @@ def test_what_is_stated_is_what_is_done(client: Client) -> None:
     assert told(own["badge"]) == (True, "readWrite", "default", "server", None)
     assert told(own["given"]) == (True, "readWrite", "default", "none", True)
     assert told(own["country"]) == (False, "readWrite", "default", "none", True)
+    assert told(own["desk"]) == (False, "readWrite", "default", "server", True)
     assert told(own["shown"]) == (False, "readOnly", "default", "none", True)
     assert told(own["pin"]) == (False, "writeOnly", "never", "none", True)
     for section, name, words in (
@@ -129,4 +131,6 @@ def test_what_is_stated_is_what_is_done(client: Client) -> None:
     other = client.post({"userName": "ben", OWN: {"badge": 7, "given": "Ben"}})
     other.refused(409, "uniqueness")
     client.post({"userName": "ANNA", OWN: {"badge": 8, "given": "A"}}).refused(409, "uniqueness")
+    for name, badge, status in (("cleo", 9, 201), ("dora", 10, 409)):
+        assert client.post({"userName": name, OWN: {"badge": badge, "given": "G", "desk": "4.17"}}).status == status
     client.patch(made.id, {"op": "remove", "path": f"{OWN}:given"}).refused(400, "mutability")

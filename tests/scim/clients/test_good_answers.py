@@ -348,12 +348,15 @@ def test_disable_with_an_explicit_nothing(served: Bench, memory: tuple[str, Memo
 # -- the service's own description
 
 
-def test_the_service_provider_configuration_tells_the_truth(served: Bench, client: Client) -> None:
+def test_the_service_provider_configuration_tells_the_truth(served: Bench, client: Client, name: str) -> None:
     stated = client.get("/ServiceProviderConfig").json
     assert stated["patch"]["supported"] is True
     assert stated["filter"]["supported"] is True
     assert stated["filter"]["maxResults"] == served.host.configuration.host.scim.max_count
     assert stated["etag"]["supported"] is True
+    passwords = client.post({"userName": name, "password": "Marker-7-Truth"}).status == 201
+    passwords = passwords and "password" not in served.audit(connector=client.connector, name=name)[-1].message
+    assert stated["changePassword"]["supported"] is passwords
     assert "oauthbearertoken" in {scheme["type"] for scheme in stated["authenticationSchemes"]}
     if stated["bulk"]["supported"]:
         assert stated["bulk"]["maxOperations"] > 0

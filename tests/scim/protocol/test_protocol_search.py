@@ -175,3 +175,18 @@ def test_sub_attributes_of_extensions(app: Client, name: str) -> None:
     shown = app.get(f"/Users/{ident}?attributes={ENTERPRISE}:manager").json
     assert shown.keys() == {"schemas", "id", ENTERPRISE}
     assert shown[ENTERPRISE]["manager"]["value"] == boss
+
+
+def test_a_parameter_that_stands_twice(app: Client, name: str) -> None:
+    one, other = app.created(name, displayName="D", title="T"), app.created(f"{name}-2")
+    shown = app.get(f"/Users/{one}?attributes=userName&attributes=title").json
+    assert (shown["userName"], shown["title"]) == (name, "T")
+    assert "displayName" not in shown
+    shown = app.get(f"/Users/{one}?excludedAttributes=title&excludedAttributes=displayName,{OWN}").json
+    assert not {"title", "displayName", OWN} & shown.keys()
+    first, second = (quoted(f'userName eq "{each}"') for each in (name, f"{name}-2"))
+    for more in ("", "&sortBy=userName"):
+        assert app.get(f"/Users?filter={first}&filter={first}{more}").total == 1
+        app.get(f"/Users?filter={first}&FILTER={second}{more}").refused(400, "invalidValue")
+        app.get(f"/Users?count=1&count=2{more}").refused(400, "invalidValue")
+        assert app.get(f"/Users?filter={second}&_=1&_=2{more}").resources[0]["id"] == other

@@ -114,6 +114,13 @@ def test_okta_creates_a_user() -> None:
     assert len(plan.warnings) == 2
 
 
+def test_what_is_dropped_from_a_hostile_body_does_not_fill_the_audit() -> None:
+    plan = RT.plan_create({"userName": "u", "name": {"familyName": "R"}, **{f"k{number}": 1 for number in range(5000)}})
+    assert len("".join(plan.warnings)) < 10_000
+    assert plan.warnings[0].startswith("k0 ")
+    assert plan.warnings[-1] == "and 4950 more like these"
+
+
 def test_names_are_found_in_any_case() -> None:
     plan = RT.plan_create(
         {

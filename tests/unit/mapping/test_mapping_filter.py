@@ -72,6 +72,14 @@ DISABLED = BoundComparison("Disabled", "eq", True, "boolean", native=True)
         ("name pr", BoundOr((BoundPresence("FirstName"), BoundPresence("LastName")))),
         ("title eq null", BoundNot(BoundPresence("Title"))),
         ("title ne null", BoundPresence("Title")),
+        ("emails eq null", BoundNot(BoundOr((BoundPresence("Email"), BoundPresence("HomeEmail"))))),
+        ("emails ne null", BoundOr((BoundPresence("Email"), BoundPresence("HomeEmail")))),
+        ("emails.value eq null", BoundNot(BoundOr((BoundPresence("Email"), BoundPresence("HomeEmail"))))),
+        ("addresses.locality eq null", BoundNot(BoundPresence("City"))),
+        ("name eq null", BoundNot(BoundOr((BoundPresence("FirstName"), BoundPresence("LastName"))))),
+        ("manager eq null", BoundNot(BoundPresence("Manager"))),
+        ("meta.created eq null", FALSE),
+        ("active ne null", TRUE),
         ('not (userName eq "x")', BoundNot(LOGIN)),
         ('userName eq "x" and emails[type eq "work"].value eq "x"', BoundAnd((LOGIN, EMAIL))),
         ("active eq true", BoundNot(DISABLED)),
@@ -142,7 +150,7 @@ def test_binding(filter: str, expected: Any) -> None:
         ('emails.display2 eq "x"', "schema"),
         ('addresses[type eq "work"].region eq "x"', "not mapped"),
         ('name.middleName eq "x"', "not mapped"),
-        ('name eq "x"', "mapped"),
+        ('name eq "x"', "parts"),
         ('name[givenName eq "x"]', "one value"),
         ('groups.value eq "x"', "mapped"),
         ('password eq "x"', "never returned"),
@@ -170,6 +178,15 @@ def test_what_cannot_be_filtered_by(filter: str, says: str) -> None:
         bind(RT, filter)
     assert (caught.value.status, caught.value.scim_type) == (400, "invalidFilter")
     assert says in caught.value.detail
+
+
+def test_a_name_that_scim_has_as_well_is_suggested_with_its_urn() -> None:
+    flows = {path: flow for path, flow in definition().flows.items() if path not in {"title", "department"}}
+    rt = employees(flows=flows, attributes=(*definition().attributes, "Title", "Department"))
+    for name in ("title", "department"):
+        with pytest.raises(ScimError, match=f"did you mean '{OWN}:{name.capitalize()}'"):
+            bind(rt, f'{name} eq "x"')
+        assert bind(rt, f'{OWN}:{name} eq "x"') == text(name.capitalize(), "eq", "x")
 
 
 def test_moments_are_compared_in_utc() -> None:

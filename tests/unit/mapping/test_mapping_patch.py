@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mapping_samples import CORE, ENTERPRISE, OWN, current, employees, op, patch, teams, written
+from mapping_samples import CORE, ENTERPRISE, OWN, attribute, current, employees, op, patch, teams, written
 
-from isthmus.mapping.definition import Deprovisioning
+from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.plans import UNSET, CurrentObject, ReferenceChange
+from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.scim.errors import ScimError
-from isthmus.spi import ObjectType, Operation
+from isthmus.spi import AttributeType, ObjectType, Operation
 
 RT = employees()
 STRICT = employees(strict=True)
@@ -105,6 +106,10 @@ def refused(*operations: dict[str, Any], rt: Any = RT, on: CurrentObject | None 
         (op("remove", "phoneNumbers"), {"Phone": (), "Mobile": ()}),
         (op("remove", "phoneNumbers", [{"type": "work", "value": "+1 (555) 0100"}]), {"Phone": ()}),
         (op("remove", "phoneNumbers", [{"type": "work", "value": "other"}]), {}),
+        (op("remove", "phoneNumbers", [{"type": None, "value": "+1 (555) 0100", "display": "D"}]), {"Phone": ()}),
+        (op("remove", "phoneNumbers", [{}]), {}),
+        (op("remove", "phoneNumbers", [{"display": "D"}]), {}),
+        (op("remove", "phoneNumbers", [{"value": None}]), {}),
         (op("replace", WORK, None), {"Email": ()}),
         (op("replace", WORK, ""), {"Email": ()}),
         (op("remove", ENTERPRISE), {"Number": (), "Department": ()}),
@@ -113,6 +118,10 @@ def refused(*operations: dict[str, Any], rt: Any = RT, on: CurrentObject | None 
         # a multi-valued attribute of the target
         (op("add", f"{OWN}:Tags", ["b", "c"]), {"Tags": ("+", "b", "c")}),
         (op("add", f"{OWN}:Tags", [{"value": "c"}]), {"Tags": ("+", "c")}),
+        (
+            op("add", f"{OWN}:Tags", [{"value": "c"}, {"type": "work"}, {"type": "x", "value": ""}]),
+            {"Tags": ("+", "c")},
+        ),
         (op("remove", f"{OWN}:Tags", ["a"]), {"Tags": ("-", "a")}),
         (op("remove", f'{OWN}:Tags[value eq "a"]'), {"Tags": ("-", "a")}),
         (op("replace", f'{OWN}:Tags[value eq "a"]', "z"), {"Tags": ("-", "a", "+", "z")}),
@@ -146,6 +155,36 @@ def test_operations(operation: dict[str, Any], expected: dict[str, Any]) -> None
         assert written(plan) == expected
         return
     assert written(patch(RT, operation, on=on)) == expected
+
+
+def test_a_value_is_chosen_by_its_own_case_rule_and_type() -> None:
+    lists = ObjectType(
+        name="Lists",
+        anchor=("key",),
+        attributes=(
+            attribute("key", required=True),
+            attribute("aliases", multivalued=True, case_exact=True),
+            attribute("nicks", multivalued=True),
+            attribute("rooms", AttributeType.INTEGER, multivalued=True),
+        ),
+        operations=frozenset(Operation),
+    )
+    definition = ResourceTypeDefinition(
+        object_type="Lists", name="List", endpoint="Lists", attributes=("key", "aliases", "nicks", "rooms")
+    )
+    rt = compile_resource_type(definition, lists, shape=1)
+    on = CurrentObject(
+        id="l", attributes={"key": ("k",), "aliases": ("Bob", "bob"), "nicks": ("Bob", "x"), "rooms": (1, 20, 300)}
+    )
+    for path, gone in {
+        'aliases[value eq "Bob"]': {"aliases": ("-", "Bob")},
+        'nicks[value eq "BOB"]': {"nicks": ("-", "Bob")},
+        "rooms[value gt 5]": {"rooms": ("-", 20, 300)},
+        'rooms[value eq "20"]': {"rooms": ("-", 20)},
+        'nicks[value sw "b" or value eq "x"]': {"nicks": ("-", "Bob", "x")},
+    }.items():
+        assert written(patch(rt, op("remove", path), on=on)) == gone, path
+    assert refused(op("remove", 'rooms[value co "2"]'), rt=rt, on=on).scim_type == "invalidFilter"
 
 
 def test_what_disables_says_so() -> None:
@@ -214,6 +253,14 @@ def test_a_manager_is_removed() -> None:
         op("remove", "manager", [{"value": "x"}]),
     ):
         assert patch(RT, operation).references == (ReferenceChange(attribute="Manager", replace=()),)
+
+
+@pytest.mark.parametrize("value", [{"displayName": "Bob"}, [{"displayName": "Bob"}]])
+def test_a_manager_s_name_alone_says_nothing_about_who_it_is(value: Any) -> None:
+    """What Okta sends where only the name of the manager is mapped."""
+    for operation in (op("add", "manager", value), op("replace", None, {ENTERPRISE: {"manager": value}})):
+        assert patch(RT, operation).references == ()
+    assert RT.plan_replace({"userName": "jane", ENTERPRISE: {"manager": value}}, current()).references == ()
 
 
 def test_two_managers_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from mapping_samples import (
 )
 
 from isthmus.mapping.definition import Deprovisioning, Flow
+from isthmus.scim.errors import InvalidValue
 from isthmus.scim.projection import Projection
 from isthmus.spi import ObjectType, Reference
 
@@ -323,6 +325,34 @@ def test_schemas_say_what_is_there() -> None:
     assert set(by_name(enterprise)) == {"employeeNumber", "department", "manager"}
     manager = {sub["name"]: sub for sub in by_name(enterprise)["manager"]["subAttributes"]}
     assert manager["$ref"]["referenceTypes"] == ["User"]
+
+
+@pytest.mark.parametrize(
+    ("needed", "emails", "value", "addresses"),
+    [
+        ({"Email"}, True, False, False),
+        ({"Email", "HomeEmail"}, True, True, False),
+        ({"City"}, False, False, True),
+        (set(), False, False, False),
+    ],
+)
+def test_a_list_is_required_where_one_of_its_elements_is(
+    needed: set[str], emails: bool, value: bool, addresses: bool
+) -> None:
+    attributes = tuple(replace(each, required=each.name in needed) for each in RT.object_type.attributes)
+    rt = employees(object_type=replace(RT.object_type, attributes=attributes))
+    core = by_name(rt.schema_documents()[0])
+    subs = {sub["name"]: sub for sub in core["emails"]["subAttributes"]}
+    assert (core["emails"]["required"], subs["value"]["required"], core["addresses"]["required"]) == (
+        emails, value, addresses,
+    )  # fmt: skip
+    assert not subs["type"]["required"]
+    if needed:
+        with pytest.raises(InvalidValue) as refused:
+            rt.plan_create({"userName": "u"})
+        assert all(name in refused.value.detail for name in needed)
+    else:
+        assert rt.plan_create({"userName": "u"}).attributes == {"Login": ("u",)}
 
 
 def test_the_extension_has_every_published_attribute() -> None:

@@ -27,6 +27,7 @@ class DoubleType:
 
     endpoint: str = "Users"
     name: str = "User"
+    takes_password: bool = False
 
     def resource_type_document(self) -> dict[str, Any]:
         return {"schemas": [], "id": self.name, "name": self.name, "endpoint": f"/{self.endpoint}"}
