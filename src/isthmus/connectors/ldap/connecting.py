@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import ldap
 from ldap.ldapobject import SimpleLDAPObject
 
-from isthmus.connectors.ldap import kerberos
+from isthmus.connectors.ldap import kerberos, password_policy
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Link
 from isthmus.connectors.ldap.settings import LdapSettings
@@ -25,6 +25,11 @@ from isthmus.connectors.ldap.tls_diagnosis import diagnose
 from isthmus.spi import MisconfiguredConnector
 
 _LEAST = 0.05  # seconds that one more server gets at least
+
+_SAID_OF_THE_SERVER = frozenset(
+    {Kind.UNREACHABLE, Kind.LOST, Kind.TLS, Kind.WEAK, Kind.BUSY, Kind.LIMIT, Kind.BROKEN, Kind.SETTINGS}
+)
+"""What an answer to a log-in may mean beside that our account is not let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +259,23 @@ def _system_authorities() -> str | None:
 
 
 def _bind(link: Link, server: Server, settings: LdapSettings, seconds: float) -> None:
+    """Log in; "no such entry", "invalid DN" or "unwilling" are said of our account, never of what is asked later."""
+    try:
+        _log_in(link, server, settings, seconds)
+    except Failure as failure:
+        if failure.kind not in _SAID_OF_THE_SERVER:
+            failure.kind = Kind.LOGIN
+        raise
+
+
+def _log_in(link: Link, server: Server, settings: LdapSettings, seconds: float) -> None:
     library = link.library
     secret = settings.password.reveal() if settings.password is not None else ""
     match settings.bind:
         case "simple":
-            link.run(lambda: library.simple_bind_s(settings.user, secret), seconds, hidden=(secret,))
+            said = link.log_in(settings.user, secret, seconds=seconds, controls=[password_policy.REQUEST])
+            if password_policy.must_change(said):
+                raise Failure(Kind.LOGIN, "", "the account's password must be changed before it may do anything")
         case "external":
             # Not the interactive call: it keeps the interpreter's lock, and no other thread could pass bytes on.
             link.run(lambda: library.sasl_bind_s("", "EXTERNAL", b""), seconds)

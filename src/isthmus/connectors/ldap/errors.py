@@ -218,6 +218,12 @@ def _denied(f: Failure, w: Where) -> ConnectorError:
     return MisconfiguredConnector(f"{w.target}: the connector's account may not read this: {f}; grant it read access")
 
 
+def _refused(f: Failure, w: Where) -> ConnectorError:
+    if w.writing:
+        return TargetRejected(f"{w.target}: the directory refuses this: {f}")
+    return MisconfiguredConnector(f"{w.target}: the directory refuses to be read: {f}")  # no index for it, for example
+
+
 def _referral(f: Failure, w: Where) -> ConnectorError:
     to = f" to {', '.join(f.referrals)}" if f.referrals else ""
     if not w.writing:
@@ -250,7 +256,7 @@ ANSWERS: dict[Kind, Callable[[Failure, Where], ConnectorError]] = {
     Kind.LOST: _lost,
     Kind.TLS: lambda f, _: MisconfiguredConnector(f"no encrypted connection: {f}"),
     Kind.REFERRAL: _referral,
-    Kind.REFUSED: lambda f, w: TargetRejected(f"{w.target}: the directory refuses this: {f}"),
+    Kind.REFUSED: _refused,
     Kind.NOT_POSSIBLE: lambda f, w: Unsupported(f"{w.target}: the directory cannot do this: {f}"),
     Kind.CHANGED: lambda f, w: TargetUnavailable(f"{w.target}: changed by somebody else meanwhile: {f}; try again"),
     Kind.CANCELLED: lambda f, _: Cancelled(f"cancelled: {f}"),
