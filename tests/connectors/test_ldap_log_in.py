@@ -89,7 +89,7 @@ def test_a_search_that_the_server_refuses() -> None:
     try:
         server.start()
         connector: Any = connector_type.open(server.settings(object_types=(PERSON,)))
-        with pytest.raises(MisconfiguredConnector, match="refuses to be read: .*restricted"):
+        with pytest.raises(MisconfiguredConnector, match=r"refuses to be read: .*restricted"):
             connector.find("person", "uid", "x", attributes=(), call=Call(timeout=20))
         connector.close()
     finally:

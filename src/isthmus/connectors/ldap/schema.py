@@ -175,16 +175,21 @@ def _chosen(
                 offered.append(facts.name)
         if directory.attribute(directory.product.password_attribute) is not None and _has_password(directory, required):
             offered.append(directory.product.password_attribute)
-    excluded = {name.casefold() for name in one.excluded_attributes}
+    excluded = {_spelled(name, directory.attribute(name)).casefold() for name in one.excluded_attributes}
     found: dict[str, AttributeFacts] = {}
     for name in offered:
         known = directory.attribute(name)
         if known is None:
             raise MisconfiguredConnector(f"object type {one.name}: the directory's schema has no attribute {name}")
-        spelled = known.name + name[len(name.partition(";")[0]) :]
+        spelled = _spelled(name, known)
         if spelled.casefold() not in excluded:
             found[spelled] = known
     return found
+
+
+def _spelled(name: str, known: AttributeFacts | None) -> str:
+    """Return an attribute's name as the schema spells it first, with the options that it was given."""
+    return name if known is None else known.name + name[len(name.partition(";")[0]) :]
 
 
 def _told(directory: Directory, name: str) -> bool:
@@ -263,14 +268,14 @@ def _column(
     wire = name
     if facts.syntax in syntaxes.BINARY_TRANSFER and ";" not in name:
         wire = f"{name};binary"
-    return Column(
-        definition, wire, codec, facts.exact is not None, tuple(a.lower() for a in (*facts.aliases, facts.name))
-    )
+    option = name[len(facts.name) :]
+    aliases = tuple(f"{alias}{option}".lower() for alias in (*facts.aliases, facts.name))
+    return Column(definition, wire, codec, facts.exact is not None, aliases)
 
 
 def _secret(folded: str, one: LdapObjectType, settings: LdapSettings) -> bool:
     named = {name.casefold() for name in one.secret_attributes} | {settings.password_attribute.casefold()}
-    return folded in SECRETS or folded in named
+    return folded in named or folded.partition(";")[0] in SECRETS
 
 
 def _anchor_column(
