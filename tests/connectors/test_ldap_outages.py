@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -251,6 +252,44 @@ def test_limits_of_a_page_are_met_by_smaller_ones() -> None:
             list(connector.import_full(scope, attributes={"person": ("sn",)}, page_size=100, call=call()))
     finally:
         server.remove()
+
+
+def test_a_limit_for_one_search_is_none_for_set_up() -> None:
+    """The account reads everything page by page: a test says so, and a sample of what is there is a sample."""
+    server = slapd_server(Variant(size_limit="size.pr=20 size.prtotal=unlimited size.soft=20 size.hard=20"))
+    sub = f"ou=sub,{PEOPLE}"
+    try:
+        server.start()
+        server.add(sub, {"objectClass": ["organizationalUnit"], "ou": ["sub"]})
+        values = {"objectClass": ["inetOrgPerson"], "cn": ["x"], "sn": ["x"]}
+        server.modify("".join(ldif(f"uid=p{i},{PEOPLE}", {"changetype": ["add"], **values}) for i in range(60)))
+        for changes in ({"bases": (GROUPS, PEOPLE)}, {"excluded_bases": (sub,)}):
+            with opened(server, object_types=(replace(PERSON, **changes),)) as connector:
+                connector.test(call=call())
+                first, *_ = connector.suggest(call=call())["object_types"].values
+                assert (first.name, first.bases) == ("inetOrgPerson", (PEOPLE,))
+    finally:
+        server.remove()
+
+
+def test_entries_are_suggested_as_one_type(plain_slapd: SlapdServer) -> None:
+    """Every inetOrgPerson is a person too: published as both, each would be there twice."""
+    plain_slapd.remove_all()
+    for number, name in enumerate(("inetOrgPerson", "person", "organizationalPerson")):
+        values = {"objectClass": [name], "cn": [f"p{number}"], "sn": ["x"]}
+        plain_slapd.add(f"cn=p{number},{PEOPLE}", values)
+    with opened(plain_slapd, bases=(PEOPLE,), object_types=()) as connector:
+        declared = connector.suggest(call=call())["object_types"].values
+    with opened(plain_slapd, object_types=declared) as connector:
+        found = {
+            scope.key: [
+                each.attributes["cn"][0]
+                for page in connector.import_full(scope, attributes={scope.key: ("cn",)}, page_size=9, call=call())
+                for each in page.objects
+            ]
+            for scope in connector.scopes()
+        }
+    assert found == {"inetOrgPerson": ["p0"], "person": ["p1"], "organizationalPerson": ["p2"]}
 
 
 def test_import_without_paged_results(plain_slapd: SlapdServer) -> None:
