@@ -255,6 +255,18 @@ class SlapdServer(LdapPrograms, Server):
             (self.folder / name).mkdir()
             give_away(self.folder / name)
 
+    def back_up(self) -> None:
+        """Put its databases by; it must not run."""
+        for name in ("db", "log"):
+            shutil.copytree(self.folder / name, self.folder / f"{name}.backup")
+
+    def restore(self) -> None:
+        """Put back what was put by; it must not run."""
+        self.wipe()
+        for name in ("db", "log"):
+            for path in (self.folder / f"{name}.backup").iterdir():
+                give_away(Path(shutil.copy(path, self.folder / name)))
+
     def start(self, *, filled: bool = True) -> None:
         """Start it, with the containers and the account in it unless `filled` is off."""
         super().start()
