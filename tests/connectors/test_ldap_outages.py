@@ -203,6 +203,28 @@ def test_an_empty_database_after_a_restart_is_not_an_empty_import(server: SlapdS
             list(connector.import_full(scope, attributes={"person": ("sn",)}, page_size=10, call=call()))
 
 
+def test_nobody_is_gone_below_a_base_that_is_gone(server: SlapdServer) -> None:
+    """Where entries are known by their names, a name that is not there is somebody who was deleted."""
+    by_name = replace(PERSON, anchor="dn")
+    with opened(server, object_types=(by_name,), user=server.administrator) as connector:
+        made = create(connector, "one")
+        server.delete(f"uid=one,{PEOPLE}")
+        assert connector.read("person", made.identity, attributes=("sn",), call=call()) is None
+        assert not connector.find("person", "dn", made.identity.dn, attributes=("sn",), call=call())
+        server.stop()
+        server.wipe()
+        server.start(filled=False)
+        change = AttributeChange("sn", replace=("x",))
+        for ask in (
+            lambda: connector.read("person", made.identity, attributes=("sn",), call=call()),
+            lambda: connector.find("person", "dn", made.identity.dn, attributes=("sn",), call=call()),
+            lambda: connector.update("person", made.identity, [change], call=call()),
+            lambda: connector.delete("person", made.identity, call=call()),
+        ):
+            with pytest.raises(MisconfiguredConnector, match="no entry ou=people"):
+                ask()
+
+
 def test_a_replaced_certificate(server: SlapdServer) -> None:
     trusted = server.folder / "trusted.pem"
     shutil.copy(server.ca, trusted)
