@@ -11,7 +11,7 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.slapd import PEOPLE, LdapPrograms, SlapdServer
 from isthmus.connectors.ldap import LdapObjectType, connector_type
-from isthmus.spi import AttributeChange, Call, ConnectorObject, InvalidValue
+from isthmus.spi import AttributeChange, Call, ConnectorObject, InvalidValue, TargetRejected
 
 SEVERAL = ("mail", "telephoneNumber", "cn")
 
@@ -61,6 +61,20 @@ def test_an_attribute_is_left_out_by_any_of_its_names(plain_slapd: SlapdServer) 
     connector.close()
     assert not offered & {"givenName", "mail", "title", "cn;lang-de"}
     assert {"cn", "sn", "uid"} <= offered
+
+
+@pytest.mark.parametrize("which", ["plain_slapd", "directory_389"])
+def test_a_new_entry_that_is_none_of_the_type(request: pytest.FixtureRequest, which: str) -> None:
+    """The next import would not find it: said at once, and not that all is well."""
+    server: LdapPrograms = request.getfixturevalue(which)
+    server.remove_all()
+    connector = opened(server, filter="(employeeType=staff)")
+    given = {"uid": ("a",), "cn": ("a",), "sn": ("a",)}
+    with pytest.raises(TargetRejected, match="does not match the type's filter"):
+        connector.create("person", given, call=call())
+    server.remove_all()
+    assert connector.create("person", {**given, "employeeType": ("Staff",)}, call=call()).attributes["uid"] == ("a",)
+    connector.close()
 
 
 @pytest.fixture(params=["plain_slapd", "directory_389"])

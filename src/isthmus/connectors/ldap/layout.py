@@ -96,6 +96,8 @@ class Layout:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     """By attribute: the DN that stands for "no member"."""
     member_uid: str | None = None
+    filtered: bool = False
+    """Whether the settings add a filter: then a new entry may be none of the type."""
     included: tuple[str, ...] = ()
     """Every base that was named; `bases` leaves out those below another one, which need no search of their own."""
     by_alias: Mapping[str, Column] = field(init=False, repr=False, compare=False)

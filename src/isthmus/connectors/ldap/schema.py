@@ -119,6 +119,7 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
         excluded=tuple(_key(directory, base, one) for base in one.excluded_bases),
         onelevel=one.scope == "onelevel",
         filter=filters.both(filters.equal("objectClass", structural.encode()), one.filter),
+        filtered=bool(one.filter),
         template=made,
         names=directory.names,
         placeholders=placeholders,

@@ -310,7 +310,7 @@ class Writer:
         """Return the entry as it is now: from the write's own answer, else read."""
         layout = self._layout
         with _done():
-            if entry is None or not self._known.directory.supports(POST_READ) or layout.member_uid:
+            if entry is None or not self._known.directory.supports(POST_READ) or layout.member_uid or layout.filtered:
                 entry = self._reader.at(dn, layout.filter, layout.asked(columns))
             if entry is None:
                 raise TargetRejected(
