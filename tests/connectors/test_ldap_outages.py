@@ -138,6 +138,28 @@ def test_the_next_server_answers(plain_slapd: SlapdServer) -> None:
             assert time.monotonic() - began < 3.0, "the server that answered is asked first from then on"
 
 
+def test_addresses_of_a_name_that_do_not_answer(plain_slapd: SlapdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain's name stands for many servers, of which some are switched off: the others are reached in time."""
+    kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    with socket.socket() as full, socket.socket() as one, socket.socket() as two:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # nobody accepts: once the queue is full, the kernel is as silent as a machine that is off
+        for each in (one, two):
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        addresses = [*[(*kind, full.getsockname())] * 6, (*kind, (plain_slapd.host, plain_slapd.port))]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *more, **how: addresses if host == "many" else resolve(host, *more, **how),
+        )
+        with opened(plain_slapd, url="ldap://many", connect_timeout=4.0) as connector:
+            began = time.monotonic()
+            connector.read_schema(call=call())
+            assert time.monotonic() - began < IN_TIME
+
+
 def test_a_connection_cut_by_something_between(plain_slapd: SlapdServer) -> None:
     plain_slapd.remove_all()
     with (

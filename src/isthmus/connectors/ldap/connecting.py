@@ -183,7 +183,7 @@ def _dial(server: Server, seconds: float) -> socket.socket:
                 sock.close()
                 raise
         else:
-            sock = socket.create_connection((server.host, server.port), timeout=seconds)
+            sock = _reach(server, seconds)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     except (OSError, UnicodeError) as exc:
@@ -191,6 +191,24 @@ def _dial(server: Server, seconds: float) -> socket.socket:
         raise Failure(Kind.UNREACHABLE, "", f"{server.url}: {reason}", nothing_sent=True) from exc
     sock.settimeout(None)
     return sock
+
+
+def _reach(server: Server, seconds: float) -> socket.socket:
+    """Connect to the first address of the name that answers; the time is shared among those that are left."""
+    addresses = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    until = time.monotonic() + seconds
+    problem = OSError("the name has no address")
+    for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(max(_LEAST, (until - time.monotonic()) / left))
+            sock.connect(address)
+        except OSError as exc:
+            sock.close()
+            problem = exc
+        else:
+            return sock
+    raise problem
 
 
 def _set_options(library: SimpleLDAPObject, seconds: float) -> None:
