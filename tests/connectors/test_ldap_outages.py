@@ -367,6 +367,25 @@ def test_a_read_only_replica_refers_writes(server: SlapdServer) -> None:
         replica.remove()
 
 
+def test_writes_go_on_when_the_writable_server_is_back(server: SlapdServer) -> None:
+    """A read-only replica stood in for it; nothing is wrong with the connections to that one."""
+    replica = slapd_server(Variant(referral=server.url))
+    try:
+        replica.load(server)
+        replica.start(filled=False)
+        with opened(server, other_urls=(replica.url,)) as connector:
+            made = create(connector, "one")
+            server.stop()
+            assert connector.find("person", "uid", "nobody", attributes=(), call=call()) == []
+            with pytest.raises(MisconfiguredConnector, match="takes no writes"):
+                create(connector, "two")
+            server.start()
+            create(connector, "two")
+            assert connector.read("person", made.identity, attributes=(), call=call()) is not None
+    finally:
+        replica.remove()
+
+
 def test_no_connection_is_left_open(server: SlapdServer) -> None:
     with opened(server, max_connections=3) as connector:
         made = create(connector, "one")

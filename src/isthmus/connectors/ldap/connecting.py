@@ -104,6 +104,10 @@ class Connecting:
         self._settings = settings
         self._first = 0
 
+    def begin_anew(self) -> None:
+        """Ask the servers in the order of the settings next time."""
+        self._first = 0
+
     def connect(self, seconds: float, *, only: str | None = None) -> Link:
         """Return a bound connection.
 
