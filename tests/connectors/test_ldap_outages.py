@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.certificates import write_certificates
+from connectors.servers.directory389 import Directory389
 from connectors.servers.fixtures import slapd_server
 from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, LdapSettings, connector_type
@@ -365,6 +366,55 @@ def test_a_read_only_replica_refers_writes(server: SlapdServer) -> None:
         assert not replica.search(PEOPLE, "(uid=one)")
     finally:
         replica.remove()
+
+
+def test_a_replica_without_a_referral(server: SlapdServer) -> None:
+    replica = slapd_server(Variant(referral=server.url, updateref=False))
+    try:
+        replica.load(server)
+        replica.start(filled=False)
+        with opened(replica) as connector, pytest.raises(MisconfiguredConnector, match="takes no writes"):
+            create(connector, "one")
+    finally:
+        replica.remove()
+
+
+def read_only_slapd(server: SlapdServer, *, on: bool) -> None:
+    server.stop()
+    path = server.folder / "slapd.conf"
+    text = path.read_text().replace("readonly on\n", "")
+    path.write_text(text.replace("dbnosync\n", "dbnosync\nreadonly on\n") if on else text)
+    server.start(filled=False)
+
+
+def read_only_389(server: Directory389, *, on: bool) -> None:
+    change = {"changetype": ["modify"], "replace": ["nsslapd-readonly"], "nsslapd-readonly": ["on" if on else "off"]}
+    server.modify(ldif("cn=userRoot,cn=ldbm database,cn=plugins,cn=config", change))
+
+
+@pytest.mark.parametrize(("which", "switch"), [("server", read_only_slapd), ("directory_389", read_only_389)])
+def test_a_server_that_is_read_only_for_a_while(request: pytest.FixtureRequest, which: str, switch: Any) -> None:
+    """Nothing is wrong with what was asked: it is to be asked again."""
+    server: Any = request.getfixturevalue(which)
+    server.remove_all()
+    with opened(server) as connector:
+        made = create(connector, "one")
+        switch(server, on=True)
+        try:
+            for write in (
+                lambda: create(connector, "two"),
+                lambda: connector.update("person", made.identity, [AttributeChange("sn", replace=("x",))], call=call()),
+                lambda: connector.update(
+                    "person", made.identity, [AttributeChange("uid", replace=("x",))], call=call()
+                ),
+                lambda: connector.delete("person", made.identity, call=call()),
+            ):
+                with pytest.raises(TargetUnavailable) as refused:
+                    write()
+                assert not refused.value.outcome_unknown
+        finally:
+            switch(server, on=False)
+        connector.delete("person", made.identity, call=call())
 
 
 def test_writes_go_on_when_the_writable_server_is_back(server: SlapdServer) -> None:

@@ -68,6 +68,7 @@ class Variant:
     policy: str = ""
     refint: bool = False
     referral: str = ""
+    updateref: bool = True
     size_limit: str = ""
     extra: str = ""
     access: str = ""
@@ -235,7 +236,7 @@ class SlapdServer(LdapPrograms, Server):
             lines += [
                 f"syncrepl rid=1 provider={v.referral} type=refreshOnly interval=30:00:00:00",
                 f'  retry="3600 +" searchbase="{SUFFIX}" bindmethod=simple',
-                f"updateref {v.referral}",
+                f"updateref {v.referral}" if v.updateref else "",
             ]
         return "\n".join(lines) + "\n"
 

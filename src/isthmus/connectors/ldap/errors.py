@@ -173,6 +173,8 @@ _ATTRIBUTE = (
 )
 _NOT_UNIQUE = re.compile(r"not unique|same attribute value already exists|already exists|uniqueness", re.IGNORECASE)
 _LOG_IN_FIRST = re.compile(r"successful bind|must bind|not bound|anonymous", re.IGNORECASE)  # AD and its relatives
+_READ_ONLY = re.compile(r"read-only|^operation restricted$", re.IGNORECASE)  # 389 DS; OpenLDAP: for maintenance
+_REPLICA = re.compile(r"^shadow context; no update referral$")  # OpenLDAP without updateref
 _LONGEST = 400
 
 
@@ -196,6 +198,8 @@ def failure_of(error: ldap.LDAPError, *, hidden: Sequence[str] = ()) -> Failure:
         kind = Kind.DUPLICATE
     if name == "OPERATIONS_ERROR" and _LOG_IN_FIRST.search(text):
         kind = Kind.LOGIN
+    if name == "UNWILLING_TO_PERFORM":
+        kind = Kind.BUSY if _READ_ONLY.search(text) else Kind.REFERRAL if _REPLICA.search(text) else kind
     code = name if number is None or number < 0 else f"{name}, {number}"
     return Failure(kind, code, text, attribute=attribute, referrals=referrals)
 
