@@ -15,7 +15,8 @@ from connectors.servers.certificates import write_certificates
 from connectors.servers.fixtures import slapd_server
 from connectors.servers.slapd import PEOPLE, SlapdServer, Variant
 from isthmus.connectors.ldap import LdapObjectType, connector_type
-from isthmus.spi import Call, MisconfiguredConnector
+from isthmus.spi import Call, MisconfiguredConnector, Secret
+from isthmus.testing import closed_port
 
 PERSON = LdapObjectType(name="person", structural_class="inetOrgPerson", bases=(PEOPLE,))
 
@@ -61,3 +62,13 @@ def test_a_pinned_certificate_is_trusted_and_no_other(wrong: tuple[SlapdServer, 
     for pin in (digest[:-1] + ("0" if digest[-1] != "0" else "1"), "0" * 64):
         with pytest.raises(MisconfiguredConnector, match="not the one in tls_fingerprint"):
             reach(server, way, tls_fingerprint=pin)
+
+
+@pytest.mark.parametrize("way", ["starttls", "ldaps"])
+def test_the_next_server_has_a_good_one(wrong: tuple[SlapdServer, str], plain_slapd: SlapdServer, way: str) -> None:
+    server, _ = wrong
+    good = plain_slapd.tls_url if way == "ldaps" else plain_slapd.url
+    reach(server, way, tls_ca=plain_slapd.ca, other_urls=(good,), password=Secret(plain_slapd.password))
+    with closed_port() as closed, pytest.raises(MisconfiguredConnector, match="certificate is not accepted") as told:
+        reach(server, way, tls_ca=plain_slapd.ca, other_urls=(f"ldaps://127.0.0.1:{closed}",))
+    assert str(told.value).endswith(f"; ldaps://127.0.0.1:{closed}: Connection refused")

@@ -127,7 +127,7 @@ class Connecting:
                 link = connect(known[number], self._settings, min(share, self._settings.connect_timeout))
             except Failure as failure:
                 failure.nothing_sent = True  # nothing of the caller's
-                if failure.kind not in {Kind.UNREACHABLE, Kind.LOST, Kind.BUSY}:
+                if failure.kind not in {Kind.UNREACHABLE, Kind.LOST, Kind.BUSY, Kind.TLS}:
                     raise
                 problems.append(failure)
                 continue
@@ -135,8 +135,10 @@ class Connecting:
             return link
         if len(problems) == 1:
             raise problems[0]
-        said = "; ".join(f"{known[n].url}: {p}" for n, p in zip(order, problems, strict=True))
-        raise Failure(Kind.UNREACHABLE, "", said, nothing_sent=True)
+        told = [(f"{known[n].url}: ", str(problem)) for n, problem in zip(order, problems, strict=True)]
+        said = "; ".join(url + text.removeprefix(url) for url, text in told)
+        kind = Kind.TLS if any(p.kind is Kind.TLS for p in problems) else Kind.UNREACHABLE
+        raise Failure(kind, "", said, nothing_sent=True)
 
 
 def connect(server: Server, settings: LdapSettings, seconds: float) -> Link:
