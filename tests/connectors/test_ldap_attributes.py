@@ -63,6 +63,26 @@ def test_an_attribute_is_left_out_by_any_of_its_names(plain_slapd: SlapdServer) 
     assert {"cn", "sn", "uid"} <= offered
 
 
+def test_settings_go_by_any_name_of_an_attribute(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    connector = opened(
+        plain_slapd,
+        naming="commonName",
+        multivalued_attributes=("RFC822mailbox",),
+        single_attributes=("X121ADDRESS",),
+        secret_attributes=("SURNAME",),
+    )
+    known = connector.read_schema(call=call()).object_types["person"]
+    assert known.attribute("mail").multivalued
+    assert not known.attribute("x121Address").multivalued
+    assert known.attribute("sn").secret
+    made = connector.create("person", {"cn": ("Anna",), "sn": ("x",), "mail": ("a@x", "b@x")}, call=call())
+    assert made.identity.dn == f"cn=anna,{PEOPLE}"
+    changed = connector.update("person", made.identity, [AttributeChange("cn", replace=("Berta",))], call=call())
+    assert changed.identity.dn == f"cn=berta,{PEOPLE}"
+    connector.close()
+
+
 @pytest.mark.parametrize("which", ["plain_slapd", "directory_389"])
 def test_a_new_entry_that_is_none_of_the_type(request: pytest.FixtureRequest, which: str) -> None:
     """The next import would not find it: said at once, and not that all is well."""

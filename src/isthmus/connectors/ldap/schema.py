@@ -12,7 +12,7 @@ from isthmus.connectors.ldap.directory import AttributeFacts, Directory
 from isthmus.connectors.ldap.dn import BadName, outermost
 from isthmus.connectors.ldap.layout import DN, Column, Layout
 from isthmus.connectors.ldap.settings import LdapObjectType, LdapSettings
-from isthmus.connectors.ldap.templates import Template, template
+from isthmus.connectors.ldap.templates import Template, respelled, template
 from isthmus.spi import (
     AttributeDefinition,
     AttributeType,
@@ -69,7 +69,23 @@ def read_layouts(directory: Directory, settings: LdapSettings, declared: Sequenc
     if doubled:
         raise MisconfiguredConnector(f"several object types are named {', '.join(sorted(doubled))}")
     names = {one.name for one in declared}
-    return {one.name: _layout(one, directory, settings, names) for one in declared}
+    return {one.name: _layout(_named(one, directory), directory, settings, names) for one in declared}
+
+
+def _named(one: LdapObjectType, directory: Directory) -> LdapObjectType:
+    """Return the settings of a type with attributes by the names under which they are offered."""
+
+    def spelled(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(_spelled(name, directory.attribute(name)) for name in names)
+
+    return replace(
+        one,
+        multivalued_attributes=spelled(one.multivalued_attributes),
+        single_attributes=spelled(one.single_attributes),
+        secret_attributes=spelled(one.secret_attributes),
+        excluded_attributes=spelled(one.excluded_attributes),
+        dn_template=respelled(one.dn_template, lambda name: spelled((name,))[0]),
+    )
 
 
 def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, types: set[str]) -> Layout:
@@ -176,7 +192,7 @@ def _chosen(
                 offered.append(facts.name)
         if directory.attribute(directory.product.password_attribute) is not None and _has_password(directory, required):
             offered.append(directory.product.password_attribute)
-    excluded = {_spelled(name, directory.attribute(name)).casefold() for name in one.excluded_attributes}
+    excluded = {name.casefold() for name in one.excluded_attributes}
     found: dict[str, AttributeFacts] = {}
     for name in offered:
         known = directory.attribute(name)
