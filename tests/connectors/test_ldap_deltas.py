@@ -16,6 +16,7 @@ from connectors.servers.fixtures import slapd_server
 from connectors.servers.slapd import PEOPLE, SUFFIX, LdapPrograms, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, connector_type
 from isthmus.spi import Call, ConnectorObject, Unsupported, Watermark, WatermarkExpired
+from isthmus.testing import relay
 
 ANCHORS = ["", "uid", "dn"]
 CHANGES = int(os.environ.get("ISTHMUS_TEST_CHANGES", "2400"))
@@ -307,3 +308,49 @@ def test_restarted_with_an_empty_database(slapd: SlapdServer) -> None:
         host.connector.close()
     finally:
         server.remove()
+
+
+@pytest.mark.parametrize("strategy", ["accesslog", "syncrepl"])
+def test_restored_from_a_backup(strategy: str) -> None:
+    """What was changed since the backup is undone, and no log tells: only a full import does."""
+    server = slapd_server(Variant(accesslog=True, syncprov=True))
+    try:
+        server.start()
+        server.modify(person("kept") + person("back"))
+        server.stop()
+        server.back_up()
+        server.start()
+        server.modify(person("undone") + change(f"uid=kept,{PEOPLE}", "sn", "undone") + delete(f"uid=back,{PEOPLE}"))
+        host = Host(server, delta=strategy)
+        host.full()
+        mark = host.connector.begin_watch(host.scope, call=call())
+        server.stop()
+        server.restore()
+        server.start()
+        with pytest.raises(WatermarkExpired):
+            host.delta()
+        with pytest.raises(WatermarkExpired):
+            next(host.connector.watch(host.scope, since=mark, attributes={"person": ()}, page_size=9, call=call()))
+        host.connector.close()
+    finally:
+        server.remove()
+
+
+@pytest.mark.parametrize(("which", "strategy"), [("directory_389", "changelog"), ("plain_slapd", "modify_timestamp")])
+def test_another_server_answers(request: pytest.FixtureRequest, which: str, strategy: str) -> None:
+    """Its change log has numbers of its own, and it may get changes long after they were made."""
+    server: LdapPrograms = request.getfixturevalue(which)
+    server.remove_all()
+    with relay(server.host, server.port) as first:
+        host = Host(server, delta=strategy, url=f"ldap://127.0.0.1:{first.port}", other_urls=(server.url,))
+        host.full()
+        server.modify(person("new"))
+        host.delta()
+        assert host.shown() == host.stored()
+    with pytest.raises(WatermarkExpired, match="another server"):
+        host.delta()
+    host.full()
+    server.modify(person("newer"))
+    host.delta()
+    assert host.shown() == host.stored()
+    host.connector.close()

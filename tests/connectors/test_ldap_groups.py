@@ -12,7 +12,7 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.fixtures import slapd_server
 from connectors.servers.process import until
-from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, SlapdServer, Variant, ldif
+from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, LdapPrograms, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, connector_type
 from isthmus.connectors.ldap.dn import Names
 from isthmus.spi import AttributeChange, Call, ConnectorObject, Identity, InvalidValue, Reference, TargetUnavailable
@@ -117,6 +117,26 @@ def test_import_gives_references(kind: Kind) -> None:
     pages = kind.connector.import_full(scope, attributes={"group": (kind.attribute,)}, page_size=10, call=call())
     found = {o.identity: o for page in pages for o in page.objects}
     assert [v.key for v in found[made.identity].attributes[kind.attribute]] == [(one.identity.dn,)]
+
+
+@pytest.mark.parametrize("which", ["plain_slapd", "directory_389"])
+def test_a_member_in_another_spelling(request: pytest.FixtureRequest, which: str) -> None:
+    """Letters, several blanks in a name and those between names make no difference to the server."""
+    server: LdapPrograms = request.getfixturevalue(which)
+    server.remove_all()
+    name = f"cn=Anna  Maria,{PEOPLE}"
+    server.add(name, {"objectClass": ["inetOrgPerson"], "cn": ["Anna  Maria"], "sn": ["x"]})
+    others = (name, f"CN = anna   MARIA , {PEOPLE.upper()}", f"cn=Anna Maria,{PEOPLE}")
+    for number, member in enumerate(others):
+        server.add(
+            f"cn=g{number},{GROUPS}", {"objectClass": ["groupOfNames"], "cn": [f"g{number}"], "member": [member]}
+        )
+    connector: Any = connector_type.open(server.settings(object_types=(PERSON, group("groupOfNames"))))
+    (person,) = connector.find("person", "sn", "x", attributes=(), call=call())
+    groups = connector.find("group", "member", to(person), attributes=("member",), call=call())
+    connector.close()
+    assert len(server.search(GROUPS, f"(member={name})", ["1.1"])) == 3, "what the server says"
+    assert [each.attributes["member"] for each in groups] == [(Reference((person.identity.dn,)),)] * 3
 
 
 def test_a_member_uid_that_nobody_has_is_kept(slapd: SlapdServer) -> None:

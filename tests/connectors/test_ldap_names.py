@@ -175,3 +175,32 @@ def test_letters_alone_change_without_a_rename(connector: Any, plain_slapd: Slap
     changed = connector.update("person", made.identity, [AttributeChange("uid", replace=("Bob",))], call=call())
     assert changed.identity == made.identity
     assert changed.attributes["uid"] == ("Bob",)
+
+
+def test_a_name_of_another_kind_takes_nothing_away(connector: Any, plain_slapd: SlapdServer) -> None:
+    """The client names the entry by cn from now on; nobody said that it has no uid any more."""
+    given = {"uid": ("jo",), "cn": ("Jo",), "sn": ("a",), "departmentNumber": ("d",)}
+    made = connector.create("person", given, call=call())
+    by_cn = connector.update("person", made.identity, [], new_dn=f"cn=Jo Ann,ou=d,{PEOPLE}", call=call())
+    found = plain_slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", ["uid", "cn"])
+    assert found == {f"cn=Jo Ann,ou=d,{PEOPLE}": {"uid": [b"jo"], "cn": [b"Jo", b"Jo Ann"]}}
+    both = f"cn=Jo Ann+uid=joe,ou=d,{PEOPLE}"
+    connector.update("person", by_cn.identity, [AttributeChange("uid", replace=("joe",))], new_dn=both, call=call())
+    ((_, values),) = plain_slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", ["uid", "cn"]).items()
+    assert values == {"uid": [b"joe"], "cn": [b"Jo", b"Jo Ann"]}
+
+
+@pytest.mark.parametrize("name", ["cn=Second", "cn=Third", "uid=new"])
+def test_a_refused_change_leaves_every_value(connector: Any, plain_slapd: SlapdServer, name: str) -> None:
+    """The name that is given back has stood in the entry before, has not, or is of another kind."""
+    values = {"objectClass": ["inetOrgPerson"], "cn": ["First", "Second"], "sn": ["a"], "uid": ["a"]}
+    plain_slapd.add(f"cn=First,{PEOPLE}", values)
+    (found,) = connector.find("person", "uid", "a", attributes=(), call=call())
+    wrong = AttributeChange("x121Address", replace=("not a number",))
+    with pytest.raises(InvalidValue):
+        connector.update("person", found.identity, [wrong], new_dn=f"{name},{PEOPLE}", call=call())
+    ((dn, after),) = plain_slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", ["uid", "cn"]).items()
+    assert (dn, {n: sorted(v) for n, v in after.items()}) == (
+        f"cn=First,{PEOPLE}",
+        {"uid": [b"a"], "cn": [b"First", b"Second"]},
+    )

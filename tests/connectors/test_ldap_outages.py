@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.certificates import write_certificates
+from connectors.servers.directory389 import Directory389
 from connectors.servers.fixtures import slapd_server
 from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, SlapdServer, Variant, ldif
 from isthmus.connectors.ldap import LdapObjectType, LdapSettings, connector_type
@@ -137,6 +139,28 @@ def test_the_next_server_answers(plain_slapd: SlapdServer) -> None:
             assert time.monotonic() - began < 3.0, "the server that answered is asked first from then on"
 
 
+def test_addresses_of_a_name_that_do_not_answer(plain_slapd: SlapdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain's name stands for many servers, of which some are switched off: the others are reached in time."""
+    kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    with socket.socket() as full, socket.socket() as one, socket.socket() as two:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # nobody accepts: once the queue is full, the kernel is as silent as a machine that is off
+        for each in (one, two):
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        addresses = [*[(*kind, full.getsockname())] * 6, (*kind, (plain_slapd.host, plain_slapd.port))]
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *more, **how: addresses if host == "many" else resolve(host, *more, **how),
+        )
+        with opened(plain_slapd, url="ldap://many", connect_timeout=4.0) as connector:
+            began = time.monotonic()
+            connector.read_schema(call=call())
+            assert time.monotonic() - began < IN_TIME
+
+
 def test_a_connection_cut_by_something_between(plain_slapd: SlapdServer) -> None:
     plain_slapd.remove_all()
     with (
@@ -202,6 +226,28 @@ def test_an_empty_database_after_a_restart_is_not_an_empty_import(server: SlapdS
             list(connector.import_full(scope, attributes={"person": ("sn",)}, page_size=10, call=call()))
 
 
+def test_nobody_is_gone_below_a_base_that_is_gone(server: SlapdServer) -> None:
+    """Where entries are known by their names, a name that is not there is somebody who was deleted."""
+    by_name = replace(PERSON, anchor="dn")
+    with opened(server, object_types=(by_name,), user=server.administrator) as connector:
+        made = create(connector, "one")
+        server.delete(f"uid=one,{PEOPLE}")
+        assert connector.read("person", made.identity, attributes=("sn",), call=call()) is None
+        assert not connector.find("person", "dn", made.identity.dn, attributes=("sn",), call=call())
+        server.stop()
+        server.wipe()
+        server.start(filled=False)
+        change = AttributeChange("sn", replace=("x",))
+        for ask in (
+            lambda: connector.read("person", made.identity, attributes=("sn",), call=call()),
+            lambda: connector.find("person", "dn", made.identity.dn, attributes=("sn",), call=call()),
+            lambda: connector.update("person", made.identity, [change], call=call()),
+            lambda: connector.delete("person", made.identity, call=call()),
+        ):
+            with pytest.raises(MisconfiguredConnector, match="no entry ou=people"):
+                ask()
+
+
 def test_a_replaced_certificate(server: SlapdServer) -> None:
     trusted = server.folder / "trusted.pem"
     shutil.copy(server.ca, trusted)
@@ -253,6 +299,44 @@ def test_limits_of_a_page_are_met_by_smaller_ones() -> None:
         server.remove()
 
 
+def test_a_limit_for_one_search_is_none_for_set_up() -> None:
+    """The account reads everything page by page: a test says so, and a sample of what is there is a sample."""
+    server = slapd_server(Variant(size_limit="size.pr=20 size.prtotal=unlimited size.soft=20 size.hard=20"))
+    sub = f"ou=sub,{PEOPLE}"
+    try:
+        server.start()
+        server.add(sub, {"objectClass": ["organizationalUnit"], "ou": ["sub"]})
+        values = {"objectClass": ["inetOrgPerson"], "cn": ["x"], "sn": ["x"]}
+        server.modify("".join(ldif(f"uid=p{i},{PEOPLE}", {"changetype": ["add"], **values}) for i in range(60)))
+        for changes in ({"bases": (GROUPS, PEOPLE)}, {"excluded_bases": (sub,)}):
+            with opened(server, object_types=(replace(PERSON, **changes),)) as connector:
+                connector.test(call=call())
+                first, *_ = connector.suggest(call=call())["object_types"].values
+                assert (first.name, first.bases) == ("inetOrgPerson", (PEOPLE,))
+    finally:
+        server.remove()
+
+
+def test_entries_are_suggested_as_one_type(plain_slapd: SlapdServer) -> None:
+    """Every inetOrgPerson is a person too: published as both, each would be there twice."""
+    plain_slapd.remove_all()
+    for number, name in enumerate(("inetOrgPerson", "person", "organizationalPerson")):
+        values = {"objectClass": [name], "cn": [f"p{number}"], "sn": ["x"]}
+        plain_slapd.add(f"cn=p{number},{PEOPLE}", values)
+    with opened(plain_slapd, bases=(PEOPLE,), object_types=()) as connector:
+        declared = connector.suggest(call=call())["object_types"].values
+    with opened(plain_slapd, object_types=declared) as connector:
+        found = {
+            scope.key: [
+                each.attributes["cn"][0]
+                for page in connector.import_full(scope, attributes={scope.key: ("cn",)}, page_size=9, call=call())
+                for each in page.objects
+            ]
+            for scope in connector.scopes()
+        }
+    assert found == {"inetOrgPerson": ["p0"], "person": ["p1"], "organizationalPerson": ["p2"]}
+
+
 def test_import_without_paged_results(plain_slapd: SlapdServer) -> None:
     plain_slapd.remove_all()
     with opened(plain_slapd, paging="never") as connector:
@@ -280,6 +364,74 @@ def test_a_read_only_replica_refers_writes(server: SlapdServer) -> None:
             create(connector, "one")
         assert list(server.search(PEOPLE, "(uid=one)", ["uid"])) == [f"uid=one,{PEOPLE}"]
         assert not replica.search(PEOPLE, "(uid=one)")
+    finally:
+        replica.remove()
+
+
+def test_a_replica_without_a_referral(server: SlapdServer) -> None:
+    replica = slapd_server(Variant(referral=server.url, updateref=False))
+    try:
+        replica.load(server)
+        replica.start(filled=False)
+        with opened(replica) as connector, pytest.raises(MisconfiguredConnector, match="takes no writes"):
+            create(connector, "one")
+    finally:
+        replica.remove()
+
+
+def read_only_slapd(server: SlapdServer, *, on: bool) -> None:
+    server.stop()
+    path = server.folder / "slapd.conf"
+    text = path.read_text().replace("readonly on\n", "")
+    path.write_text(text.replace("dbnosync\n", "dbnosync\nreadonly on\n") if on else text)
+    server.start(filled=False)
+
+
+def read_only_389(server: Directory389, *, on: bool) -> None:
+    change = {"changetype": ["modify"], "replace": ["nsslapd-readonly"], "nsslapd-readonly": ["on" if on else "off"]}
+    server.modify(ldif("cn=userRoot,cn=ldbm database,cn=plugins,cn=config", change))
+
+
+@pytest.mark.parametrize(("which", "switch"), [("server", read_only_slapd), ("directory_389", read_only_389)])
+def test_a_server_that_is_read_only_for_a_while(request: pytest.FixtureRequest, which: str, switch: Any) -> None:
+    """Nothing is wrong with what was asked: it is to be asked again."""
+    server: Any = request.getfixturevalue(which)
+    server.remove_all()
+    with opened(server) as connector:
+        made = create(connector, "one")
+        switch(server, on=True)
+        try:
+            for write in (
+                lambda: create(connector, "two"),
+                lambda: connector.update("person", made.identity, [AttributeChange("sn", replace=("x",))], call=call()),
+                lambda: connector.update(
+                    "person", made.identity, [AttributeChange("uid", replace=("x",))], call=call()
+                ),
+                lambda: connector.delete("person", made.identity, call=call()),
+            ):
+                with pytest.raises(TargetUnavailable) as refused:
+                    write()
+                assert not refused.value.outcome_unknown
+        finally:
+            switch(server, on=False)
+        connector.delete("person", made.identity, call=call())
+
+
+def test_writes_go_on_when_the_writable_server_is_back(server: SlapdServer) -> None:
+    """A read-only replica stood in for it; nothing is wrong with the connections to that one."""
+    replica = slapd_server(Variant(referral=server.url))
+    try:
+        replica.load(server)
+        replica.start(filled=False)
+        with opened(server, other_urls=(replica.url,)) as connector:
+            made = create(connector, "one")
+            server.stop()
+            assert connector.find("person", "uid", "nobody", attributes=(), call=call()) == []
+            with pytest.raises(MisconfiguredConnector, match="takes no writes"):
+                create(connector, "two")
+            server.start()
+            create(connector, "two")
+            assert connector.read("person", made.identity, attributes=(), call=call()) is not None
     finally:
         replica.remove()
 

@@ -18,9 +18,10 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def write_certificates(folder: Path, *, address: str = "127.0.0.1") -> None:
+def write_certificates(folder: Path, *, address: str = "127.0.0.1", expired: bool = False) -> None:
     """Write ca.pem, server.pem and server.key (0600, owned by the server's account)."""
     now = dt.datetime.now(dt.UTC)
+    until = now + dt.timedelta(minutes=-1 if expired else 2880)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _name(f"test authority {x509.random_serial_number():x}"[:60])
     ca = (
@@ -41,7 +42,7 @@ def write_certificates(folder: Path, *, address: str = "127.0.0.1") -> None:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=2))
+        .not_valid_after(until)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

@@ -68,6 +68,7 @@ class Variant:
     policy: str = ""
     refint: bool = False
     referral: str = ""
+    updateref: bool = True
     size_limit: str = ""
     extra: str = ""
     access: str = ""
@@ -235,7 +236,7 @@ class SlapdServer(LdapPrograms, Server):
             lines += [
                 f"syncrepl rid=1 provider={v.referral} type=refreshOnly interval=30:00:00:00",
                 f'  retry="3600 +" searchbase="{SUFFIX}" bindmethod=simple',
-                f"updateref {v.referral}",
+                f"updateref {v.referral}" if v.updateref else "",
             ]
         return "\n".join(lines) + "\n"
 
@@ -254,6 +255,18 @@ class SlapdServer(LdapPrograms, Server):
             shutil.rmtree(self.folder / name)
             (self.folder / name).mkdir()
             give_away(self.folder / name)
+
+    def back_up(self) -> None:
+        """Put its databases by; it must not run."""
+        for name in ("db", "log"):
+            shutil.copytree(self.folder / name, self.folder / f"{name}.backup")
+
+    def restore(self) -> None:
+        """Put back what was put by; it must not run."""
+        self.wipe()
+        for name in ("db", "log"):
+            for path in (self.folder / f"{name}.backup").iterdir():
+                give_away(Path(shutil.copy(path, self.folder / name)))
 
     def start(self, *, filled: bool = True) -> None:
         """Start it, with the containers and the account in it unless `filled` is off."""

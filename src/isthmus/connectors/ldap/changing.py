@@ -126,14 +126,14 @@ class Changing:
         left = list(part)
         changes = planning.modifications(self._layout, left)
         given = self._permissive(part, controls)
-        for _ in range(3):
+        for last in (False, False, True):
             try:
                 seconds = self._known.connections.seconds(self._call)
                 answered = self._link.modify(dn, changes, seconds=seconds, controls=given, hidden=self._hidden)
             except Failure as failure:
                 if self._done_already(failure, part):
                     left, before = [self._reduced(dn, c) for c in part], left
-                    if left == before and failure.kind not in {Kind.VALUE_THERE, Kind.VALUE_GONE}:
+                    if left == before and (last or failure.kind not in {Kind.VALUE_THERE, Kind.VALUE_GONE}):
                         raise  # refused for another reason
                     changes = planning.modifications(self._layout, left)
                 elif self._emptied(failure) and (kept := self._kept(part)):

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import ldap
 from ldap.ldapobject import SimpleLDAPObject
 
-from isthmus.connectors.ldap import kerberos
+from isthmus.connectors.ldap import kerberos, password_policy
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Link
 from isthmus.connectors.ldap.settings import LdapSettings
@@ -25,6 +25,11 @@ from isthmus.connectors.ldap.tls_diagnosis import diagnose
 from isthmus.spi import MisconfiguredConnector
 
 _LEAST = 0.05  # seconds that one more server gets at least
+
+_SAID_OF_THE_SERVER = frozenset(
+    {Kind.UNREACHABLE, Kind.LOST, Kind.TLS, Kind.WEAK, Kind.BUSY, Kind.LIMIT, Kind.BROKEN, Kind.SETTINGS}
+)
+"""What an answer to a log-in may mean beside that our account is not let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,10 @@ class Connecting:
         self._settings = settings
         self._first = 0
 
+    def begin_anew(self) -> None:
+        """Ask the servers in the order of the settings next time."""
+        self._first = 0
+
     def connect(self, seconds: float, *, only: str | None = None) -> Link:
         """Return a bound connection.
 
@@ -118,7 +127,7 @@ class Connecting:
                 link = connect(known[number], self._settings, min(share, self._settings.connect_timeout))
             except Failure as failure:
                 failure.nothing_sent = True  # nothing of the caller's
-                if failure.kind not in {Kind.UNREACHABLE, Kind.LOST, Kind.BUSY}:
+                if failure.kind not in {Kind.UNREACHABLE, Kind.LOST, Kind.BUSY, Kind.TLS}:
                     raise
                 problems.append(failure)
                 continue
@@ -126,8 +135,10 @@ class Connecting:
             return link
         if len(problems) == 1:
             raise problems[0]
-        said = "; ".join(f"{known[n].url}: {p}" for n, p in zip(order, problems, strict=True))
-        raise Failure(Kind.UNREACHABLE, "", said, nothing_sent=True)
+        told = [(f"{known[n].url}: ", str(problem)) for n, problem in zip(order, problems, strict=True)]
+        said = "; ".join(url + text.removeprefix(url) for url, text in told)
+        kind = Kind.TLS if any(p.kind is Kind.TLS for p in problems) else Kind.UNREACHABLE
+        raise Failure(kind, "", said, nothing_sent=True)
 
 
 def connect(server: Server, settings: LdapSettings, seconds: float) -> Link:
@@ -178,7 +189,7 @@ def _dial(server: Server, seconds: float) -> socket.socket:
                 sock.close()
                 raise
         else:
-            sock = socket.create_connection((server.host, server.port), timeout=seconds)
+            sock = _reach(server, seconds)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     except (OSError, UnicodeError) as exc:
@@ -186,6 +197,24 @@ def _dial(server: Server, seconds: float) -> socket.socket:
         raise Failure(Kind.UNREACHABLE, "", f"{server.url}: {reason}", nothing_sent=True) from exc
     sock.settimeout(None)
     return sock
+
+
+def _reach(server: Server, seconds: float) -> socket.socket:
+    """Connect to the first address of the name that answers; the time is shared among those that are left."""
+    addresses = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    until = time.monotonic() + seconds
+    problem = OSError("the name has no address")
+    for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(max(_LEAST, (until - time.monotonic()) / left))
+            sock.connect(address)
+        except OSError as exc:
+            sock.close()
+            problem = exc
+        else:
+            return sock
+    raise problem
 
 
 def _set_options(library: SimpleLDAPObject, seconds: float) -> None:
@@ -254,11 +283,23 @@ def _system_authorities() -> str | None:
 
 
 def _bind(link: Link, server: Server, settings: LdapSettings, seconds: float) -> None:
+    """Log in; "no such entry", "invalid DN" or "unwilling" are said of our account, never of what is asked later."""
+    try:
+        _log_in(link, server, settings, seconds)
+    except Failure as failure:
+        if failure.kind not in _SAID_OF_THE_SERVER:
+            failure.kind = Kind.LOGIN
+        raise
+
+
+def _log_in(link: Link, server: Server, settings: LdapSettings, seconds: float) -> None:
     library = link.library
     secret = settings.password.reveal() if settings.password is not None else ""
     match settings.bind:
         case "simple":
-            link.run(lambda: library.simple_bind_s(settings.user, secret), seconds, hidden=(secret,))
+            said = link.log_in(settings.user, secret, seconds=seconds, controls=[password_policy.REQUEST])
+            if password_policy.must_change(said):
+                raise Failure(Kind.LOGIN, "", "the account's password must be changed before it may do anything")
         case "external":
             # Not the interactive call: it keeps the interpreter's lock, and no other thread could pass bytes on.
             link.run(lambda: library.sasl_bind_s("", "EXTERNAL", b""), seconds)

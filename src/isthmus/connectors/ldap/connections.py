@@ -53,7 +53,11 @@ class Connections(Pool[Link]):
     def _quiet(self, link: Link) -> bool:
         return link.quiet()
 
-    def _reusable(self, link: Link, error: BaseException | None) -> bool:  # noqa: ARG002  the link itself knows
+    def _reusable(self, link: Link, error: BaseException | None) -> bool:
+        if isinstance(error, Failure) and error.kind is Kind.REFERRAL and not self._settings.follow_referrals:
+            # A replica that stands in for the writable server, which may be back.
+            self._connecting.begin_anew()
+            return False
         return not link.broken
 
     def _end(self, link: Link) -> None:

@@ -14,7 +14,7 @@ from isthmus.connectors.ldap.directory import Directory, read_directory
 from isthmus.connectors.ldap.errors import Failure, Kind, Where, reported
 from isthmus.connectors.ldap.layout import Layout
 from isthmus.connectors.ldap.link import Link
-from isthmus.connectors.ldap.reading import Known, Reader
+from isthmus.connectors.ldap.reading import Known
 from isthmus.connectors.ldap.schema import read_layouts
 from isthmus.connectors.ldap.settings import LdapSettings
 from isthmus.connectors.ldap.strategy import Session
@@ -86,8 +86,9 @@ class LdapConnector(
         servers(self._settings)
         found = self._discover(call)
         for layout in found.layouts.values():
-            with reported(layout.where()), self._connections.use(call) as link:
-                Reader(self._known(found, layout), link, call).search(layout.filter, (), limit=1)
+            for base in layout.bases:  # paged searches on one connection disturb one another
+                with reported(layout.where()), self._connections.apart(call) as link:
+                    importing.begin(self._known(found, layout), link, call, base)
 
     def read_schema(self, *, call: Call) -> Schema:
         return Schema({name: layout.object_type for name, layout in self._discover(call).layouts.items()})

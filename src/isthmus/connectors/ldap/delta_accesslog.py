@@ -98,11 +98,14 @@ class AccessLog(Strategy):
         yield from pages_of(session, present, touched, mark=mark, page_size=size)
 
     def _check_reach(self, session: Session, token: str) -> None:
-        wanted = filters.both(_WRITES, filters.at_most("entryCSN", token))
+        """Make sure that the last change we know of is in the log: it may be purged, or undone by a restored backup."""
+        wanted = filters.both(_WRITES, filters.equal("entryCSN", token.encode()))
         for page in log_pages(session, _base(session.known), wanted, ("entryCSN",), size=1):
             if page:
                 return
-        raise WatermarkExpired("the accesslog no longer holds the changes since the last import (logpurge)")
+        raise WatermarkExpired(
+            "the accesslog no longer holds the changes since the last import (logpurge, or a restore)"
+        )
 
 
 def _base(known: Known) -> str:

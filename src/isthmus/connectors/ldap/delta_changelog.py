@@ -34,6 +34,7 @@ class ChangeLog(Strategy):
     """Reads the log number by number. A token is `READ` or `READ.SURE`: what follows SURE is read once more."""
 
     id: ClassVar[str] = "changelog"
+    of_one_server: ClassVar[bool] = True  # each counts its changes for itself
 
     def hindrance(self, session: Session) -> str | None:
         return session.unreadable(_base(session.known))

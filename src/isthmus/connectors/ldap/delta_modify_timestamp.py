@@ -23,6 +23,7 @@ class ModifyTimestamps(Strategy):
 
     id: ClassVar[str] = "modify_timestamp"
     deletions: ClassVar[bool] = False
+    of_one_server: ClassVar[bool] = True  # a replica may get a change long after its modifyTimestamp
 
     def hindrance(self, session: Session) -> str | None:
         return None if session.known.directory.attribute("modifyTimestamp") else "the schema has no modifyTimestamp"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import ClassVar
 
 import ldap
 
 from isthmus.connectors.ldap import filters, sync
 from isthmus.connectors.ldap.directory import SYNC
-from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import page_of
 from isthmus.connectors.ldap.layout import Column
 from isthmus.connectors.ldap.link import Answer, Entry
@@ -97,16 +97,6 @@ class SyncRepl(Strategy):
 def _refresh(session: Session, wanted: str, cookie: bytes, asked: Sequence[str]) -> Iterator[Answer]:
     layout = session.known.layout
     seconds = min(session.known.settings.import_timeout, session.call.remaining())
-    try:
-        yield from session.link.stream(
-            layout.bases[0],
-            layout.scope,
-            wanted,
-            asked,
-            seconds=seconds,
-            controls=[sync.request(sync.REFRESH_ONLY, cookie)],
-        )
-    except Failure as failure:
-        if failure.kind is Kind.NOT_POSSIBLE and cookie:
-            raise WatermarkExpired(f"the server refuses the cookie: {failure}") from failure
-        raise
+    controls = [sync.request(sync.REFRESH_ONLY, cookie)]
+    with sync.accepted() if cookie else nullcontext():
+        yield from session.link.stream(layout.bases[0], layout.scope, wanted, asked, seconds=seconds, controls=controls)

@@ -53,7 +53,16 @@ def current_watermark(session: Session) -> Watermark:
     if chosen.strategy is None:
         return Watermark(f"{_NONE}:")
     session.call.sent(f"delta by {chosen.strategy.id}: {chosen.reason}")
-    return Watermark(f"{chosen.strategy.id}:{chosen.strategy.now(session)}")
+    return _watermark(chosen.strategy, session, chosen.strategy.now(session))
+
+
+def _watermark(strategy: Strategy, session: Session, token: str) -> Watermark:
+    return Watermark(f"{strategy.id}:{token}{_server(strategy, session)}")
+
+
+def _server(strategy: Strategy, session: Session) -> str:
+    """Return the end of a watermark that says whose it is, where that counts."""
+    return f"@{session.link.url}" if strategy.of_one_server else ""
 
 
 def import_delta(session: Session, *, since: Watermark, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
@@ -61,7 +70,7 @@ def import_delta(session: Session, *, since: Watermark, names: Sequence[str], pa
 
     Raises:
         Unsupported: no strategy works with this server.
-        WatermarkExpired: it was made by another strategy, or the server no longer knows all changes.
+        WatermarkExpired: it was made by another strategy or on another server, or this one no longer knows all changes.
     """
     chosen = choose(session)
     if chosen.strategy is None:
@@ -69,7 +78,10 @@ def import_delta(session: Session, *, since: Watermark, names: Sequence[str], pa
     kind, _, token = since.token.partition(":")
     if kind != chosen.strategy.id:
         raise WatermarkExpired(f"the last import counted by {kind or 'nothing'}, this one by {chosen.strategy.id}")
+    server = _server(chosen.strategy, session)
+    if not token.endswith(server):
+        raise WatermarkExpired(f"the last import was from another server than {session.link.url}")
     session.call.sent(f"delta by {kind}: {chosen.reason}")
-    for page in chosen.strategy.changes(session, token=token, names=names, page_size=page_size):
-        mark = None if page.watermark is None else Watermark(f"{kind}:{page.watermark.token}")
+    for page in chosen.strategy.changes(session, token=token.removesuffix(server), names=names, page_size=page_size):
+        mark = None if page.watermark is None else _watermark(chosen.strategy, session, page.watermark.token)
         yield ImportPage(objects=page.objects, deleted=page.deleted, watermark=mark, wire=page.wire)

@@ -17,6 +17,7 @@ _SIMPLE = re.compile(
 """One RDN that every spelling rule leaves as it is."""
 
 _SPECIAL = re.compile(r'[\\"+,;<>=\x00-\x1f\x7f]')
+_BLANKS = re.compile("  +")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
@@ -80,9 +81,9 @@ def is_below(dn: str, base: str) -> bool:
 class Names:
     """Spells DNs in one way, so that equal DNs are equal text.
 
-    Types and ASCII letters become lower case, escapes and blanks between names take one form. Letters beyond ASCII stay
-    as they are: servers differ in which they take for equal, and a DN in this form still means the same entry.
-    Values of the attribute types in `exact` keep their letters.
+    Types and ASCII letters become lower case, escapes and blanks between names take one form, several blanks become one
+    (RFC 4518 2.6.1). Letters beyond ASCII stay as they are: servers differ in which they take for equal, and a DN in
+    this form still means the same entry. Values of the attribute types in `exact` keep their letters.
     """
 
     def __init__(self, exact: Iterable[str] = ()) -> None:
@@ -94,14 +95,14 @@ class Names:
         Raises:
             BadName: it is no DN.
         """
-        if all(_SIMPLE.fullmatch(part) for part in dn.split(",")):
+        if "  " not in dn and all(_SIMPLE.fullmatch(part) for part in dn.split(",")):
             lowered = dn.translate(_LOWER)
             if not self._exact or all(part.partition("=")[0] not in self._exact for part in lowered.split(",")):
                 return lowered
         return text(tuple(sorted(self._pair(*pair) for pair in rdn)) for rdn in parse(dn))
 
     def _pair(self, kind: str, value: str) -> tuple[str, str]:
-        kind = kind.translate(_LOWER)
+        kind, value = kind.translate(_LOWER), _BLANKS.sub(" ", value)
         return kind, value if kind in self._exact else value.translate(_LOWER)
 
 

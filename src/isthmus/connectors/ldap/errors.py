@@ -173,6 +173,8 @@ _ATTRIBUTE = (
 )
 _NOT_UNIQUE = re.compile(r"not unique|same attribute value already exists|already exists|uniqueness", re.IGNORECASE)
 _LOG_IN_FIRST = re.compile(r"successful bind|must bind|not bound|anonymous", re.IGNORECASE)  # AD and its relatives
+_READ_ONLY = re.compile(r"read-only|^operation restricted$", re.IGNORECASE)  # 389 DS; OpenLDAP: for maintenance
+_REPLICA = re.compile(r"^shadow context; no update referral$")  # OpenLDAP without updateref
 _LONGEST = 400
 
 
@@ -196,6 +198,8 @@ def failure_of(error: ldap.LDAPError, *, hidden: Sequence[str] = ()) -> Failure:
         kind = Kind.DUPLICATE
     if name == "OPERATIONS_ERROR" and _LOG_IN_FIRST.search(text):
         kind = Kind.LOGIN
+    if name == "UNWILLING_TO_PERFORM":
+        kind = Kind.BUSY if _READ_ONLY.search(text) else Kind.REFERRAL if _REPLICA.search(text) else kind
     code = name if number is None or number < 0 else f"{name}, {number}"
     return Failure(kind, code, text, attribute=attribute, referrals=referrals)
 
@@ -216,6 +220,12 @@ def _denied(f: Failure, w: Where) -> ConnectorError:
     if w.writing:
         return NotPermitted(f"{w.target}: the connector's account may not write this: {f}")
     return MisconfiguredConnector(f"{w.target}: the connector's account may not read this: {f}; grant it read access")
+
+
+def _refused(f: Failure, w: Where) -> ConnectorError:
+    if w.writing:
+        return TargetRejected(f"{w.target}: the directory refuses this: {f}")
+    return MisconfiguredConnector(f"{w.target}: the directory refuses to be read: {f}")  # no index for it, for example
 
 
 def _referral(f: Failure, w: Where) -> ConnectorError:
@@ -250,7 +260,7 @@ ANSWERS: dict[Kind, Callable[[Failure, Where], ConnectorError]] = {
     Kind.LOST: _lost,
     Kind.TLS: lambda f, _: MisconfiguredConnector(f"no encrypted connection: {f}"),
     Kind.REFERRAL: _referral,
-    Kind.REFUSED: lambda f, w: TargetRejected(f"{w.target}: the directory refuses this: {f}"),
+    Kind.REFUSED: _refused,
     Kind.NOT_POSSIBLE: lambda f, w: Unsupported(f"{w.target}: the directory cannot do this: {f}"),
     Kind.CHANGED: lambda f, w: TargetUnavailable(f"{w.target}: changed by somebody else meanwhile: {f}; try again"),
     Kind.CANCELLED: lambda f, _: Cancelled(f"cancelled: {f}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ldap.controls import SimplePagedResultsControl
 
@@ -27,11 +28,9 @@ def import_entries(
 ) -> Iterator[list[Entry]]:
     """Yield every entry that meets the filter, in pages."""
     reader = Reader(known, link, call)
-    paged = known.settings.paging == "always" or (known.settings.paging == "auto" and known.directory.supports(PAGED))
     for base in known.layout.bases:
-        pages = _paged if paged else _streamed
-        try:
-            for entries in pages(known, link, call, base, wanted, asked, page_size):
+        with _based(known, base):
+            for entries in _pages(known, link, call, base, wanted, asked, page_size):
                 call.check()
                 kept = [each for each in entries if reader.belongs(each)]
                 if known.ranges:
@@ -40,10 +39,33 @@ def import_entries(
                     kept = translating.expand(link, kept, reader.seconds)
                 if kept:
                     yield kept
-        except Failure as failure:
-            if failure.kind is Kind.NO_ENTRY:
-                raise missing_base(known.layout, base) from failure
-            raise
+
+
+def begin(known: Known, link: Link, call: Call, base: str) -> None:
+    """Read one entry below a base as an import would; the connection serves nothing else afterwards.
+
+    Raises:
+        MisconfiguredConnector: the base is not there.
+    """
+    with _based(known, base):
+        next(_pages(known, link, call, base, known.layout.filter, (), 1), None)
+
+
+@contextmanager
+def _based(known: Known, base: str) -> Iterator[None]:
+    try:
+        yield
+    except Failure as failure:
+        if failure.kind is Kind.NO_ENTRY:
+            raise missing_base(known.layout, base) from failure
+        raise
+
+
+def _pages(
+    known: Known, link: Link, call: Call, base: str, wanted: str, asked: Sequence[str], page_size: int
+) -> Iterator[list[Entry]]:
+    paged = known.settings.paging == "always" or (known.settings.paging == "auto" and known.directory.supports(PAGED))
+    return (_paged if paged else _streamed)(known, link, call, base, wanted, asked, page_size)
 
 
 def _seconds(known: Known, call: Call) -> float:

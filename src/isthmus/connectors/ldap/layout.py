@@ -53,9 +53,20 @@ class Column:
         except Unfit as exc:
             raise InvalidValue(f"{self.name}: {exc}", attribute=self.name) from exc
 
+    def encode_each(self, values: Iterable[Value]) -> list[bytes]:
+        """Return the values as they are sent; of those that are one value to the directory the first."""
+        found = list(dict.fromkeys(map(self.encode, values)))
+        alike = self.searchable and self.definition.type is AttributeType.STRING and not self.definition.case_exact
+        if len(found) > 1 and alike:
+            once: dict[bytes, bytes] = {}
+            for value in found:
+                once.setdefault(b" ".join(value.lower().split()), value)
+            return list(once.values())
+        return found
+
     def encode_all(self, values: Iterable[Value]) -> list[bytes]:
-        """Return the values as they are sent, each once."""
-        found = list(dict.fromkeys(self.encode(value) for value in values))
+        """Return all values of the attribute as they are sent."""
+        found = self.encode_each(values)
         if len(found) > 1 and not self.definition.multivalued:
             raise InvalidValue(f"{self.name} takes one value", attribute=self.name)
         return found
@@ -85,6 +96,8 @@ class Layout:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     """By attribute: the DN that stands for "no member"."""
     member_uid: str | None = None
+    filtered: bool = False
+    """Whether the settings add a filter: then a new entry may be none of the type."""
     included: tuple[str, ...] = ()
     """Every base that was named; `bases` leaves out those below another one, which need no search of their own."""
     by_alias: Mapping[str, Column] = field(init=False, repr=False, compare=False)

@@ -168,12 +168,15 @@ class Link:
         *,
         seconds: float,
         controls: Sequence[RequestControl] = (),
+        size_limit: int = 0,
     ) -> Iterator[Answer]:
         """Yield what a search brings as it comes, with intermediate responses; `seconds` between two of them.
 
         The last one carries the controls of the end. Whoever stops early must drop the connection.
         """
-        number = self.start_search(base, scope, filter, attributes, seconds=seconds, controls=controls)
+        number = self.start_search(
+            base, scope, filter, attributes, seconds=seconds, controls=controls, size_limit=size_limit
+        )
         while True:
             kind, found, _, ended, _, _ = self.run(lambda: self._next(number, seconds), seconds)
             if kind == ldap.RES_SEARCH_RESULT:
@@ -273,6 +276,14 @@ class Link:
 
     def delete(self, dn: str, **more: Any) -> Sequence[LDAPControl]:
         return self._written(self._direct.delete_ext, dn, **more)
+
+    def log_in(
+        self, user: str, password: str, *, seconds: float, controls: Sequence[RequestControl]
+    ) -> Sequence[LDAPControl]:
+        """Log in by name and password."""
+        return self._written(
+            self._direct.simple_bind, user, password, seconds=seconds, controls=controls, hidden=(password,)
+        )
 
     def set_password(self, dn: str, password: str, *, seconds: float) -> None:
         """Change a password by RFC 3062."""

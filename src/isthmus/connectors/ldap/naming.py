@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from isthmus.connectors.ldap.dn import BadName, parse, split, text
@@ -80,7 +79,7 @@ def renamed(
     """
     if layout.template is not None:
         try:
-            follows = _blanks(layout.names.key(layout.template.fill(before))) == _blanks(layout.names.key(entry.dn))
+            follows = layout.names.key(layout.template.fill(before)) == layout.names.key(entry.dn)
         except InvalidValue:
             follows = False
         if follows:
@@ -105,11 +104,6 @@ def renamed(
     dn = text((tuple(pairs), *above))
     checked(layout, dn)
     return dn
-
-
-def _blanks(key: str) -> str:
-    """Return a DN with one blank for several: some servers keep a value as it came and the DN like this."""
-    return re.sub(" +", " ", key)
 
 
 def containers(layout: Layout, dn: str) -> list[tuple[str, str, str, str]]:

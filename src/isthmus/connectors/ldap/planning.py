@@ -60,8 +60,7 @@ def plan_changes(layout: Layout, changes: Sequence[AttributeChange]) -> list[Cha
                 raise InvalidValue(f"{column.name} is required and cannot be cleared", attribute=column.name)
             planned.append(Change(column, replace=values))
         else:
-            add = list(dict.fromkeys(map(column.encode, each.add)))
-            remove = list(dict.fromkeys(map(column.encode, each.remove)))
+            add, remove = column.encode_each(each.add), column.encode_each(each.remove)
             if add or remove:
                 planned.append(Change(column, add=add, remove=remove))
     return planned

@@ -91,8 +91,11 @@ class Reader:
         dn = identity.anchor.values[0] if by_name else identity.dn
         if dn is not None:
             found = self.at(dn, wanted, asked)
-            if found is not None or by_name:
+            if found is not None:
                 return found
+            if by_name:
+                self.check_bases()
+                return None
         entries = self.search(wanted, asked, limit=2)
         if len(entries) > 1:
             raise MisconfiguredConnector(
@@ -100,6 +103,12 @@ class Reader:
                 "unique"
             )
         return entries[0] if entries else None
+
+    def check_bases(self) -> None:
+        """Make sure that an entry is missing among others: below a base that is gone, or hidden, every one is."""
+        for base in self._layout.bases:
+            if not is_there(self._link, base, self.seconds()):
+                raise missing_base(self._layout, base)
 
     def at(self, dn: str, wanted: str, asked: Sequence[str]) -> Entry | None:
         """Return the entry of this name if it meets the filter and is where entries of this type are."""
@@ -225,7 +234,10 @@ def find(
     asked = layout.asked(columns)
     if by.name == DN:
         entry = reader.at(str(value), layout.filter, asked)
-        return () if entry is None else (layout.object(columns, entry),)
+        if entry is None:
+            reader.check_bases()
+            return ()
+        return (layout.object(columns, entry),)
     if not by.searchable:
         raise Unsupported(f"object type {layout.name}: the directory cannot search by {by.name}")
     try:

@@ -63,33 +63,45 @@ class Renaming:
         return rest
 
     def run(self, dn: str) -> None:
-        self._move(self._entry.dn, dn)
+        before, after = (naming.own_values(self._layout, name).keys() for name in (self._entry.dn, dn))
+        # A value leaves the entry when another of its kind takes its place; uid=a that becomes cn=b keeps its uid.
+        self._move(self._entry.dn, dn, delete_old=before <= after)
 
     def undo(self, dn: str) -> None:
         """Give the entry its former name back."""
-        self._move(dn, self._entry.dn)
+        self._move(dn, self._entry.dn, delete_old=not self._had(dn))
 
-    def _move(self, old: str, new: str) -> None:
+    def _had(self, dn: str) -> bool:
+        """Tell whether a value that only this name brings was the entry's before it was its name."""
+        former = naming.own_values(self._layout, self._entry.dn)
+        for name, value in naming.own_values(self._layout, dn).items():
+            had = {each.lower() for each in self._entry.values.get(self._layout.columns[name].wire.lower(), ())}
+            if value.lower() in had - {former.get(name, b"").lower()}:
+                return True
+        return False
+
+    def _move(self, old: str, new: str, *, delete_old: bool) -> None:
         layout = self._layout
         rdn, parent = split(new)
         _, before = split(old)
         moved = parent if layout.names.key(parent) != layout.names.key(before) else None
         try:
-            self._rename(old, rdn, moved)
+            self._rename(old, rdn, moved, delete_old)
         except Failure as failure:
             if failure.kind is not Kind.NO_ENTRY or moved is None:
                 raise
             if self._known.settings.create_parents:
                 make_containers(self._known, self._link, self._call, new)
-                self._rename(old, rdn, moved)
+                self._rename(old, rdn, moved, delete_old)
                 return
             failure.kind = Kind.BAD_VALUE
             failure.text = f"there is no entry {parent} to move it to; create it, or set create_parents"
             raise
 
-    def _rename(self, old: str, rdn: str, moved: str | None) -> None:
+    def _rename(self, old: str, rdn: str, moved: str | None, delete_old: bool) -> None:
         self._call.sent(f"modifyDN {self._layout.name}: {'another name and place' if moved else 'another name'}")
-        self._link.rename(old, rdn, moved, seconds=self._known.connections.seconds(self._call))
+        seconds = self._known.connections.seconds(self._call)
+        self._link.rename(old, rdn, moved, delete_old=delete_old, seconds=seconds)
 
     def mend(self, dn: str) -> None:
         """Rewrite references to the old name, where that is set and the server does not do it.

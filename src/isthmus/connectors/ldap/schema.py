@@ -12,7 +12,7 @@ from isthmus.connectors.ldap.directory import AttributeFacts, Directory
 from isthmus.connectors.ldap.dn import BadName, outermost
 from isthmus.connectors.ldap.layout import DN, Column, Layout
 from isthmus.connectors.ldap.settings import LdapObjectType, LdapSettings
-from isthmus.connectors.ldap.templates import Template, template
+from isthmus.connectors.ldap.templates import Template, respelled, template
 from isthmus.spi import (
     AttributeDefinition,
     AttributeType,
@@ -69,7 +69,23 @@ def read_layouts(directory: Directory, settings: LdapSettings, declared: Sequenc
     if doubled:
         raise MisconfiguredConnector(f"several object types are named {', '.join(sorted(doubled))}")
     names = {one.name for one in declared}
-    return {one.name: _layout(one, directory, settings, names) for one in declared}
+    return {one.name: _layout(_named(one, directory), directory, settings, names) for one in declared}
+
+
+def _named(one: LdapObjectType, directory: Directory) -> LdapObjectType:
+    """Return the settings of a type with attributes by the names under which they are offered."""
+
+    def spelled(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(_spelled(name, directory.attribute(name)) for name in names)
+
+    return replace(
+        one,
+        multivalued_attributes=spelled(one.multivalued_attributes),
+        single_attributes=spelled(one.single_attributes),
+        secret_attributes=spelled(one.secret_attributes),
+        excluded_attributes=spelled(one.excluded_attributes),
+        dn_template=respelled(one.dn_template, lambda name: spelled((name,))[0]),
+    )
 
 
 def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, types: set[str]) -> Layout:
@@ -119,6 +135,7 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
         excluded=tuple(_key(directory, base, one) for base in one.excluded_bases),
         onelevel=one.scope == "onelevel",
         filter=filters.both(filters.equal("objectClass", structural.encode()), one.filter),
+        filtered=bool(one.filter),
         template=made,
         names=directory.names,
         placeholders=placeholders,
@@ -181,10 +198,15 @@ def _chosen(
         known = directory.attribute(name)
         if known is None:
             raise MisconfiguredConnector(f"object type {one.name}: the directory's schema has no attribute {name}")
-        spelled = known.name + name[len(name.partition(";")[0]) :]
+        spelled = _spelled(name, known)
         if spelled.casefold() not in excluded:
             found[spelled] = known
     return found
+
+
+def _spelled(name: str, known: AttributeFacts | None) -> str:
+    """Return an attribute's name as the schema spells it first, with the options that it was given."""
+    return name if known is None else known.name + name[len(name.partition(";")[0]) :]
 
 
 def _told(directory: Directory, name: str) -> bool:
@@ -263,14 +285,14 @@ def _column(
     wire = name
     if facts.syntax in syntaxes.BINARY_TRANSFER and ";" not in name:
         wire = f"{name};binary"
-    return Column(
-        definition, wire, codec, facts.exact is not None, tuple(a.lower() for a in (*facts.aliases, facts.name))
-    )
+    option = name[len(facts.name) :]
+    aliases = tuple(f"{alias}{option}".lower() for alias in (*facts.aliases, facts.name))
+    return Column(definition, wire, codec, facts.exact is not None, aliases)
 
 
 def _secret(folded: str, one: LdapObjectType, settings: LdapSettings) -> bool:
     named = {name.casefold() for name in one.secret_attributes} | {settings.password_attribute.casefold()}
-    return folded in SECRETS or folded in named
+    return folded in named or folded.partition(";")[0] in SECRETS
 
 
 def _anchor_column(

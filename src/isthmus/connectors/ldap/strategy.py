@@ -63,6 +63,8 @@ class Strategy(ABC):
     id: ClassVar[str]
     deletions: ClassVar[bool] = True
     """Whether it learns of deletions; otherwise only a full import does."""
+    of_one_server: ClassVar[bool] = False
+    """Whether its tokens mean something else, or less, to another of the directory's servers."""
 
     @abstractmethod
     def hindrance(self, session: Session) -> str | None:

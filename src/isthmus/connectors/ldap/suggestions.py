@@ -79,17 +79,25 @@ def _in_order(seen: Mapping[str, _Seen]) -> list[tuple[str, _Seen]]:
 def _types(ordered: Sequence[tuple[str, _Seen]], directory: Directory) -> tuple[LdapObjectType, ...]:
     """Return the object types; the members of posixGroup are of the first kind of people that is named by uid."""
     people = next((name for name, found in ordered if name.casefold() in _PEOPLE and found.naming["uid"]), "")
-    types = (_type(name, found, directory) for name, found in ordered)
+    names = [name for name, _ in ordered]
+    types = (_type(name, found, directory, _derived(directory, name, names)) for name, found in ordered)
     return tuple(replace(one, member_uid_type=people) if one.name == "posixGroup" else one for one in types)
 
 
-def _type(name: str, found: _Seen, directory: Directory) -> LdapObjectType:
+def _derived(directory: Directory, name: str, others: Sequence[str]) -> list[str]:
+    """Return which of these classes are made of this one: a search for it finds their entries as well."""
+    folded = name.casefold()
+    return [o for o in others if folded in {s.casefold() for s in _superiors(directory, directory.object_class(o))}]
+
+
+def _type(name: str, found: _Seen, directory: Directory, derived: Sequence[str]) -> LdapObjectType:
     bases = outermost([directory.names.key(parent) for parent in found.parents])
     common = [each for each, count in found.auxiliary.most_common() if count * 2 > found.count]
     return LdapObjectType(
         name=name,
         auxiliary_classes=tuple(sorted(common)),
         bases=tuple(bases),
+        filter=f"(!{filters.either(filters.equal('objectClass', d.encode()) for d in derived)})" if derived else "",
         dn_template=_template(found),
     )
 
@@ -132,23 +140,31 @@ def _of_the_server(directory: Directory, base: str, entry: Entry) -> bool:
 
 
 def _sample(directory: Directory, link: Link, base: str, seconds: Callable[[], float]) -> Sequence[Entry]:
+    """Return the first entries below a base, as many as the server's limits allow."""
     paged = directory.supports(PAGED)
-    controls: list[RequestControl] = [*directory.within]
-    controls += [SimplePagedResultsControl(False, size=SAMPLE, cookie="")] if paged else []
-    try:
-        return link.search(
-            base,
-            ldap.SCOPE_SUBTREE,
-            filters.EVERYTHING,
-            ("objectClass",),
-            seconds=seconds(),
-            controls=controls,
-            size_limit=0 if paged else SAMPLE,
-        ).entries
-    except Failure as failure:
-        if failure.kind in {Kind.NO_ENTRY, Kind.LIMIT}:
-            return ()
-        raise
+    found: list[Entry] = []
+    size, cookie = SAMPLE, b""
+    while len(found) < SAMPLE:
+        controls: list[RequestControl] = [*directory.within]
+        controls += [SimplePagedResultsControl(False, size=size, cookie=cookie)] if paged else []
+        limit = 0 if paged else SAMPLE
+        try:
+            for answer in link.stream(
+                base, ldap.SCOPE_SUBTREE, filters.EVERYTHING, ("objectClass",),
+                seconds=seconds(), controls=controls, size_limit=limit,
+            ):  # fmt: skip
+                found += answer.entries
+                cookie = next((c.cookie for c in answer.controls if c.controlType == PAGED), b"")
+        except Failure as failure:
+            if failure.kind not in {Kind.NO_ENTRY, Kind.LIMIT}:
+                raise
+            if failure.kind is Kind.LIMIT and paged and not found and size > 1:
+                size //= 2  # a limit for one page; any other lets come what it lets come
+                continue
+            break
+        if not cookie:
+            break
+    return found
 
 
 def _structural(directory: Directory, classes: Sequence[str]) -> str | None:

@@ -6,12 +6,14 @@ import base64
 import binascii
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ldap.controls import LDAPControl, RequestControl
 
 from isthmus.connectors.ldap import ber
 from isthmus.connectors.ldap.directory import SYNC
+from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.layout import Layout
 from isthmus.connectors.ldap.link import Answer, Entry
 from isthmus.spi import Anchor, DeletedObject, WatermarkExpired
@@ -67,6 +69,20 @@ def cookie_of(text: str) -> bytes:
     if not cookie:
         raise WatermarkExpired("the watermark is empty: the server gave no cookie")
     return cookie
+
+
+@contextmanager
+def accepted() -> Iterator[None]:
+    """Raise WatermarkExpired where the server refuses a cookie.
+
+    OpenLDAP is unwilling when the cookie is newer than all it knows: it was restored from a backup.
+    """
+    try:
+        yield
+    except Failure as failure:
+        if failure.kind in {Kind.NOT_POSSIBLE, Kind.REFUSED}:
+            raise WatermarkExpired(f"the server refuses the cookie: {failure}") from failure
+        raise
 
 
 def request(mode: bytes, cookie: bytes) -> RequestControl:

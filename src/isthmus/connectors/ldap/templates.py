@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from isthmus.connectors.ldap.dn import BadName, escape, parse
@@ -46,6 +46,11 @@ class Template:
         if len(self.attributes) == 1 and re.match(r"[^=,]+=\{[^{}]+\}(,|$)", self.text) and self.text.count("{") == 1:
             return self.attributes[0]
         return None
+
+
+def respelled(text: str, spelled: Callable[[str], str]) -> str:
+    """Return the text of a template with other names for its attributes."""
+    return _PART.sub(lambda found: f"{{{spelled(found[1])}}}", text)
 
 
 def template(text: str, *, what: str) -> Template:

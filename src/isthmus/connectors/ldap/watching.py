@@ -10,7 +10,6 @@ import ldap
 from isthmus.connectors.ldap import container_moves, filters, sync
 from isthmus.connectors.ldap.container_moves import Containers
 from isthmus.connectors.ldap.delta_syncrepl import SyncRepl
-from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import page_of
 from isthmus.connectors.ldap.layout import Column, Layout
 from isthmus.connectors.ldap.link import Answer, Entry, Link
@@ -129,12 +128,8 @@ class _Watch:
         return self._layout.asked([self._layout.columns[self._layout.anchor]] if self._lean else self._columns)
 
     def _listened(self, number: int, wait: float) -> Answer | None:
-        try:
+        with sync.accepted():
             return self._link.listen(number, wait=wait, seconds=self._known.settings.import_timeout)
-        except Failure as failure:
-            if failure.kind is Kind.NOT_POSSIBLE:
-                raise WatermarkExpired(f"the server refuses the cookie: {failure}") from failure
-            raise
 
     def _take(self, progress: sync.Progress, answer: Answer) -> Iterator[ImportPage]:
         """Take in one message; only a moved container yields pages by itself."""

@@ -145,11 +145,14 @@ class Writer:
         columns = layout.readable(planning.returned(layout, planned, self._call.wanted, generated=False))
         planned = [self._translated(change) for change in planned]
         naming_names = naming.naming_columns(layout, identity.dn)
+        if new_dn is not None:
+            naming.checked(layout, new_dn)
+            naming_names |= naming.own_values(layout, new_dn).keys()
         entry: Entry | None = None
         if new_dn is not None or identity.dn is None or any(c.column.name in naming_names for c in planned):
             entry = self._present(identity, naming_names)
             if identity.dn is None:
-                naming_names = naming.naming_columns(layout, entry.dn)
+                naming_names |= naming.naming_columns(layout, entry.dn)
                 entry = self._present(replace(identity, dn=entry.dn), naming_names)
         if entry is not None:
             values = {each.name: each.replace for each in changes if each.replace is not None}
@@ -308,7 +311,7 @@ class Writer:
         """Return the entry as it is now: from the write's own answer, else read."""
         layout = self._layout
         with _done():
-            if entry is None or not self._known.directory.supports(POST_READ) or layout.member_uid:
+            if entry is None or not self._known.directory.supports(POST_READ) or layout.member_uid or layout.filtered:
                 entry = self._reader.at(dn, layout.filter, layout.asked(columns))
             if entry is None:
                 raise TargetRejected(

@@ -43,6 +43,8 @@ def test_a_key_is_the_same_for_every_spelling(one: str, two: str) -> None:
         ("cn=a\\2cb,dc=x", "cn=a\\,b,dc=x"),
         ("cn=\\20a\\20,dc=x", "cn=\\ a\\ ,dc=x"),
         ("cn=ÄÖ,dc=x", "cn=ÄÖ,dc=x"),
+        ("cn=Anna   Maria,dc=x", "cn=anna maria,dc=x"),
+        ("cn=a\\20 b+uid=  c  d,dc=x", "cn=a b+uid=c d,dc=x"),
         ("", ""),
     ],
 )
