@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from isthmus.store.errors import StoreRefused, StoreTooNew
+from isthmus.store.folder import open_private
 
 APPLICATION = 0x49735468
 """Written into the database's header ("IsTh"), so that another program's file is not taken for a store."""
@@ -39,7 +40,7 @@ def migrate(path: Path) -> Path | None:
         StoreRefused: the file is not a store.
     """
     with _alone(path.with_name("migrate.lock")):
-        _create_private(path)
+        os.close(open_private(path))
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             current = _version(connection, path)
             newest = len(migrations())
@@ -78,7 +79,7 @@ def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     target = path.with_name(f"{path.stem}-schema{version}-{stamp}{path.suffix}")
     partial = target.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    _create_private(partial)
+    os.close(open_private(partial))
     with closing(sqlite3.connect(partial)) as copy:
         connection.backup(copy)
     with partial.open("rb") as file:
@@ -87,13 +88,9 @@ def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     return target
 
 
-def _create_private(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = open_private(lock)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
