@@ -103,6 +103,8 @@ class Supervisor:
             stop_seconds=_MARGIN + 10.0,
         )
         self._importers: list[Child] = []
+        self._first: dict[str, None] = {}
+        """Connectors for the timers, in order, while as many importers work as may."""
         self._preparing: subprocess.Popen[bytes] | None = None
         self._renewal_at = time.monotonic() + _RENEWAL_EVERY
         self._stopping = False
@@ -331,8 +333,11 @@ class Supervisor:
         return Generation(child, life=-1, workers=1)
 
     def _import(self, *first: str) -> None:
+        """Start an importer if there is room, and have it, or the next one, put these connectors on their timers."""
+        self._first |= dict.fromkeys(first)
         if len(self._importers) < _IMPORTERS:
-            self._importers.append(self._child("isthmus.web.importer", first))
+            self._importers.append(self._child("isthmus.web.importer", list(self._first)))
+            self._first = {}
 
     def _look_at_importers(self) -> None:
         for importer in list(self._importers):
@@ -344,6 +349,8 @@ class Supervisor:
             importer.close()
             if code != 0:
                 log.error("importer_ended", pid=importer.pid, code=code)
+            if self._first and not self._stopping:
+                self._import()
 
     def _url(self) -> str:
         host = self._configuration.host
