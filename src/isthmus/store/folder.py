@@ -45,6 +45,16 @@ def prepare(folder: Path, *, create: bool) -> None:
         raise StoreFull(f"less than {_ROOM >> 20} MB are free for the store in {folder}: free disk space")
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file of the store is ours to write.
+
+    Raises:
+        StoreRefused: it is not.
+    """
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreRefused(f"the store's file {path} cannot be read and written by this user: check its owner and mode")
+
+
 def open_private(path: Path) -> int:
     """Open a file of the store for reading and writing, made if need be, for its owner alone; return the descriptor.
 

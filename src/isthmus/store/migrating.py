@@ -43,13 +43,7 @@ def migrate(path: Path) -> Path | None:
         os.close(open_private(path))
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             current = _version(connection, path)
-            newest = len(migrations())
-            if current > newest:
-                raise StoreTooNew(
-                    f"{path} has schema {current}, this program knows {newest}: use the newer program, "
-                    "or restore the copy that the upgrade made beside it"
-                )
-            if current == newest:
+            if current == len(migrations()):
                 return None
             copy = _copy(connection, path, current) if current else None
             connection.execute("PRAGMA journal_mode = WAL").close()
@@ -58,12 +52,23 @@ def migrate(path: Path) -> Path | None:
             return copy
 
 
+def check(path: Path) -> None:
+    """Raise what `migrate` would raise of a database that is there, and change nothing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        _version(connection, path)
+
+
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION and (application or version or tables):
         raise StoreRefused(f"{path} is a database of another program")
+    if version > len(migrations()):
+        raise StoreTooNew(
+            f"{path} has schema {version}, this program knows {len(migrations())}: use the newer program, "
+            "or restore the copy that the upgrade made beside it"
+        )
     return version
 
 
