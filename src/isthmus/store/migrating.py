@@ -44,9 +44,10 @@ def migrate(path: Path) -> Path | None:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             current = _version(connection, path)
             if current == len(migrations()):
+                _log_ahead(connection)  # a backup that was put back may have another mode
                 return None
             copy = _copy(connection, path, current) if current else None
-            connection.execute("PRAGMA journal_mode = WAL").close()
+            _log_ahead(connection)
             for number, _, text in migrations()[current:]:
                 _apply(connection, number, text)
             return copy
@@ -70,6 +71,10 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             "or restore the copy that the upgrade made beside it"
         )
     return version
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL").close()
 
 
 def _apply(connection: sqlite3.Connection, number: int, text: str) -> None:
