@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from isthmus.config.documents import Configuration, ConnectorDocument, HostDocument, LogSettings
 from isthmus.config.listening import ListenAddress
 from isthmus.config.loading import load
+from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.web.claim import Claim, claimant
 from isthmus.web.errors import AddressInUse, AlreadyServing, CannotServe
 from isthmus.web.logs import AccessLog
@@ -20,7 +22,7 @@ from isthmus.web.paths import parse
 from isthmus.web.process import Task, TlsFiles, clear_header_variables, refuse_root
 from isthmus.web.proxies import Networks
 from isthmus.web.sockets import open_listener
-from isthmus.web.supervisor import Supervisor
+from isthmus.web.supervisor import Supervisor, to_import
 from ports import free_port
 
 
@@ -32,8 +34,6 @@ def test_a_task_is_the_configuration() -> None:
         names={"hr": "HR"},
     )
     task = Task.of(configuration, TlsFiles("/c", "/k"))
-    import msgspec
-
     received = msgspec.json.decode(task.encode(), type=Task)
     assert received == task
     assert received.configuration() == configuration
@@ -181,3 +181,24 @@ def test_connectors_that_come_while_all_importers_work_are_not_forgotten(
         assert len(started) == 3
     finally:
         supervisor.close()
+
+
+def test_what_a_reload_puts_on_timers_and_imports() -> None:
+    """Also where connectors come, are resumed and are read otherwise in the same moment."""
+
+    def configured(**connectors: ConnectorDocument) -> Configuration:
+        names = {key: key.upper() for key in connectors}
+        return Configuration(path=Path("isthmus.toml"), host=HostDocument(), connectors=connectors, names=names)
+
+    definition = ResourceTypeDefinition(object_type="people", attributes=("login",))
+    same, document = ConnectorDocument(type="sql"), ConnectorDocument(type="sql", paused=True)
+    before = configured(a=same, b=document, c=same, d=same, e=same)
+    now = configured(
+        a=same,
+        b=msgspec.structs.replace(document, paused=False),
+        c=msgspec.structs.replace(same, autosync_minutes=5.0),
+        d=msgspec.structs.replace(same, resource_types=(definition,)),
+        f=same,
+    )
+    assert to_import(before, now) == ["B", "C", "D", "F"]
+    assert to_import(now, now) == []
