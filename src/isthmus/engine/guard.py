@@ -25,15 +25,18 @@ def hold_removal(
 ) -> Hold | None:
     """Return the hold if a run that read `read` objects may not remove `missing` of the `present` ones; None if it may.
 
-    A run that read nothing is always held while the space is not empty. A released hold lets one run through.
+    A run that read nothing is always held while the space is not empty. A released hold is for one run, whether that
+    needs it or not, and for about as many objects as it was shown to hold: what else vanished since then, perhaps
+    everything, nobody has looked at.
     """
     limit = import_limit(settings, present)
     nothing_read = read == 0 and present > 0
-    if missing <= limit and not nothing_read:
-        return None
     release = store.guard.active_release(space.connector, space.object_type, "removal", time.time())
     if release is not None:
         store.guard.over(release.id)
+    if missing <= limit and not nothing_read:
+        return None
+    if release is not None and missing <= release.count + limit:
         return None
     reason = "the target returned no object at all" if nothing_read else f"more than {limit} would be removed"
     hold = store.guard.hold(

@@ -123,6 +123,8 @@ class Host:
                 self._close_retired()
             except StoreError as exc:
                 log.error("repair_failed", reason=str(exc))  # noqa: TRY400 - the reason says it all; tried again in a second
+            except Exception:  # whatever it was, such as too many open files: the next round tries again
+                log.exception("repair_failed")
 
     def repair(self) -> int:
         """Try to settle every open entry that nobody works on; return how many are left."""

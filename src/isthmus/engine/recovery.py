@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
-from isthmus.engine.answers import connector_edge
+from isthmus.engine.answers import connector_edge, fault
 from isthmus.engine.applying import completed, identity_of, write_of
 from isthmus.engine.auditing import plain_value
 from isthmus.engine.identifying import Identifier, identifiers
@@ -25,12 +25,13 @@ from isthmus.spi import (
     ConnectorError,
     ConnectorObject,
     Identity,
+    MisconfiguredConnector,
     Operation,
     SupportsLookup,
     SupportsSettling,
     TargetUnavailable,
 )
-from isthmus.store import EntryClosed
+from isthmus.store import EntryClosed, StoreError
 from isthmus.store.records import AuditRecord, Entry, EntryState, Space, State, StoredObject
 
 log = structlog.get_logger("isthmus.journal")
@@ -46,6 +47,8 @@ class Recovery:
         self._lock = threading.Lock()
         self._abandoned: set[str] = set()
         self._working: set[str] = set()
+        self._met: dict[str, float] = {}
+        """When this process first tried to settle an entry (monotonic), where time has to pass before."""
 
     # -- whose entry is it
 
@@ -109,6 +112,11 @@ class Recovery:
         except (ConnectorError, ScimError) as exc:
             log.info("repair_waits", connector=self._target.name, entry=entry.id, reason=str(exc))
             return False
+        except StoreError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - one entry that nobody can make sense of must not keep the others open
+            fault(exc, entry.correlation, entry=entry.id)
+            return False
         if settled:
             self._forget(entry.id)
         return settled
@@ -116,12 +124,15 @@ class Recovery:
     def _forget(self, entry_id: str) -> None:
         with self._lock:
             self._abandoned.discard(entry_id)
+            self._met.pop(entry_id, None)
 
     # -- finding out
 
     def _settle(self, entry: Entry, timeout: float) -> bool:
         target = self._target
-        space = next(space for space in target.store.space.all() if space.number == entry.space)
+        space = next((space for space in target.store.space.all() if space.number == entry.space), None)
+        if space is None:
+            raise MisconfiguredConnector(f"connector {target.name!r} was removed while this was written")
         rt = target.resource_type_of(space.object_type)
         call = Call(timeout=timeout, correlation=entry.correlation, session=target.sessions.current())
         with target.using_unbounded("repair") as connector:
@@ -148,7 +159,9 @@ class Recovery:
             if isinstance(connector, SupportsSettling):
                 connector.settle(entry.session, call=call)
                 return
-        left = entry.opened + self._target.type.settle_seconds - time.time()
+        # The clock may have been set back since: who has waited that long itself need not wait for it to catch up.
+        met = self._met.setdefault(entry.id, time.monotonic())
+        left = self._target.type.settle_seconds - max(time.time() - entry.opened, time.monotonic() - met)
         if left > 0:
             raise TargetUnavailable(f"a write sent earlier may still take effect for {left:.0f} s")
 

@@ -211,12 +211,21 @@ class Target:
             raw = self._first_schema()
         compiled = self._compiled
         if compiled is None or compiled[0] is not raw:
-            try:
-                with self._lock:
-                    compiled = self._compiled = self._compile_kept(raw)
-            except ConnectorError as exc:
-                raise answer_for(exc) from exc
+            compiled = self._compiled_anew(raw)
         return compiled[1]
+
+    def _compiled_anew(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
+        # The target may be asked for its schema. Who waits here must not keep the place from who asks, and takes what
+        # that one has found.
+        with self.turns.lent(), self._lock:
+            raw = self._schema_text.get() or raw
+            compiled = self._compiled
+            if compiled is None or compiled[0] is not raw:
+                try:
+                    compiled = self._compiled = self._compile_kept(raw)
+                except ConnectorError as exc:
+                    raise answer_for(exc) from exc
+            return compiled
 
     def _compile_kept(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
         """Compile the schema in the store; where the document does not fit, ask whether the target has a newer one."""

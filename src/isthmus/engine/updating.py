@@ -14,7 +14,7 @@ from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Entries
 from isthmus.engine.faults import reached
 from isthmus.engine.guard import check_provider
-from isthmus.engine.identifying import after, identifiers, in_space, locks_for
+from isthmus.engine.identifying import Identifier, after, identifiers, in_space, locks_for
 from isthmus.engine.keeping import Keeping, stored_references
 from isthmus.engine.linking import ReferencedIds, reference_changes
 from isthmus.engine.reading import Reader, etag, not_found
@@ -173,6 +173,9 @@ class Updater:
         old_ids, new_ids = identifiers(rt, before), identifiers(rt, after(before, replaced))
         if changes or new_dn is not None:
             require_update(rt)
+        taken = [identifier for identifier in new_ids if identifier not in old_ids]
+        if taken:
+            self._ask_for_others(rt, stored, taken, caller)
         reached("before-open")
         entry = self._entries.open(
             space,
@@ -203,10 +206,8 @@ class Updater:
                 except ScimError as held:
                     self._sender.refuse(entry, held, trail, outcome="held")
                     raise
-            for identifier in new_ids:
-                if identifier in old_ids:
-                    continue
-                if any(other.row != stored.row for other in in_space(target.store, space, identifier)):
+            for identifier in taken:
+                if self._others(rt, stored, identifier):
                     error = NotUnique(f"another {rt.name} has this {' and '.join(identifier.attributes)} already")
                     self._sender.refuse(entry, error, trail)
                     raise error
@@ -326,6 +327,19 @@ class Updater:
             target.store.audit.write(note.record("failed", answer.status, exc.message))
             raise answer from exc
         target.store.audit.write(note.record("done", 200))
+
+    def _others(self, rt: ResourceType, stored: StoredObject, identifier: Identifier) -> list[StoredObject]:
+        """Return the other objects of the space that have these values."""
+        found = in_space(self._target.store, self._target.space(rt), identifier)
+        return [other for other in found if other.row != stored.row]
+
+    def _ask_for_others(
+        self, rt: ResourceType, stored: StoredObject, taken: Sequence[Identifier], caller: Caller
+    ) -> None:
+        """Let the space learn whether those who had these values still have them: the target decides."""
+        for identifier in taken if self._reader.live.possible(rt) else ():
+            for other in self._others(rt, stored, identifier):
+                self._reader.live.refresh(rt, other, caller)
 
     def _replaces_list(self, rt: ResourceType, plan: UpdatePlan) -> bool:
         return any(change.replace and change.attribute in rt.lists for change in plan.references)

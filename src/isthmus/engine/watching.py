@@ -70,6 +70,8 @@ class Watches:
                 self.look()
             except StoreError as exc:
                 log.error("watching_failed", reason=str(exc))  # noqa: TRY400 - tried again in a second
+            except Exception:
+                log.exception("watching_failed")
             if self._stop.wait(LOOK_SECONDS):
                 return
 

@@ -45,6 +45,48 @@ def prepare(folder: Path, *, create: bool) -> None:
         raise StoreFull(f"less than {_ROOM >> 20} MB are free for the store in {folder}: free disk space")
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file of the store is ours to write.
+
+    Raises:
+        StoreRefused: it is not.
+    """
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreRefused(f"the store's file {path} cannot be read and written by this user: check its owner and mode")
+
+
+def open_private(path: Path) -> int:
+    """Open a file of the store for reading and writing, made if need be, for its owner alone; return the descriptor.
+
+    What root makes belongs to the folder's owner, as SQLite sees to it for its own files: a command run by root must
+    not lock the service's account out. Only what is new is given away, lest a link there gives away another file.
+    """
+    while True:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            pass
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            continue  # another process has made it
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(file, owner.st_uid, owner.st_gid)
+        return file
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder within the store's, unless it is there; it belongs to whom `open_private` gives files."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    if os.geteuid() == 0:
+        owner = folder.parent.stat()
+        os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def keep_private(path: Path) -> None:
     """Take the rights of group and others from a file of ours."""
     mode = path.stat()

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from isthmus.store.errors import StoreRefused, StoreTooNew
+from isthmus.store.folder import open_private
 
 APPLICATION = 0x49735468
 """Written into the database's header ("IsTh"), so that another program's file is not taken for a store."""
@@ -39,22 +40,23 @@ def migrate(path: Path) -> Path | None:
         StoreRefused: the file is not a store.
     """
     with _alone(path.with_name("migrate.lock")):
-        _create_private(path)
+        os.close(open_private(path))
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             current = _version(connection, path)
-            newest = len(migrations())
-            if current > newest:
-                raise StoreTooNew(
-                    f"{path} has schema {current}, this program knows {newest}: use the newer program, "
-                    "or restore the copy that the upgrade made beside it"
-                )
-            if current == newest:
+            if current == len(migrations()):
+                _log_ahead(connection)  # a backup that was put back may have another mode
                 return None
             copy = _copy(connection, path, current) if current else None
-            connection.execute("PRAGMA journal_mode = WAL").close()
+            _log_ahead(connection)
             for number, _, text in migrations()[current:]:
                 _apply(connection, number, text)
             return copy
+
+
+def check(path: Path) -> None:
+    """Raise what `migrate` would raise of a database that is there, and change nothing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        _version(connection, path)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
@@ -63,7 +65,16 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION and (application or version or tables):
         raise StoreRefused(f"{path} is a database of another program")
+    if version > len(migrations()):
+        raise StoreTooNew(
+            f"{path} has schema {version}, this program knows {len(migrations())}: use the newer program, "
+            "or restore the copy that the upgrade made beside it"
+        )
     return version
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL").close()
 
 
 def _apply(connection: sqlite3.Connection, number: int, text: str) -> None:
@@ -78,7 +89,7 @@ def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     target = path.with_name(f"{path.stem}-schema{version}-{stamp}{path.suffix}")
     partial = target.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    _create_private(partial)
+    os.close(open_private(partial))
     with closing(sqlite3.connect(partial)) as copy:
         connection.backup(copy)
     with partial.open("rb") as file:
@@ -87,13 +98,9 @@ def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     return target
 
 
-def _create_private(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = open_private(lock)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -10,6 +10,8 @@ import secrets
 import weakref
 from pathlib import Path
 
+from isthmus.store.folder import make_private, open_private
+
 _NAME = re.compile(r"[0-9a-f]{16}")
 
 
@@ -18,7 +20,7 @@ class Owner:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private(folder)
         self.id = secrets.token_hex(8)
         self._file: int | None = self._lock()
         _living.add(self)
@@ -53,7 +55,7 @@ class Owner:
     def _lock(self) -> int:
         path = self._path(self.id)
         while True:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = open_private(path)
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 if path.stat().st_ino == os.fstat(file).st_ino:
@@ -69,6 +71,8 @@ class Owner:
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return True
+        except PermissionError:
+            return False  # another account's, of which nothing can be told
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -89,6 +93,8 @@ class Owner:
                 file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue  # another one sweeps as well
+            except PermissionError:
+                continue  # another account's
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)

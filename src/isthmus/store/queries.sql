@@ -579,12 +579,12 @@ ON CONFLICT (connector) DO UPDATE SET interval = excluded.interval, next_run = m
 WHERE interval <> excluded.interval OR next_run > excluded.next_run;
 
 -- name: schedules_waiting
--- Whether any connector is due.
-SELECT EXISTS (SELECT 1 FROM schedules WHERE next_run <= ?);
+-- Whether any connector is due: its time has come, or is so far away that the clock must have been set back.
+SELECT EXISTS (SELECT 1 FROM schedules WHERE next_run <= ?1 OR next_run > ?1 + interval + ?2);
 
 -- name: schedules_due
 -- Connectors that are due; their next run moves on.
-UPDATE schedules SET next_run = ?1 + interval WHERE next_run <= ?1 RETURNING connector;
+UPDATE schedules SET next_run = ?1 + interval WHERE next_run <= ?1 OR next_run > ?1 + interval + ?2 RETURNING connector;
 
 -- name: schedule_next
 -- When a connector is due.

@@ -15,6 +15,8 @@ _DUE = statement("schedules_due")
 _NEXT = statement("schedule_next")
 _REMOVE = statement("schedule_remove")
 
+_SKEW = 60.0  # seconds by which clocks are corrected without being set, and by which two processes read them
+
 
 class Schedules:
     """One interval per connector; times are seconds since 1970."""
@@ -35,13 +37,17 @@ class Schedules:
     def due(self, now: float) -> list[str]:
         """Return the connectors that are due and move their next run on, atomically: only one process gets each.
 
-        Runs missed while no process ran are not made up for: the next is one interval from now.
+        Runs missed while no process ran are not made up for: the next is one interval from now. A connector whose next
+        run is further away than one interval is due too: the clock was set back.
         """
-        with translated():
-            waiting = self._readers.connection().execute(_WAITING, (now,)).fetchone()[0]
-        if not waiting:
+        if not self.waits(now):
             return []
-        return self._writer.run(lambda c: sorted(name for (name,) in c.execute(_DUE, (now,)).fetchall()))
+        return self._writer.run(lambda c: sorted(name for (name,) in c.execute(_DUE, (now, _SKEW)).fetchall()))
+
+    def waits(self, now: float) -> bool:
+        """Tell whether any connector is due, without writing."""
+        with translated():
+            return bool(self._readers.connection().execute(_WAITING, (now, _SKEW)).fetchone()[0])
 
     def next(self, connector: str) -> float | None:
         """Return when the connector is due next."""

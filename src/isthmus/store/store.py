@@ -13,7 +13,7 @@ from isthmus.store.errors import StoreRefused, translated
 from isthmus.store.guard import Guard
 from isthmus.store.journal import Journal
 from isthmus.store.links import LinkTable
-from isthmus.store.migrating import migrate
+from isthmus.store.migrating import check, migrate
 from isthmus.store.owners import Owner
 from isthmus.store.runs import Runs
 from isthmus.store.schedules import Schedules
@@ -53,6 +53,16 @@ class Store:
             migrate(path)
             folders.keep_private(path)
             return cls(path)
+
+    @staticmethod
+    def check(folder: Path) -> None:
+        """Raise what `open` would raise of this folder, as far as that can be told without opening the store."""
+        folders.prepare(folder, create=True)
+        path = folder / FILE
+        if path.exists():
+            with translated():
+                folders.check_writable(path)
+                check(path)
 
     def __init__(self, path: Path) -> None:
         """Open the database at that path, which exists and is migrated. Use `open`."""

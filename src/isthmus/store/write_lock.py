@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from isthmus.store.errors import StoreBusy
+from isthmus.store.folder import open_private
 
 _PAUSE = 0.0002
 _LONGEST_PAUSE = 0.002
@@ -23,9 +24,8 @@ class WriteLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._gate = os.open(folder / "gate.lock", flags, 0o600)
-        self._lock = os.open(folder / "write.lock", flags, 0o600)
+        self._gate = open_private(folder / "gate.lock")
+        self._lock = open_private(folder / "write.lock")
 
     def take_at_once(self) -> bool:
         """Take the lock if nobody has it or waits for it."""

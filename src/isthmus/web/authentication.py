@@ -12,6 +12,7 @@ from isthmus.scim.errors import Forbidden, ScimError, TooManyRequests, Unauthori
 from isthmus.store.records import Token
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_OTHER_SCHEMES = frozenset({"basic", "digest", "negotiate", "ntlm", "oauth", "token", "apikey", "ssws"})
 _LONGEST_TOKEN = 4096
 _FREE_ATTEMPTS = 5
 _LONGEST_DELAY = 2.0
@@ -97,7 +98,7 @@ class Authentication:
         text = text.strip()
         if scheme.lower() != "bearer" or not text:
             raise Unauthorized(
-                f'the Authorization header must be "Bearer <token>", not "{_word(scheme)} ..."',
+                f'the Authorization header must be "Bearer <token>", {_instead_of(scheme)}',
                 _challenge("invalid_request"),
             )
         token = self._tokens.check(connector, text) if known and len(text) <= _LONGEST_TOKEN else None
@@ -126,5 +127,7 @@ def _challenge(error: str) -> dict[str, str]:
     return {"WWW-Authenticate": f'Bearer realm="SCIM", error="{error}"'}
 
 
-def _word(text: str) -> str:
-    return "".join(character for character in text[:20] if character.isalnum() or character in "-_")
+def _instead_of(scheme: str) -> str:
+    """Return what was wrong; any word that is no known scheme may be the token itself."""
+    known = scheme.lower() in _OTHER_SCHEMES
+    return f'not "{scheme} ..."' if known else "with that word and one blank before the token"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing.util
 import os
@@ -35,12 +36,30 @@ def configure(settings: LogSettings) -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, _exception, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=_Written(2)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     library = logging.getLogger()
     library.handlers[:] = [_ToStructlog()]
     library.setLevel(max(level, logging.WARNING))
+
+
+class _Written:
+    """A descriptor as log lines are written to it.
+
+    A line that cannot be written (a full disk, a pipe whose reader has gone) is lost, and nothing else with it: what it
+    tells of was done.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, data)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 def _for_people(settings: LogSettings) -> bool:
@@ -107,7 +126,7 @@ class AccessLog:
     def __init__(self, settings: LogSettings, descriptor: int = 2) -> None:
         self.enabled = _LEVELS[settings.level] <= logging.INFO
         self._people = _for_people(settings)
-        self._descriptor = descriptor
+        self._stream = _Written(descriptor)
         self._lock = threading.Lock()
         self._lines: deque[bytes] = deque()
         self._some = threading.Event()
@@ -154,11 +173,11 @@ class AccessLog:
             size, start = 0, 0
             for at, line in enumerate(lines):
                 if size and size + len(line) > _PIPE_BUF:
-                    os.write(self._descriptor, b"".join(lines[start:at]))
+                    self._stream.write(b"".join(lines[start:at]))
                     size, start = 0, at
                 size += len(line)
             if start < len(lines):
-                os.write(self._descriptor, b"".join(lines[start:]))
+                self._stream.write(b"".join(lines[start:]))
 
     def _write_gathered(self) -> None:
         while True:

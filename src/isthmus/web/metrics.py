@@ -8,11 +8,12 @@ maps a file and locks it for every single count.)
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -108,8 +109,29 @@ def _copies(sums: Sums) -> list[Series]:
 def collect(folder: Path) -> tuple[list[Series], list[Series]]:
     """Return requests and calls, summed over all processes that published into the folder, also those that have ended.
 
-    Files of ended processes are folded into one. Only one process may call this.
+    Files of ended processes are folded into one, by one caller at a time: it would be counted twice what one reads
+    before, and again after, another has folded it.
     """
+    with _alone(folder):
+        return _collect(folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other callers out, of this process and of that which takes over from it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield  # nobody has published anything
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _collect(folder: Path) -> tuple[list[Series], list[Series]]:
     requests: Sums = {}
     calls: Sums = {}
     retired_requests: Sums = {}

@@ -1,4 +1,4 @@
-"""Look at certificates and file modes in a process that ends at once: the libraries for it would double the supervisor.
+"""Look at certificates, modes and the store in a process that ends at once: its libraries would double the supervisor.
 
     python -m isthmus.web.preparing [NAME[=settings]...]      (configuration on stdin; the answer as JSON on stdout)
 
@@ -35,6 +35,7 @@ def prepare(task: Task, changed: Sequence[str] = ()) -> Prepared:
     """Renew what is due and check what the servers will use."""
     from isthmus.config.exposed import exposed_files
     from isthmus.config.tls import renew_leaf, server_files
+    from isthmus.store import Store
 
     configuration = task.configuration()
     try:
@@ -44,6 +45,7 @@ def prepare(task: Task, changed: Sequence[str] = ()) -> Prepared:
         own = configuration.host.scim.tls.enabled and configuration.host.scim.tls.certificate is None
         renewed = own and renew_leaf(configuration.tls_dir)
         files = server_files(configuration)
+        Store.check(configuration.state_dir)
         if changed and (found := _misfits(configuration, changed)):
             return Prepared(problem="\n".join(str(one) for one in found))
     except (ConfigError, StoreError) as exc:

@@ -78,6 +78,9 @@ class Supervisor:
         self._configuration = configuration
         self._prepared: Prepared | None = None
         self._listeners: dict[str, socket.socket] = {}
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
         try:
             scim = parse_listen(configuration.host.scim.listen)
             self._listeners["scim"] = open_listener(scim, purpose="scim.listen")
@@ -103,13 +106,12 @@ class Supervisor:
             stop_seconds=_MARGIN + 10.0,
         )
         self._importers: list[Child] = []
-        self._preparing: subprocess.Popen[bytes] | None = None
+        self._first: dict[str, None] = {}
+        """Connectors for the timers, in order, while as many importers work as may."""
+        self._preparing: _Preparing | None = None
         self._renewal_at = time.monotonic() + _RENEWAL_EVERY
         self._stopping = False
         self._reload_wanted = False
-        self._wake, self._woken = socket.socketpair()
-        self._wake.setblocking(False)
-        self._woken.setblocking(False)
 
     # -- running
 
@@ -138,15 +140,16 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     Path(listener.getsockname()).unlink()
             listener.close()
+        self._wake.close()
+        self._woken.close()
 
     def _begin(self) -> None:
         """Start the servers, which load their code while certificates and file modes are looked at."""
-        checking = _start_preparing(self._configuration)
+        checking = _Preparing(self._configuration)
         services = (self._scim, self._operations)
         for service in services:
             service.hand_over()
-        out, _ = checking.communicate(timeout=_PREPARE_WITHIN)
-        self._prepared = _answer_of(checking, out)
+        self._prepared = checking.answer(within=_PREPARE_WITHIN)
         self._stamps = self._look_at_files()
         for generation in [each for service in services for each in service.generations()]:
             if self._prepared.problem is not None:
@@ -231,8 +234,7 @@ class Supervisor:
         for importer in self._importers:
             importer.stop(within=_MARGIN + 5.0)
         if self._preparing is not None:
-            self._preparing.kill()
-            self._preparing.wait()
+            self._preparing.end()
         while True:
             ended = [self._scim.look_at_end(), self._operations.look_at_end()]
             self._look_at_importers()
@@ -256,22 +258,17 @@ class Supervisor:
 
     def _begin_preparing(self, configuration: Configuration, *, hand_over: bool, changed: Sequence[str] = ()) -> None:
         if self._preparing is not None:
-            self._preparing.kill()
-            self._preparing.wait()
+            self._preparing.end()
         self._wanted, self._wanted_hand_over = configuration, hand_over
         self._preparing_until = time.monotonic() + _PREPARE_WITHIN
-        self._preparing = _start_preparing(self._wanted, changed)
+        self._preparing = _Preparing(self._wanted, changed)
 
     def _look_at_preparing(self) -> None:
-        child = self._preparing
-        if child is None:
-            return
-        if child.poll() is None:
-            if time.monotonic() > self._preparing_until:
-                child.kill()
+        preparing = self._preparing
+        if preparing is None or (preparing.runs() and time.monotonic() <= self._preparing_until):
             return
         self._preparing = None
-        prepared = _answer_of(child, child.stdout.read() if child.stdout is not None else b"")
+        prepared = preparing.answer()
         if prepared.problem is not None:
             log.error("reload_refused", reason=prepared.problem, consequence="the running configuration stays")
             return
@@ -286,15 +283,8 @@ class Supervisor:
         log.info("reloading")
         self._scim.hand_over()
         self._operations.hand_over()
-        new = [name for key, name in self._configuration.names.items() if key not in before.names]
-        if new or self._timers_differ(before):
-            self._import(*(new or self._configuration.names.values()))
-
-    def _timers_differ(self, before: Configuration) -> bool:
-        def timers(configuration: Configuration) -> dict[str, tuple[float, bool]]:
-            return {key: (each.autosync_minutes, each.paused) for key, each in configuration.connectors.items()}
-
-        return timers(before) != timers(self._configuration)
+        if first := to_import(before, self._configuration):
+            self._import(*first)
 
     def _look_at_files(self) -> tuple[str, object]:
         from isthmus.config.watching import fingerprint
@@ -331,8 +321,11 @@ class Supervisor:
         return Generation(child, life=-1, workers=1)
 
     def _import(self, *first: str) -> None:
+        """Start an importer if there is room, and have it, or the next one, put these connectors on their timers."""
+        self._first |= dict.fromkeys(first)
         if len(self._importers) < _IMPORTERS:
-            self._importers.append(self._child("isthmus.web.importer", first))
+            self._importers.append(self._child("isthmus.web.importer", list(self._first)))
+            self._first = {}
 
     def _look_at_importers(self) -> None:
         for importer in list(self._importers):
@@ -344,11 +337,65 @@ class Supervisor:
             importer.close()
             if code != 0:
                 log.error("importer_ended", pid=importer.pid, code=code)
+            if self._first and not self._stopping:
+                self._import()
 
     def _url(self) -> str:
         host = self._configuration.host
         scheme = "https" if host.scim.tls.enabled else "http"
         return host.public_url or f"{scheme}://{host.scim.listen}"
+
+
+class _Preparing:
+    """The process that looks at what the servers will use, and its answer.
+
+    That goes to a file: a pipe that nobody reads until the process has ended takes 64 kB only.
+    """
+
+    def __init__(self, configuration: Configuration, changed: Sequence[str] = ()) -> None:
+        import tempfile
+
+        self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - `answer` closes it
+        with tempfile.TemporaryFile() as task:
+            task.write(Task.of(configuration).encode())
+            task.seek(0)
+            self._process = subprocess.Popen(  # noqa: S603 - the names of connectors hold letters, digits and _ - . only
+                [sys.executable, "-P", "-m", "isthmus.web.preparing", *changed],
+                stdin=task,
+                stdout=self._answer,
+                process_group=0,
+            )
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def answer(self, *, within: float = 0.0) -> Prepared:
+        """Return what it found; it is ended if it has not in that time."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(within)
+        self._process.kill()
+        code = self._process.wait()
+        with self._answer as file:
+            file.seek(0)
+            try:
+                return msgspec.json.decode(file.read(), type=Prepared)
+            except msgspec.DecodeError:
+                return Prepared(problem=f"the check of certificates and files ended with exit code {code}")
+
+    def end(self) -> None:
+        """End it; nobody wants to know any more."""
+        self.answer()
+
+
+def to_import(before: Configuration, now: Configuration) -> list[str]:
+    """Return the connectors for timers and importers: new ones, and those to be read otherwise or at other times."""
+
+    def timer(configuration: Configuration, key: str) -> tuple[float, bool] | None:
+        document = configuration.connectors.get(key)
+        return None if document is None else (document.autosync_minutes, document.paused)
+
+    changed = {each.partition("=")[0] for each in changed_connectors(before, now)}
+    return [name for key, name in now.names.items() if name in changed or timer(before, key) != timer(now, key)]
 
 
 def changed_connectors(before: Configuration, now: Configuration) -> list[str]:
@@ -366,29 +413,6 @@ def changed_connectors(before: Configuration, now: Configuration) -> list[str]:
 def _needs_restart(host: HostDocument) -> tuple[str, ...]:
     """Return what a running server does not take over."""
     return host.scim.listen, host.operations.listen, host.state_dir
-
-
-def _start_preparing(configuration: Configuration, changed: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    import tempfile
-
-    with tempfile.TemporaryFile() as task:
-        task.write(Task.of(configuration).encode())
-        task.seek(0)
-        return subprocess.Popen(  # noqa: S603 - the names of connectors hold letters, digits and _ - . only
-            [sys.executable, "-P", "-m", "isthmus.web.preparing", *changed],
-            stdin=task,
-            stdout=subprocess.PIPE,
-            process_group=0,
-        )
-
-
-def _answer_of(child: subprocess.Popen[bytes], out: bytes) -> Prepared:
-    if child.stdout is not None:
-        child.stdout.close()
-    try:
-        return msgspec.json.decode(out, type=Prepared)
-    except msgspec.DecodeError:
-        return Prepared(problem=f"the check of certificates and files ended with exit code {child.returncode}")
 
 
 def _stamp(file: str | None) -> tuple[int, ...] | None:

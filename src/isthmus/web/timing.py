@@ -51,6 +51,8 @@ class Timing(threading.Thread):
                     housekeeping(self._host, self._ending.is_set)
             except StoreError as exc:
                 log.error("timing_failed", reason=str(exc))  # noqa: TRY400 - tried again in a second
+            except Exception:  # without this thread nothing would be imported any more
+                log.exception("timing_failed")
 
 
 def due(host: Host) -> bool:
@@ -60,6 +62,4 @@ def due(host: Host) -> bool:
         log.error("import_died", connector=run.connector, run=run.id)
     if store.runs.waits():
         return True
-    now = time.time()
-    times = [store.schedules.next(name.casefold()) for name in host.names()]
-    return any(at is not None and at <= now for at in times)
+    return store.schedules.waits(time.time())

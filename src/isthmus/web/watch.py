@@ -63,7 +63,7 @@ class Watch:
             try:
                 self._wait()
                 self._look()
-            except OSError:
+            except Exception:
                 # Descriptors go in any order while the process ends; anything else is tried again.
                 log.exception("watch_failed")
                 time.sleep(_INTERVAL)

@@ -134,3 +134,23 @@ def test_the_same_over_a_table(tmp_path: Path) -> None:
         rows = dict(people.run("SELECT login, display FROM people"))
         assert before == rows, "no import is needed to know what we wrote ourselves"
         assert served.imported("hr").changed == 0
+
+
+@pytest.mark.parametrize(("path", "value"), [("userName", "bob"), ('emails[type eq "work"].value', "bob@x.example")])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_name_that_became_free_behind_our_back_can_be_taken(
+    app: MemoryHost, path: str, value: str, gone: bool
+) -> None:
+    """As for a create: whether somebody has it is for the target to say, and the space may be stale."""
+    ann = app.client.created("ann")
+    app.client.created("bob", emails=[{"type": "work", "value": "bob@x.example"}])
+    if gone:
+        app.target.drop("user", ("bob",))
+    answer = app.client.patch(ann, {"op": "replace", "path": path, "value": value})
+    if gone:
+        assert answer.status == 200, answer
+        assert [user["id"] for user in app.client.get("/Users").resources] == [ann]
+    else:
+        assert "already" in answer.refused(409, "uniqueness")
+        assert app.listed() == ["ann", "bob"]
+    assert app.bench.unfinished() == []

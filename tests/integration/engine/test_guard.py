@@ -86,6 +86,36 @@ def test_an_object_that_comes_back_before_the_release_is_kept(app: MemoryHost) -
     assert len(app.listed()) == 19
 
 
+def test_a_release_lets_through_what_was_shown_and_not_whatever_is_missing_by_then(app: MemoryHost) -> None:
+    fill(app, 40)
+    drop(app, range(15))
+    app.bench.run_import("app")
+    [shown] = operations.guard_list(app.host)
+    operations.guard_release(app.host, shown.id, hours=1, actor="operator")
+    drop(app, range(15, 40))
+    again = scheduling.execute_next(app.host)
+    assert again is not None
+    assert again.state == "held", "the view lost its rights meanwhile"
+    assert len(app.listed()) == 40
+    [hold] = operations.guard_list(app.host)
+    assert (hold.id != shown.id, hold.state, hold.count) == (True, "held", 40)
+
+
+def test_a_release_is_over_with_its_run_also_if_that_did_not_need_it(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(15))
+    app.bench.run_import("app")
+    [hold] = operations.guard_list(app.host)
+    app.put(*[f"u{number:03}" for number in range(15)])
+    operations.guard_release(app.host, hold.id, hours=24, actor="operator")
+    done = scheduling.execute_next(app.host)
+    assert done is not None
+    assert done.state == "done"
+    drop(app, range(20))
+    assert app.bench.run_import("app").state == "held", "hours later, and for another reason"
+    assert len(app.listed()) == 20
+
+
 def test_a_delta_is_held_as_a_whole_not_page_by_page(app: MemoryHost) -> None:
     app.reconfigure(extra="page_size = 5")
     fill(app, 60)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 import variants
 from harness import Bench, at_once, meanwhile, until
 from isthmus.engine import operations, recovery
-from isthmus.store.records import EntryState
+from isthmus.engine.recovery import Recovery
+from isthmus.store.records import Entry, EntryState
 from memory_host import MemoryHost, Serve
 
 SOON = 0.6
@@ -216,6 +218,70 @@ def test_another_process_repairs_what_a_dead_one_left(serve: Serve) -> None:
     app.client.post({"userName": "bert"}).refused(409, "uniqueness")
     assert app.bench.unfinished() == []
     assert app.asked["create"] == 2
+
+
+@pytest.mark.parametrize("trouble", [OSError(24, "Too many open files"), KeyError("mail")], ids=["files", "fault"])
+def test_whatever_goes_wrong_in_a_repair_the_next_round_tries_again(
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    app.client.created("anna")
+    app.target.weather.lose_answers = 1
+    app.client.post({"userName": "bert"}).refused(503)
+    troubles, look = [trouble], Recovery.is_orphan
+
+    def troubled(recovery: Recovery, entry: Entry) -> bool:
+        if troubles:
+            raise troubles.pop()
+        return look(recovery, entry)
+
+    monkeypatch.setattr(Recovery, "is_orphan", troubled)
+    app.host.start_background()
+    until(lambda: not app.bench.unfinished())
+    assert not troubles
+
+
+def test_an_entry_nobody_can_make_sense_of_keeps_no_other_open(
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.client.created("anna")
+    for name in ("bert", "carl"):
+        app.target.weather.lose_answers = 1
+        app.client.post({"userName": name}).refused(503)
+    first, _ = app.bench.unfinished()
+    settle = Recovery._settle
+
+    def puzzled(recovery: Recovery, entry: Entry, timeout: float) -> bool:
+        if entry.id == first.id:
+            raise ValueError("a value of another type than the attribute has now")
+        return settle(recovery, entry, timeout)
+
+    monkeypatch.setattr(Recovery, "_settle", puzzled)
+    app.host.repair()
+    assert [entry.id for entry in app.bench.unfinished()] == [first.id]
+    assert "cannot be found out" in app.client.post({"userName": "bert"}).refused(503)
+
+
+def test_a_connector_that_was_removed_while_it_was_written_to_and_came_back(app: MemoryHost) -> None:
+    app.client.created("anna")
+    app.target.weather.lose_answers = 1
+    app.client.post({"userName": "bert"}).refused(503)
+    app.host.store.space.drop("app")
+    assert app.host.repair() == 1, "what it was written for is gone"
+    app.bench.imported("app")
+    settled(app)
+    assert app.listed() == ["anna", "bert"]
+
+
+def test_a_clock_that_was_set_back_keeps_no_entry_open(app: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that cannot end another session's work is waited for, and not until the clock has caught up."""
+    monkeypatch.setattr(recovery, "SupportsSettling", type("Nobody", (), {}))
+    app.client.created("anna")
+    app.target.weather.lose_answers = 1
+    app.client.post({"userName": "bert"}).refused(503)
+    earlier = SimpleNamespace(time=lambda: time.time() - 3 * 3600, monotonic=time.monotonic)
+    monkeypatch.setattr(recovery, "time", earlier)
+    settled(app)
+    assert app.listed() == ["anna", "bert"]
 
 
 def test_an_entry_of_a_living_process_is_left_alone(serve: Serve) -> None:

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
-from harness import Bench, Client, SqlPeople, bench, new_folder, sql_document
+import variants
+from harness import MEMORY_ATTRIBUTES, Bench, Client, SqlPeople, at_once, bench, new_folder, sql_document, until
 from isthmus.config.loading import load
 from isthmus.engine.host import Host
-from isthmus.spi import MisconfiguredConnector, TargetUnavailable
+from isthmus.engine.target import Target
+from isthmus.mapping.resource_type import ResourceType
+from isthmus.spi import Call, MisconfiguredConnector, Schema, TargetUnavailable
+from memory_host import Serve
 
 OWN = "urn:ietf:params:scim:schemas:extension:ECMA2Host:2.0:User"
 
@@ -120,3 +124,29 @@ def test_calls_of_the_target_are_counted_by_how_they_ended(tmp_path: Path, peopl
         with pytest.raises(TargetUnavailable), target.using("read"):
             raise TargetUnavailable("gone")
     assert calls == [("app", "read_schema", "ok"), ("app", "read", "TargetUnavailable")]
+
+
+def test_requests_that_meet_while_the_target_tells_of_a_new_attribute_do_not_wait_for_one_another(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks the target lends its place; whoever then waits for the answer must not keep it."""
+    app = serve(attributes=tuple(name for name in MEMORY_ATTRIBUTES if name != "costCentre"))
+    variants.without[app.name] = {"costCentre"}
+    app.client.get("/Users")
+    variants.without.clear()
+    app.reconfigure(attributes=MEMORY_ATTRIBUTES)
+
+    asked, resource_types, read_schema = [], Target.resource_types, variants.Watched.read_schema
+
+    def counted(target: Target) -> dict[str, ResourceType]:
+        asked.append(target)
+        return resource_types(target)
+
+    def slow(connector: variants.Watched, *, call: Call) -> Schema:
+        until(lambda: len(asked) > 1)
+        return read_schema(connector, call=call)
+
+    monkeypatch.setattr(Target, "resource_types", counted)
+    monkeypatch.setattr(variants.Watched, "read_schema", slow)
+    answers = at_once(*[lambda: app.client.get("/Users")] * 2)
+    assert [answer.status for answer in answers] == [200, 200]

@@ -7,7 +7,10 @@ import os
 import signal
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from integration.web.serving import Serving, alive, command_of, descendants, make, serving, until
 
@@ -113,3 +116,18 @@ def test_secrets_open_to_everybody_are_refused(tmp_path: Path) -> None:
     assert host.start().wait(30) == 2
     assert "server.key" in host.log.split("refused:")[1]
     assert descendants(host.process.pid) == {host.process.pid}
+
+
+@pytest.mark.parametrize("damage", ["newer", "foreign"])
+def test_a_store_that_cannot_be_used_is_told_in_one_line(damage: str, tmp_path: Path) -> None:
+    host = make(tmp_path / "host", workers=1)
+    store = host.folder / "state" / "isthmus.db"
+    if damage == "newer":
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("PRAGMA user_version = 999")
+    else:
+        store.write_text("this is no database\n" * 100)
+    assert host.start().wait(30) == 2
+    told = host.log.split("refused:")[1]
+    assert ("use the newer program" if damage == "newer" else "is not a database") in told
+    assert "Traceback" not in host.log

@@ -179,6 +179,22 @@ def test_a_file_that_does_not_go_with_the_target_is_not_taken_over(
         assert host.create("second") == 201
 
 
+def test_a_reload_that_is_refused_for_many_reasons_tells_them(tmp_path: Path) -> None:
+    """Their text is longer than a pipe holds that nobody reads from meanwhile."""
+    with serving(tmp_path / "host", workers=1) as host:
+        folder = host.folder / "secrets"
+        beside = tmp_path / ("x" * 200)
+        beside.mkdir()
+        for number in range(400):
+            (beside / f"{number:03}").write_text("hidden")
+            (beside / f"{number:03}").chmod(0o644)
+        beside.rename(folder / beside.name)
+        until(lambda: '"reload_refused"' in host.log, 30, "the reasons are told")
+        line = next(json.loads(line) for line in host.log.splitlines() if '"reload_refused"' in line)
+        assert line["reason"].count("chmod 600") == 400
+        assert host.create("meanwhile") == 201
+
+
 def test_a_column_that_is_new_in_the_target_can_be_published_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "host", workers=1) as host:
         assert host.create("first") == 201

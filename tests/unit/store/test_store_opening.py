@@ -176,3 +176,17 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreClosed):
         store.settings.set("a", "b")
     assert not store.owner_is_alive(store.owner)
+
+
+def test_a_backup_made_while_the_store_is_written_is_a_store(store: Store, tmp_path: Path) -> None:
+    """As the documentation has it: `VACUUM INTO` reads one state, but its copy has another journal mode."""
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    store.settings.set("kept", "before")
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute(f"VACUUM INTO '{restored / 'isthmus.db'}'")
+    store.settings.set("kept", "after")
+    for _ in range(2):
+        with Store.open(restored) as opened:
+            assert opened.settings.get("kept") == "before"
+            assert opened._writer.run(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)

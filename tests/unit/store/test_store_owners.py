@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.store import StoreError, errors
+from isthmus.store import Store, StoreError, errors
 from isthmus.store.owners import Owner
 from isthmus.store.write_lock import WriteLock
 
@@ -45,6 +45,37 @@ def test_files_of_dead_owners_are_swept(tmp_path: Path) -> None:
     assert newcomer.is_alive(living.id)
     newcomer.close()
     living.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for other accounts")
+def test_what_root_makes_belongs_to_the_account_of_the_folder(tmp_path: Path) -> None:
+    """A command that root runs must not keep the service from opening its own store and starting its processes."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    with Store.open(folder):
+        made = list(folder.rglob("*"))
+        assert folder / "owners" in made
+        assert [file for file in made if file.stat().st_uid != 65534] == []
+
+
+def test_the_file_of_an_account_that_cannot_be_looked_at_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "00000000000000aa.lock"
+    closed.touch()
+    opening = os.open
+
+    def refusing(path: Path, flags: int, *more: int) -> int:
+        if path == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opening(path, flags, *more)
+
+    monkeypatch.setattr("isthmus.store.owners.os.open", refusing)
+    owner = Owner(tmp_path)
+    assert closed.exists()
+    assert owner.is_alive("00000000000000aa"), "whoever it is, what it works on is not taken from it"
+    owner.close()
 
 
 def test_a_file_that_is_swept_before_its_owner_has_locked_it_is_made_again(

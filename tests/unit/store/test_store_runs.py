@@ -146,6 +146,16 @@ def test_each_due_connector_is_given_to_one(store: Store) -> None:
     assert store.schedules.next("hr") is None
 
 
+def test_a_connector_is_due_at_once_where_the_clock_was_set_back(store: Store) -> None:
+    store.schedules.set("hr", 600, now=50_000)
+    assert not store.schedules.waits(49_999), "two processes read the clock one after the other"
+    assert store.schedules.waits(14_000), "else nothing would be imported for ten hours"
+    assert store.schedules.due(14_000) == ["hr"]
+    assert store.schedules.next("hr") == 14_600
+    assert store.schedules.due(14_599) == []
+    assert store.schedules.due(14_600) == ["hr"]
+
+
 def test_setting_the_same_interval_again_puts_nothing_off(store: Store) -> None:
     store.schedules.set("hr", 600, now=1000)
     store.schedules.set("hr", 600, now=1500)

@@ -10,10 +10,13 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from isthmus.config.documents import LogSettings
 from isthmus.web.logs import AccessLog, stamp
 
 JSON = LogSettings(format="json")
+FULL = Path("/dev/full")
 
 
 def test_a_line_is_written_at_once_without_gathering(tmp_path: Path) -> None:
@@ -76,6 +79,32 @@ def test_a_process_that_ends_leaves_no_line_behind(tmp_path: Path) -> None:
     with file.open("wb") as stream:
         subprocess.run([sys.executable, "-c", program], stderr=stream, check=True, timeout=60)
     assert len(file.read_bytes().splitlines()) == 50
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    with FULL.open("wb", buffering=0) as full:
+        log = AccessLog(JSON, full.fileno())
+        log.write({"path": "Users"})
+        log.gather()
+        for number in range(3):
+            log.write({"number": number})
+        log.flush()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+def test_a_process_whose_log_cannot_be_written_goes_on() -> None:
+    program = (
+        "import structlog\n"
+        "from isthmus.config.documents import LogSettings\n"
+        "from isthmus.web.logs import configure\n"
+        "configure(LogSettings(format='json'))\n"
+        "for number in range(3): structlog.get_logger('isthmus').error('event', number=number)\n"
+        "print('done')\n"
+    )
+    with FULL.open("wb") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"done\n")
 
 
 def test_a_moment_is_written_to_the_millisecond() -> None:

@@ -266,6 +266,15 @@ def test_scheme_is_named(client: Client) -> None:
     assert "c2VjcmV0" not in body["detail"]
 
 
+@pytest.mark.parametrize("sent", [WRITE, f"Bearer\t{WRITE}", f"{WRITE} ", f"{WRITE} {WRITE}", f"token={WRITE} x"])
+def test_a_token_without_its_scheme_is_not_shown(client: Client, sent: str) -> None:
+    """Clients keep and show the text of errors."""
+    status, _, body = client("GET", "/Users", token=None, HTTP_AUTHORIZATION=sent)
+    assert status == 401
+    assert 'must be "Bearer <token>"' in body["detail"]
+    assert WRITE[:6] not in body["detail"]
+
+
 def test_network_that_may_not_connect() -> None:
     client = Client(scim=ScimSettings(allow_from=("10.0.0.0/8",)))
     assert client("GET", "/Users")[0] == 403

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from isthmus.config.documents import Configuration, ConnectorDocument, HostDocument, LogSettings
 from isthmus.config.listening import ListenAddress
+from isthmus.config.loading import load
+from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.web.claim import Claim, claimant
 from isthmus.web.errors import AddressInUse, AlreadyServing, CannotServe
 from isthmus.web.logs import AccessLog
@@ -19,6 +22,8 @@ from isthmus.web.paths import parse
 from isthmus.web.process import Task, TlsFiles, clear_header_variables, refuse_root
 from isthmus.web.proxies import Networks
 from isthmus.web.sockets import open_listener
+from isthmus.web.supervisor import Supervisor, to_import
+from ports import free_port
 
 
 def test_a_task_is_the_configuration() -> None:
@@ -29,8 +34,6 @@ def test_a_task_is_the_configuration() -> None:
         names={"hr": "HR"},
     )
     task = Task.of(configuration, TlsFiles("/c", "/k"))
-    import msgspec
-
     received = msgspec.json.decode(task.encode(), type=Task)
     assert received == task
     assert received.configuration() == configuration
@@ -125,3 +128,77 @@ def test_server_processes_do_without_rich() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
     code = "import isthmus.web.logs, rich; rich.get_console"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+class Importing:
+    """A child that imports until it is told that it has ended."""
+
+    def __init__(self, connectors: list[str]) -> None:
+        self.connectors = connectors
+        self.code: int | None = None
+        self.pid = 0
+
+    def ended(self) -> int | None:
+        return self.code
+
+    def overdue(self) -> None:
+        """Nobody has asked it to end."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def test_connectors_that_come_while_all_importers_work_are_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are put on their timers by the next one: nothing else would ever import them."""
+    settings = tmp_path / "isthmus.toml"
+    settings.write_text(
+        f'[scim]\nlisten = "127.0.0.1:{free_port()}"\n[operations]\nlisten = "127.0.0.1:{free_port()}"\n'
+    )
+    started: list[Importing] = []
+
+    def start(_module: str, connectors: list[str]) -> Importing:
+        started.append(Importing(connectors))
+        return started[-1]
+
+    supervisor = Supervisor(load(settings))
+    try:
+        monkeypatch.setattr(supervisor, "_child", start)
+        supervisor._import("a", "b")
+        supervisor._import()
+        supervisor._import("c")
+        supervisor._import("d", "c")
+        assert [each.connectors for each in started] == [["a", "b"], []]
+        supervisor._look_at_importers()
+        assert len(started) == 2
+        started[0].code = 0
+        supervisor._look_at_importers()
+        assert [each.connectors for each in started] == [["a", "b"], [], ["c", "d"]]
+        for each in started:
+            each.code = 0
+        supervisor._look_at_importers()
+        assert len(started) == 3
+    finally:
+        supervisor.close()
+
+
+def test_what_a_reload_puts_on_timers_and_imports() -> None:
+    """Also where connectors come, are resumed and are read otherwise in the same moment."""
+
+    def configured(**connectors: ConnectorDocument) -> Configuration:
+        names = {key: key.upper() for key in connectors}
+        return Configuration(path=Path("isthmus.toml"), host=HostDocument(), connectors=connectors, names=names)
+
+    definition = ResourceTypeDefinition(object_type="people", attributes=("login",))
+    same, document = ConnectorDocument(type="sql"), ConnectorDocument(type="sql", paused=True)
+    before = configured(a=same, b=document, c=same, d=same, e=same)
+    now = configured(
+        a=same,
+        b=msgspec.structs.replace(document, paused=False),
+        c=msgspec.structs.replace(same, autosync_minutes=5.0),
+        d=msgspec.structs.replace(same, resource_types=(definition,)),
+        f=same,
+    )
+    assert to_import(before, now) == ["B", "C", "D", "F"]
+    assert to_import(now, now) == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from isthmus.scim.errors import Unavailable
+from isthmus.web import metrics
 from isthmus.web.metrics import BUCKETS, Recorder, collect, start_afresh
 from isthmus.web.work import Work
 
@@ -62,6 +64,33 @@ def test_sums_over_processes_that_live_and_that_ended(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.json"))) == 2
     start_afresh(tmp_path)
     assert collect(tmp_path) == ([], [])
+
+
+def test_two_who_ask_at_once_count_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others: list[threading.Thread] = []
+
+    def counted() -> int:
+        ((series,), _calls) = collect(tmp_path)
+        return sum(series.buckets)
+
+    def has_ended(_process: int) -> bool:
+        return False
+
+    def has_ended_while_another_asks(_process: int) -> bool:
+        if not others:
+            others.append(threading.Thread(target=counted))
+            others[0].start()
+            others[0].join(1)  # it ends, unless it has to wait for this one
+        return False
+
+    for asked in (has_ended, has_ended_while_another_asks):
+        recorder = Recorder(tmp_path)
+        recorder.request("hr", "GET", 200, 0.1)
+        recorder.publish()
+        monkeypatch.setattr(metrics, "_runs", asked)
+        counts = counted()
+    others[0].join(20)
+    assert (counts, counted()) == (2, 2)
 
 
 def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
