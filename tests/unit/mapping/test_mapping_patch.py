@@ -81,6 +81,16 @@ def refused(*operations: dict[str, Any], rt: Any = RT, on: CurrentObject | None 
         ),
         (op("add", "emails", [{"type": "home", "value": "h@x"}]), {"HomeEmail": ("h@x",)}),
         (op("replace", 'emails[type eq "work"]', {"value": "n@x"}), {"Email": ("n@x",)}),
+        (
+            op("replace", 'emails[type eq "work"]', {"type": "home", "value": "n@x"}),
+            {"Email": (), "HomeEmail": ("n@x",)},
+        ),
+        (op("replace", 'emails[type eq "work"]', {"type": "fax", "value": "n@x"}), {}),
+        (
+            op("replace", 'emails[type eq "work"]', {"type": "Work", "primary": True, "value": "n@x"}),
+            {"Email": ("n@x",)},
+        ),
+        (op("add", 'roles[primary eq "True"]', {"primary": "True", "value": "r"}), {"Role": ("r",)}),
         (op("replace", 'emails[type eq "work"]', [{"type": "work", "value": "n@x"}]), {"Email": ("n@x",)}),
         (op("replace", "emails.value", "n@x"), {"Email": ("n@x",)}),
         (op("replace", 'emails[value eq "JANE@contoso.example"].value', "n@x"), {"Email": ("n@x",)}),
