@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from isthmus.mapping.composites import Composites
 from isthmus.mapping.draft import Draft, Verb
-from isthmus.mapping.elements import chosen
+from isthmus.mapping.elements import chosen, same
 from isthmus.mapping.layout import (
     PASSWORD,
     Activation,
@@ -262,8 +262,8 @@ class Assigner:
             self._simple(draft, Simple(node.whole), items, verb)
             return
         sent = [self.element(node, item) for item in items if item]
-        if len(sent) > len(node.elements):
-            sent.sort(key=lambda element: element.get("primary") is not True)  # the primary one wins where two compete
+        if len(sent) > 1:
+            sent.sort(key=_is_secondary)  # where two compete the primary one wins
         taken: dict[int, set[str]] = {}
         for element in sent:
             self._assign_element(draft, node, element, verb, taken)
@@ -377,3 +377,9 @@ def _only_describes(value: Any) -> bool:
     """Tell whether a reference was sent without saying where it leads."""
     item = value[0] if isinstance(value, list) and len(value) == 1 else value
     return isinstance(item, dict) and bool(item) and {"value", "$ref"}.isdisjoint(map(str.lower, item))
+
+
+def _is_secondary(sent: Mapping[str, Any]) -> bool:
+    """Tell whether an element was sent without the mark of the primary one; Entra's is the text "True"."""
+    mark = sent.get("primary")
+    return mark is None or not same(True, mark)

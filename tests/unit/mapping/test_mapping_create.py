@@ -248,6 +248,11 @@ def test_the_same_attribute_twice() -> None:
             ],
             {"Email": "2@x", "HomeEmail": "3@x"},
         ),
+        (
+            [{"type": "work", "value": "1@x"}, {"type": "work", "value": "2@x", "primary": True}],
+            {"Email": "2@x"},
+        ),
+        ([{"value": "1@x"}, {"value": "2@x", "primary": "True"}], {"Email": "2@x"}),
         ([{"type": "WORK", "value": "a@x", "display": "A"}], {"Email": "a@x"}),
         ([{"type": "work", "value": None}, {"type": "other"}], {}),
     ],
