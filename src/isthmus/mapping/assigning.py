@@ -140,6 +140,8 @@ class Assigner:
         """Assign to a place that takes one value."""
         kind = type(value)
         if kind is list or kind is dict:
+            if not slot.writable and not draft.patch:
+                return  # read-only in a whole resource: ignored, whatever it is (RFC 7644 3.5.1)
             if self.strict and value:
                 raise InvalidValue(f"{slot.path} takes a single value")
             value = self.unwrapped(slot, value)
@@ -149,7 +151,11 @@ class Assigner:
             try:
                 converted = slot.accept(value)
             except Unfit as exc:
-                raise InvalidValue(f"{slot.path} {exc}") from exc
+                if slot.writable:
+                    raise InvalidValue(f"{slot.path} {exc}") from exc
+                if draft.patch:  # as a value that does not fit, it is another one than there is
+                    raise NotMutable(f"{slot.path} is read-only") from exc
+                return
             draft.assign(slot, (converted,))
 
     def clear(self, draft: Draft, slot: Slot, verb: Verb, *, weak: bool = False) -> None:
@@ -164,6 +170,8 @@ class Assigner:
         slot = node.slot
         if slot.single:
             self.slot(draft, slot, value, verb)
+            return
+        if not slot.writable and not draft.patch:
             return
         self.require_array(slot.path, value, verb)
         values = self.several(slot, value)
