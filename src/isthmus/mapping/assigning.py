@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from isthmus.mapping.composites import Composites
 from isthmus.mapping.draft import Draft, Verb
-from isthmus.mapping.elements import chosen
+from isthmus.mapping.elements import chosen, same
 from isthmus.mapping.layout import (
     PASSWORD,
     Activation,
@@ -140,6 +140,8 @@ class Assigner:
         """Assign to a place that takes one value."""
         kind = type(value)
         if kind is list or kind is dict:
+            if not slot.writable and not draft.patch:
+                return  # read-only in a whole resource: ignored, whatever it is (RFC 7644 3.5.1)
             if self.strict and value:
                 raise InvalidValue(f"{slot.path} takes a single value")
             value = self.unwrapped(slot, value)
@@ -149,7 +151,11 @@ class Assigner:
             try:
                 converted = slot.accept(value)
             except Unfit as exc:
-                raise InvalidValue(f"{slot.path} {exc}") from exc
+                if slot.writable:
+                    raise InvalidValue(f"{slot.path} {exc}") from exc
+                if draft.patch:  # as a value that does not fit, it is another one than there is
+                    raise NotMutable(f"{slot.path} is read-only") from exc
+                return
             draft.assign(slot, (converted,))
 
     def clear(self, draft: Draft, slot: Slot, verb: Verb, *, weak: bool = False) -> None:
@@ -164,6 +170,8 @@ class Assigner:
         slot = node.slot
         if slot.single:
             self.slot(draft, slot, value, verb)
+            return
+        if not slot.writable and not draft.patch:
             return
         self.require_array(slot.path, value, verb)
         values = self.several(slot, value)
@@ -262,8 +270,8 @@ class Assigner:
             self._simple(draft, Simple(node.whole), items, verb)
             return
         sent = [self.element(node, item) for item in items if item]
-        if len(sent) > len(node.elements):
-            sent.sort(key=lambda element: element.get("primary") is not True)  # the primary one wins where two compete
+        if len(sent) > 1:
+            sent.sort(key=_is_secondary)  # where two compete the primary one wins
         taken: dict[int, set[str]] = {}
         for element in sent:
             self._assign_element(draft, node, element, verb, taken)
@@ -377,3 +385,9 @@ def _only_describes(value: Any) -> bool:
     """Tell whether a reference was sent without saying where it leads."""
     item = value[0] if isinstance(value, list) and len(value) == 1 else value
     return isinstance(item, dict) and bool(item) and {"value", "$ref"}.isdisjoint(map(str.lower, item))
+
+
+def _is_secondary(sent: Mapping[str, Any]) -> bool:
+    """Tell whether an element was sent without the mark of the primary one; Entra's is the text "True"."""
+    mark = sent.get("primary")
+    return mark is None or not same(True, mark)

@@ -39,6 +39,8 @@ class Composites:
 
     def assign(self, draft: Draft, node: Composite, value: Any, verb: Verb) -> None:
         """Assign what a body, or an operation on the attribute as a whole, says."""
+        if not node.slot.writable and not draft.patch:
+            return  # a read-only attribute in a whole resource is ignored, whatever its value (RFC 7644 3.5.1)
         if not node.plural:
             self._one(draft, node, value, verb)
             return

@@ -44,7 +44,6 @@ class Draft:
         self._adds: dict[str, dict[Value, None]] = {}
         self._removes: dict[str, dict[Value, None]] = {}
         self._links: dict[str, _Links] = {}
-        self._cleared: set[str] = set()
 
     def warn(self, text: str) -> None:
         self._warned[text] = None
@@ -164,7 +163,6 @@ class Draft:
             )
         self._links[slot.attribute] = _Links(replace=replace)
         self._slots[slot.attribute] = slot
-        self._note_cleared(slot, cleared=not ids)
 
     def link_add(self, slot: Slot, ids: Sequence[str]) -> None:
         if not self._link_allowed(slot, ids):
@@ -172,7 +170,6 @@ class Draft:
         links = self._links.setdefault(slot.attribute, _Links())
         if links.replace is not None:
             links.replace = list(dict.fromkeys([*links.replace, *ids]))
-            self._note_cleared(slot, cleared=not links.replace)
             return
         for each in ids:
             links.remove.pop(each, None)
@@ -198,25 +195,21 @@ class Draft:
             raise NotMutable(f"{slot.path} is read-only")
         return False
 
-    def _note_cleared(self, slot: Slot, *, cleared: bool) -> None:
-        if cleared and slot.definition.required:
-            raise InvalidValue(f"{slot.path} is required and cannot be cleared")
-        if cleared and slot.definition.multivalued:
-            self._cleared.add(slot.attribute)
-        else:
-            self._cleared.discard(slot.attribute)
+    def _emptied(self) -> list[Slot]:
+        """Return the reference attributes that are left without any as a whole."""
+        return [self._slots[attribute] for attribute, links in self._links.items() if links.replace == []]
 
     @property
     def clears_members(self) -> bool:
         """Tell whether a multi-valued reference was emptied as a whole."""
-        return bool(self._cleared)
+        return any(slot.definition.multivalued for slot in self._emptied())
 
     def required_but_cleared(self) -> Slot | None:
         """Return a slot whose required attribute would be left without a value, or None."""
         for attribute, values in self.values.items():
             if not values and (slot := self._slots.get(attribute)) is not None and slot.definition.required:
                 return slot
-        return None
+        return next((slot for slot in self._emptied() if slot.definition.required), None)
 
     def linked(self) -> list[tuple[str, str]]:
         """Return (attribute, id) for every reference of an object to be created."""

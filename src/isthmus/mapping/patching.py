@@ -347,6 +347,14 @@ class Patcher:
             self._clear(draft, element)
             return
         sent = self._assign.element(node, value[0] if isinstance(value, list) else value)
+        if any(not same(constant, sent.get(name, constant)) for name, constant in element.selector.items()):
+            other = chosen(node, sent)  # what was of the one kind is to be of another
+            if other is None:
+                self._assign.dropped(draft, step.text)
+                return
+            if other is not element:
+                self._clear(draft, element)
+                element = other
         named = self._assign.element_parts(draft, element, sent, step.verb)
         if step.op == "replace":
             self._assign.clear_rest(draft, element.subs, named, "replace")

@@ -19,9 +19,12 @@ from mapping_samples import (
     written,
 )
 
-from isthmus.mapping.definition import Deprovisioning, Flow
-from isthmus.mapping.plans import UNSET, ReferenceChange
-from isthmus.scim.errors import ScimError
+from isthmus.mapping.definition import Deprovisioning, Flow, ResourceTypeDefinition
+from isthmus.mapping.plans import UNSET, CurrentObject, ReferenceChange
+from isthmus.mapping.resource_type import compile_resource_type
+from isthmus.scim.errors import NotMutable, ScimError
+from isthmus.scim.filter import parse_path
+from isthmus.scim.patch import PatchOperation
 from isthmus.spi import ObjectType, Operation
 
 RT = employees()
@@ -225,6 +228,53 @@ def test_server_owned_and_read_only_attributes_are_ignored() -> None:
     assert plan.warnings == ()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"title": "no number"},
+        {"title": 2**70},
+        {"title": ["a", "b"]},
+        {"title": {"x": 1}},
+        {"nickName": "x" * 50},
+        {"phoneNumbers": [{"value": 1.5}]},
+        {"phoneNumbers": ["x" * 50]},
+        {"addresses": [{"value": "no address"}, 5]},
+    ],
+)
+def test_what_is_read_only_is_ignored_though_it_would_not_fit(sent: dict[str, Any]) -> None:
+    """RFC 7644 3.5.1; a client has its own idea of a title, and sends it with every PUT."""
+    parts = (attribute("street", max_length=5),)
+    kind = ObjectType(
+        name="Computed",
+        anchor=("Login",),
+        attributes=(
+            attribute("Login", required=True),
+            attribute("Number", T.INTEGER, readonly=True),
+            attribute("Short", readonly=True, max_length=5),
+            attribute("Numbers", multivalued=True, readonly=True, max_length=5),
+            attribute("Places", T.COMPLEX, multivalued=True, readonly=True, sub_attributes=parts),
+        ),
+        operations=frozenset(Operation),
+    )
+    flows = {
+        "userName": Flow(attribute="Login"),
+        "title": Flow(attribute="Number", direction="import"),
+        "nickName": Flow(attribute="Short", direction="import"),
+        "phoneNumbers": Flow(attribute="Numbers", direction="import"),
+        "addresses": Flow(attribute="Places", direction="import", sub_attributes={"streetAddress": "street"}),
+    }
+    definition = ResourceTypeDefinition(object_type="Computed", attributes=("Login",), flows=flows)
+    for strict in (False, True):
+        rt = compile_resource_type(definition, kind, shape=1, strict=strict)
+        now = CurrentObject(id="c", attributes={"Login": ("u",), "Number": (7,)})
+        assert rt.plan_create({"userName": "u", **sent}).attributes == {"Login": ("u",)}
+        assert written(rt.plan_replace({"userName": "u", **sent}, now)) == {}
+    if sent.get("title") in ("no number", 2**70):
+        operation = PatchOperation("replace", parse_path("title"), sent["title"], "title")
+        with pytest.raises(NotMutable):
+            rt.plan_patch([operation], now)
+
+
 def test_the_same_attribute_twice() -> None:
     assert refused(MINIMUM | {"title": "a", OWN: {"Title": "b"}}).scim_type == "invalidValue"
     assert RT.plan_create(MINIMUM | {"title": "a", OWN: {"Title": "a"}}).attributes["Title"] == ("a",)
@@ -248,6 +298,11 @@ def test_the_same_attribute_twice() -> None:
             ],
             {"Email": "2@x", "HomeEmail": "3@x"},
         ),
+        (
+            [{"type": "work", "value": "1@x"}, {"type": "work", "value": "2@x", "primary": True}],
+            {"Email": "2@x"},
+        ),
+        ([{"value": "1@x"}, {"value": "2@x", "primary": "True"}], {"Email": "2@x"}),
         ([{"type": "WORK", "value": "a@x", "display": "A"}], {"Email": "a@x"}),
         ([{"type": "work", "value": None}, {"type": "other"}], {}),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapping_samples import CORE, ENTERPRISE, OWN, attribute, current, employees, op, patch, teams, written
 
-from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
+from isthmus.mapping.definition import Deprovisioning, Flow, ResourceTypeDefinition
 from isthmus.mapping.plans import UNSET, CurrentObject, ReferenceChange
 from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.scim.errors import ScimError
@@ -81,6 +81,16 @@ def refused(*operations: dict[str, Any], rt: Any = RT, on: CurrentObject | None 
         ),
         (op("add", "emails", [{"type": "home", "value": "h@x"}]), {"HomeEmail": ("h@x",)}),
         (op("replace", 'emails[type eq "work"]', {"value": "n@x"}), {"Email": ("n@x",)}),
+        (
+            op("replace", 'emails[type eq "work"]', {"type": "home", "value": "n@x"}),
+            {"Email": (), "HomeEmail": ("n@x",)},
+        ),
+        (op("replace", 'emails[type eq "work"]', {"type": "fax", "value": "n@x"}), {}),
+        (
+            op("replace", 'emails[type eq "work"]', {"type": "Work", "primary": True, "value": "n@x"}),
+            {"Email": ("n@x",)},
+        ),
+        (op("add", 'roles[primary eq "True"]', {"primary": "True", "value": "r"}), {"Role": ("r",)}),
         (op("replace", 'emails[type eq "work"]', [{"type": "work", "value": "n@x"}]), {"Email": ("n@x",)}),
         (op("replace", "emails.value", "n@x"), {"Email": ("n@x",)}),
         (op("replace", 'emails[value eq "JANE@contoso.example"].value', "n@x"), {"Email": ("n@x",)}),
@@ -319,6 +329,37 @@ def test_additions_and_removals_are_settled_in_order() -> None:
     plan = patch(GROUP, op("replace", "members", []), op("add", "members", [{"value": "c"}]), on=GROUP_NOW)
     assert plan.references == (ReferenceChange(attribute="members", replace=("c",)),)
     assert plan.clears_members is False
+
+
+def test_what_is_left_at_the_end_counts() -> None:
+    """RFC 7644 3.5.2.2 has an example that removes all members and adds one."""
+    kind = ObjectType(
+        name="Teams",
+        anchor=("name",),
+        attributes=(
+            attribute("name", required=True),
+            attribute("members", AttributeType.REFERENCE, multivalued=True, required=True),
+        ),
+        operations=frozenset(Operation),
+    )
+    definition = ResourceTypeDefinition(
+        object_type="Teams",
+        name="Group",
+        endpoint="Groups",
+        attributes=("name", "members"),
+        flows={"displayName": Flow(attribute="name"), "members": Flow(attribute="members")},
+    )
+    rt = compile_resource_type(definition, kind, shape=1)
+    plan = patch(rt, op("remove", "members"), op("add", "members", [{"value": "c"}]), on=GROUP_NOW)
+    assert plan.references == (ReferenceChange(attribute="members", replace=("c",)),)
+    for operations in (
+        [op("remove", "members")],
+        [op("replace", "members", [{"value": "c"}]), op("remove", 'members[value eq "c"]')],
+    ):
+        assert refused(*operations, rt=rt, on=GROUP_NOW).scim_type == "mutability"
+        assert patch(GROUP, *operations, on=GROUP_NOW).clears_members, "and the guard counts it"
+    with pytest.raises(ScimError, match="required"):
+        rt.plan_replace({"displayName": "Sales", "members": []}, GROUP_NOW)
 
 
 def test_okta_renames_a_group_with_its_id() -> None:
