@@ -261,6 +261,26 @@ def test_the_strategy_that_is_chosen(slapd: SlapdServer, plain_slapd: SlapdServe
     host.connector.close()
 
 
+def test_a_database_without_the_overlays() -> None:
+    """Log and content synchronisation are those of the other database: nothing would ever be told of this one."""
+    server = slapd_server(Variant(accesslog=True, syncprov=True, second=True))
+    declared = LdapObjectType(name="person", structural_class="inetOrgPerson", bases=("o=second",))
+    try:
+        server.start()
+        server.add("o=second", {"objectClass": ["organization"], "o": ["second"]})
+        connector: Any = connector_type.open(server.settings(object_types=(declared,)))
+        (scope,) = connector.scopes()
+        mark = connector.current_watermark(scope, call=call())
+        server.modify(person("new", "o=second"))
+        pages = connector.import_delta(scope, since=mark, attributes={"person": ("sn",)}, page_size=9, call=call())
+        assert [each.identity.dn for page in pages for each in page.objects] == ["uid=new,o=second"]
+        with pytest.raises(Unsupported, match="content synchronisation below o=second"):
+            connector.begin_watch(scope, call=call())
+        connector.close()
+    finally:
+        server.remove()
+
+
 def test_a_watermark_of_another_strategy_has_expired(slapd: SlapdServer) -> None:
     host = Host(slapd)
     for token in ("syncrepl:xyz", "nonsense", "", "accesslog:20010101000000.000000Z#000000#000#000000"):

@@ -72,6 +72,8 @@ class Variant:
     size_limit: str = ""
     extra: str = ""
     access: str = ""
+    second: bool = False
+    """Whether there is another database, `o=second`, without overlays."""
     root: str = ""
 
 
@@ -163,7 +165,7 @@ class SlapdServer(LdapPrograms, Server):
         self.socket = str(self.folder / "socket")
         self._write("test.schema", SCHEMA)
         self._write("slapd.conf", self._configuration())
-        for name in ("db", "log"):
+        for name in ("db", "log", "second"):
             (self.folder / name).mkdir()
             give_away(self.folder / name)
 
@@ -238,6 +240,9 @@ class SlapdServer(LdapPrograms, Server):
                 f'  retry="3600 +" searchbase="{SUFFIX}" bindmethod=simple',
                 f"updateref {v.referral}" if v.updateref else "",
             ]
+        if v.second:
+            lines += ["database mdb", "suffix o=second", f"directory {self.folder}/second", "dbnosync"]
+            lines += [f"rootdn {self.administrator}", f'access to * by dn.exact="{self.user}" write']
         return "\n".join(lines) + "\n"
 
     def command(self) -> Sequence[str]:

@@ -19,7 +19,7 @@ from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Entry
 from isthmus.connectors.ldap.log_pages import log_pages
 from isthmus.connectors.ldap.reading import Known
-from isthmus.connectors.ldap.strategy import Present, Session, Strategy, Touched, concerned
+from isthmus.connectors.ldap.strategy import Present, Session, Strategy, Touched, concerned, contexts_of
 from isthmus.spi import ImportPage, WatermarkExpired
 
 _WRITES = "(objectClass=auditWriteObject)"
@@ -41,6 +41,17 @@ class AccessLog(Strategy):
             return unreadable
         writers = self._writers(session)
         return f"{writers} servers write, and the log keeps only the order of one" if writers > 1 else None
+
+    def doubt(self, session: Session) -> str | None:
+        """Return which database the log has no change of, if it has any: the overlay is each database's own."""
+        base = _base(session.known)
+        if not _any(session, base, _WRITES):
+            return None
+        for context in contexts_of(session.known.directory, session.known.layout):
+            of_it = f"(reqDN:dnSubtreeMatch:={filters.escaped(context.encode())})"
+            if not _any(session, base, filters.both(_WRITES, of_it)):
+                return f"{base} has no change of {context}"
+        return None
 
     def _writers(self, session: Session) -> int:
         """Return how many servers the directory has changes of; one contextCSN for each."""
@@ -100,12 +111,14 @@ class AccessLog(Strategy):
     def _check_reach(self, session: Session, token: str) -> None:
         """Make sure that the last change we know of is in the log: it may be purged, or undone by a restored backup."""
         wanted = filters.both(_WRITES, filters.equal("entryCSN", token.encode()))
-        for page in log_pages(session, _base(session.known), wanted, ("entryCSN",), size=1):
-            if page:
-                return
-        raise WatermarkExpired(
-            "the accesslog no longer holds the changes since the last import (logpurge, or a restore)"
-        )
+        if not _any(session, _base(session.known), wanted):
+            raise WatermarkExpired(
+                "the accesslog no longer holds the changes since the last import (logpurge, or a restore)"
+            )
+
+
+def _any(session: Session, base: str, wanted: str) -> bool:
+    return any(log_pages(session, base, wanted, ("1.1",), size=1))
 
 
 def _base(known: Known) -> str:

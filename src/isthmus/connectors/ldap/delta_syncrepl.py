@@ -10,6 +10,7 @@ import ldap
 
 from isthmus.connectors.ldap import filters, sync
 from isthmus.connectors.ldap.directory import SYNC
+from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import page_of
 from isthmus.connectors.ldap.layout import Column
 from isthmus.connectors.ldap.link import Answer, Entry
@@ -28,7 +29,26 @@ class SyncRepl(Strategy):
     id: ClassVar[str] = "syncrepl"
 
     def hindrance(self, session: Session) -> str | None:
-        return sync.hindrance(session.known.layout, offered=session.known.directory.supports(SYNC))
+        layout = session.known.layout
+        reason = sync.hindrance(layout, offered=session.known.directory.supports(SYNC))
+        if reason is not None:
+            return reason
+        # The server may offer it for another of its databases only.
+        try:
+            for _ in session.link.stream(
+                layout.bases[0],
+                ldap.SCOPE_BASE,
+                filters.EVERYTHING,
+                (),
+                seconds=session.seconds(),
+                controls=[sync.request(sync.REFRESH_ONLY, b"")],
+            ):
+                pass
+        except Failure as failure:
+            if failure.kind is Kind.NOT_POSSIBLE:
+                return f"the server does not offer content synchronisation below {layout.bases[0]}: {failure}"
+            raise
+        return None
 
     def now(self, session: Session) -> str:
         return sync.token(self.cookie_now(session, session.known.layout.filter))

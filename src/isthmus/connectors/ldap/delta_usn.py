@@ -11,8 +11,8 @@ import ldap
 from ldap.controls import RequestControl
 
 from isthmus.connectors.ldap import container_moves, filters
-from isthmus.connectors.ldap.directory import SHOW_DELETED, Directory, read_root
-from isthmus.connectors.ldap.dn import is_below, outermost
+from isthmus.connectors.ldap.directory import SHOW_DELETED, read_root
+from isthmus.connectors.ldap.dn import outermost
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import import_entries, page_of
 from isthmus.connectors.ldap.layout import Layout
@@ -20,7 +20,7 @@ from isthmus.connectors.ldap.link import Entry
 from isthmus.connectors.ldap.log_pages import tree_pages
 from isthmus.connectors.ldap.reading import Reader
 from isthmus.connectors.ldap.servers import RootDse
-from isthmus.connectors.ldap.strategy import Session, Strategy
+from isthmus.connectors.ldap.strategy import Session, Strategy, contexts_of
 from isthmus.spi import Anchor, DeletedObject, ImportPage, Watermark, WatermarkExpired
 
 _DELETED = "18E2EA80684F11D2B9AA00C04F79F805"
@@ -49,7 +49,7 @@ class UpdateNumbers(Strategy):
             return "the server has no highestCommittedUSN"
         if session.known.layout.anchor.casefold() != "objectguid":
             return "deleted entries keep only objectGUID; it must be the anchor"
-        for context in _contexts(session.known.directory, session.known.layout):
+        for context in contexts_of(session.known.directory, session.known.layout):
             if not session.readable(f"<WKGUID={_DELETED},{context}>", [RequestControl(SHOW_DELETED, True)]):
                 return f"CN=Deleted Objects,{context} cannot be read; grant the account List Contents and Read Property"
         return None
@@ -92,7 +92,7 @@ class UpdateNumbers(Strategy):
         layout, directory = session.known.layout, session.known.directory
         of_the_type = filters.equal("objectClass", layout.classes[0].encode())  # a deleted entry keeps its class
         wanted = filters.both(since, filters.either((of_the_type, container_moves.FILTER)))
-        contexts = _contexts(directory, layout)
+        contexts = contexts_of(directory, layout)
         found = _Changed()
         for context in contexts:
             asked = [layout.columns[layout.anchor].wire, "objectClass", "isDeleted"]
@@ -120,13 +120,6 @@ class UpdateNumbers(Strategy):
 
 _PAGE = 1000
 """AD's own limit for one page (MaxPageSize)."""
-
-
-def _contexts(directory: Directory, layout: Layout) -> list[str]:
-    """Return the naming contexts in which the bases are: an entry never leaves its own."""
-    known = [directory.names.key(context) for context in directory.contexts]
-    found = [max((c for c in known if is_below(base, c)), key=len, default=base) for base in layout.bases]
-    return sorted(set(found))
 
 
 def _identities(layout: Layout, entries: Sequence[Entry]) -> list[bytes]:

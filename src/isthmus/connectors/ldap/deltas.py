@@ -40,7 +40,7 @@ def choose(session: Session) -> Choice:
         return Choice(STRATEGIES[wanted], "as set")
     passed: list[str] = []
     for name in session.known.directory.product.deltas:
-        reason = STRATEGIES[name].hindrance(session)
+        reason = STRATEGIES[name].hindrance(session) or STRATEGIES[name].doubt(session)
         if reason is None:
             why = f"{session.known.directory.product.title} offers {name}"
             return Choice(STRATEGIES[name], "; ".join((why, *passed)))

@@ -11,6 +11,8 @@ import ldap
 from ldap.controls import RequestControl
 
 from isthmus.connectors.ldap import filters
+from isthmus.connectors.ldap.directory import Directory
+from isthmus.connectors.ldap.dn import is_below
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.importing import page_of
 from isthmus.connectors.ldap.layout import DN, Column, Layout
@@ -57,6 +59,13 @@ class Session:
         return Session(self.known, link, self.call)
 
 
+def contexts_of(directory: Directory, layout: Layout) -> list[str]:
+    """Return the naming contexts in which the bases are: an entry never leaves its own."""
+    known = [directory.names.key(context) for context in directory.contexts]
+    found = [max((c for c in known if is_below(base, c)), key=len, default=base) for base in layout.bases]
+    return sorted(set(found))
+
+
 class Strategy(ABC):
     """One way. The token of a watermark is text of its own."""
 
@@ -69,6 +78,10 @@ class Strategy(ABC):
     @abstractmethod
     def hindrance(self, session: Session) -> str | None:
         """Return why this server, or these settings, do not allow it; None if they do."""
+
+    def doubt(self, session: Session) -> str | None:  # noqa: ARG002  most have none
+        """Return why it may miss changes here, so that it is used only where the settings name it."""
+        return None
 
     @abstractmethod
     def now(self, session: Session) -> str:

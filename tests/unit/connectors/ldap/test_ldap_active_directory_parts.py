@@ -16,7 +16,6 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 from ldap.schema import SubSchema
 
 from isthmus.connectors.ldap import kerberos, syntaxes
-from isthmus.connectors.ldap.delta_usn import _contexts
 from isthmus.connectors.ldap.directory import DOMAIN_SCOPE, Directory
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Answer, Entry
@@ -24,6 +23,7 @@ from isthmus.connectors.ldap.reading import all_ranges
 from isthmus.connectors.ldap.schema import read_layouts
 from isthmus.connectors.ldap.servers import AD_DS, GENERIC, LDS, OPENLDAP, Product
 from isthmus.connectors.ldap.settings import LdapObjectType, LdapSettings
+from isthmus.connectors.ldap.strategy import contexts_of
 from isthmus.connectors.ldap.templates import template
 from isthmus.spi import AttributeType, Secret
 
@@ -121,10 +121,10 @@ def test_references_are_kept_off_only_where_every_search_has_them() -> None:
 
 def test_the_contexts_of_the_bases() -> None:
     below = layout("user", bases=("ou=a,DC=X", "ou=b,dc=x"))
-    assert _contexts(directory(), below) == ["dc=x"]
+    assert contexts_of(directory(), below) == ["dc=x"]
     # A context of people below another one, as application partitions are.
     root = {"namingcontexts": ("DC=x", "DC=zone,DC=x")}
-    assert _contexts(directory(**root), replace(below, bases=("ou=a,dc=zone,dc=x", "ou=b,dc=x"))) == [
+    assert contexts_of(directory(**root), replace(below, bases=("ou=a,dc=zone,dc=x", "ou=b,dc=x"))) == [
         "dc=x", "dc=zone,dc=x",
     ]  # fmt: skip
 

@@ -35,6 +35,7 @@ from isthmus.spi import (
     MisconfiguredConnector,
     Reference,
     Secret,
+    TargetRejected,
     TargetUnavailable,
 )
 
@@ -87,6 +88,12 @@ def test_every_answer_is_an_error_of_the_interface(kind: Kind) -> None:
         raise Failure(kind, "CODE, 1", "what the server says")
     assert type(raised.value) is not ConnectorError
     assert raised.value.outcome_unknown is (kind is Kind.LOST)
+
+
+def test_a_search_that_is_refused_is_not_the_clients_fault() -> None:
+    for writing, error in ((True, TargetRejected), (False, MisconfiguredConnector)):
+        with pytest.raises(error, match="not indexed"), reported(Where(writing=writing)):
+            raise failure_of(ldap.UNWILLING_TO_PERFORM({"info": "Search is not indexed", "result": 53}))
 
 
 def test_what_was_not_sent_has_a_known_outcome() -> None:
