@@ -527,7 +527,7 @@ INSERT INTO members VALUES (1, 7)
         on_sent=sent.append,
     )
     assert "members" not in updated.attributes
-    assert len(sent) == 3
+    assert len(sent) == 4  # person 5 is there, so that no row is inserted; the last one looks whether that is why
     wanted = tuple(Reference((str(n),), "people") for n in range(50, 100_050))
     updated = change(connector, found["2"], AttributeChange("members", replace=wanted))
     assert len(updated.attributes["members"]) == 100_000

@@ -11,6 +11,8 @@ import pytest
 from connectors.servers.postgresql import PostgresServer
 from connectors.servers.targets import Target
 from isthmus.connectors.sql import connector_type
+from isthmus.connectors.sql.database import Statement
+from isthmus.connectors.sql.errors import Failure
 from isthmus.connectors.sql.prepared import Prepared
 from isthmus.connectors.sql.settings import SqlObjectType
 from isthmus.spi import AlreadyExists, AttributeChange, Call, Identity, TargetUnavailable
@@ -74,6 +76,22 @@ def test_a_table_that_changes_under_a_prepared_statement(table: Table) -> None:
     assert table.add("after", v="a", n=1)["n"] == (1,)
     table.target.run("ALTER TABLE t ADD COLUMN w varchar(10) DEFAULT 'w'")
     assert table.add("wider", v="a", n=1)["v"] == ("a",)
+
+
+def test_a_pooler_in_between_never_runs_another_statement(table: Table) -> None:
+    """Two connections are changed for one another, as a pooler does after each transaction."""
+    table.target.run("INSERT INTO t VALUES ('ann', 'x')")
+    other = connector_type.open(table.target.settings())
+    with table.connector._connections.use(table.call()) as mine, other._connections.use(table.call()) as theirs:
+        read, delete = (Statement(f"{verb} FROM t WHERE k = $1", ("k",)) for verb in ("SELECT v", "DELETE"))
+        for _ in range(TIMES):
+            assert mine.execute(read, ["ann"], seconds=5).rows == [["x"]]
+            assert theirs.execute(delete, ["nobody"], seconds=5).count == 0
+        mine._prepared._pgconn, theirs._prepared._pgconn = theirs._prepared._pgconn, mine._prepared._pgconn
+        with pytest.raises(Failure, match="26000"):
+            mine.execute(read, ["ann"], seconds=5)
+    other.close()
+    assert table.target.run("SELECT k FROM t") == [("ann",)]
 
 
 def test_more_statements_than_are_kept_prepared(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

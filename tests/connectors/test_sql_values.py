@@ -105,6 +105,7 @@ CASES: dict[str, list[tuple[str, AttributeType, list[Value]]]] = {
         ("integer", AttributeType.INTEGER, integers(64)),
         ("bigint", AttributeType.INTEGER, integers(64)),
         ("decimal(10,2)", AttributeType.DECIMAL, [D("0"), D("-1.5"), D("12345678.91")]),
+        ("numeric(19)", AttributeType.DECIMAL, [D("1234567890123456789"), D(2**63 - 1), D(-(2**63))]),
         ("real", AttributeType.DECIMAL, [D("0.1"), D("-123456.789012345"), D("1E+300")]),
         ("boolean", AttributeType.BOOLEAN, [True, False]),
         ("datetime", AttributeType.DATETIME, [*MOMENTS, *PAST]),
@@ -160,6 +161,8 @@ def test_every_type_both_ways_without_loss(target: Target) -> None:
             assert sorted(imported(connector), key=lambda each: each.attributes["k"]) == [*made, empty]
             cleared = connector.update("t", made[0].identity, [AttributeChange("v", replace=())], call=call())
             assert cleared.attributes["v"] == ()
+            gone = connector.update("t", made[-1].identity, [AttributeChange("v", remove=(values[-1],))], call=call())
+            assert gone.attributes["v"] == ()
             back = connector.update("t", made[0].identity, [AttributeChange("v", replace=(values[-1],))], call=call())
             assert back.attributes["v"] == (values[-1],)
         finally:
@@ -207,7 +210,8 @@ REFUSED: dict[str, list[tuple[str, list[Value]]]] = {
     ],
     "sqlite": [
         ("integer", [2**63, "1", True]),
-        ("decimal(10,2)", [D("12345678901234567890.5"), D("NaN")]),
+        ("decimal(10,2)", [D("12345678901234567890.5"), D("NaN"), D(2**63)]),
+        ("double", [D("1234567890123456789")]),
         ("boolean", [1]),
         ("varchar(5)", ["123456"]),
         ("uuid", ["007", "1e5", "1.0", "+5", "99999999999999999999"]),

@@ -163,3 +163,27 @@ def test_what_nobody_asked_for_is_not_read(client: Client, database: Path, monke
     assert not [text for text in sent if "team_people" in text]
     assert members(client, crew) == set(people[:2])
     assert rows(database, "SELECT name FROM teams") == [("team",)]
+
+
+def test_whom_the_database_protects_is_not_forgotten(client: Client, running: Bench, database: Path) -> None:
+    """Triggers that pass over a statement without a word: the answer is a refusal, and SCIM shows what is there."""
+    root = client.created("root")
+    crew = client.created("crew", path="/Groups", members=[{"value": root}])
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executescript(
+            """
+CREATE TRIGGER stays BEFORE DELETE ON people WHEN OLD.login = 'root' BEGIN SELECT RAISE(IGNORE); END;
+CREATE TRIGGER same BEFORE UPDATE ON people WHEN OLD.login = 'root' BEGIN SELECT RAISE(IGNORE); END;
+CREATE TRIGGER belongs BEFORE DELETE ON team_people WHEN OLD.login = 'root' BEGIN SELECT RAISE(IGNORE); END"""
+        )
+    assert "the row is there" in client.patch(root, {"op": "replace", "path": f"{OWN}:mail", "value": "m@x"}).refused(
+        400, "invalidValue"
+    )
+    leaves = {"op": "remove", "path": f'members[value eq "{root}"]'}
+    assert "leaves rows as they are" in client.patch(crew, leaves, path="/Groups").refused(400, "invalidValue")
+    assert client.delete(root).status == 400
+    assert client.user(root)["userName"] == "root"
+    assert members(client, crew) == {root}
+    import_all(running)
+    assert client.user(root)["userName"] == "root"
+    assert members(client, crew) == {root}

@@ -10,6 +10,7 @@ from isthmus.connectors.sql.column_schema import column_of
 from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.facts import ColumnFacts, ForeignKey, TableFacts
 from isthmus.connectors.sql.layout import Layout
+from isthmus.connectors.sql.pointing import missing_key
 from isthmus.connectors.sql.settings import ChildTable
 from isthmus.spi import AttributeDefinition, AttributeType, MisconfiguredConnector
 
@@ -33,13 +34,13 @@ def child_of(declared: ChildTable, owner: Layout, facts: TableFacts, layouts: Ma
     values = tuple(columns[name] for name in names)
     if target is not None:
         # the text of a reference follows the case rule of the anchor that it points at
-        values = tuple(replace(c, fold=anchor.fold) for c, anchor in zip(values, target.anchor, strict=True))
+        values = tuple(c.pointing_at(anchor) for c, anchor in zip(values, target.anchor, strict=True))
     parts = declared.names or names
     return Child(
         definition=_definition(declared, values, parts, target, facts, obstacle),
         schema=facts.schema,
         table=facts.name,
-        owner=tuple(columns[name] for name in owned),
+        owner=tuple(columns[name].pointing_at(anchor) for name, anchor in zip(owned, owner.anchor, strict=True)),
         values=values,
         names=tuple(parts),
         order=order,
@@ -146,6 +147,10 @@ def _value_columns(
                 reason = "several foreign keys point" if keys else "no foreign key points"
                 raise _problem(declared, owner, f"{reason} at {target.object_type.name}; name columns")
             columns = keys[0]
+        if problem := missing_key(facts.keys.foreign, columns, target):
+            raise _problem(
+                declared, owner, f"{', '.join(columns)} refers to {target.object_type.name}, which {problem}"
+            )
         if len(columns) != len(anchor):
             raise _problem(
                 declared,

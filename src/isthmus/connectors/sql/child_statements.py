@@ -100,11 +100,18 @@ class ChildStatements(Compiled):
     def remove(self, values: Sequence[tuple[Part, ...]]) -> Statement:
         """Return what deletes values of the owner; their parts are bound with a number each, as `w0_1`."""
 
-        def build() -> ClauseElement:
-            each = [sa.and_(*self._equal(self._table, parts, f"{n}_")) for n, parts in enumerate(values)]
-            return sa.delete(self._table).where(*self._held(), sa.or_(*each))
+        return self.once(
+            ("remove", tuple(values)), lambda: sa.delete(self._table).where(*self._held(), self._one_of(values))
+        )
 
-        return self.once(("remove", tuple(values)), build)
+    def any_of(self, values: Sequence[tuple[Part, ...]]) -> Statement:
+        """Return what tells whether the owner has one of several values, bound as for `remove`."""
+
+        def build() -> ClauseElement:
+            found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self._table)
+            return at_most(1, found.where(*self._held(), self._one_of(values)))
+
+        return self.once(("any of", tuple(values)), build)
 
     def clear(self) -> Statement:
         return self.once("clear", lambda: sa.delete(self._table).where(*self._held(), self._has_value()))
@@ -141,11 +148,14 @@ class ChildStatements(Compiled):
         return [self._table.c[self._child.order.name]] if self._child.order is not None else []
 
     def _at_anchor(self) -> list[sa.ColumnElement[bool]]:
-        return [self._parent.c[column.name] == bound(f"k{n}") for n, column in enumerate(self._owner.anchor)]
+        return [self.same(c, self._parent.c[c.name], f"k{n}") for n, c in enumerate(self._owner.anchor)]
 
     def _held(self, table: FromClause | None = None) -> list[sa.ColumnElement[bool]]:
         at = self._table if table is None else table
-        return [at.c[column.name] == bound(f"h{n}") for n, column in enumerate(self._child.owner)]
+        return [self.same(column, at.c[column.name], f"h{n}") for n, column in enumerate(self._child.owner)]
+
+    def _one_of(self, values: Sequence[tuple[Part, ...]]) -> sa.ColumnElement[bool]:
+        return sa.or_(*(sa.and_(*self._equal(self._table, parts, f"{n}_")) for n, parts in enumerate(values)))
 
     def _equal(self, table: FromClause, parts: Sequence[Part | None], mark: str = "") -> list[sa.ColumnElement[bool]]:
         conditions: list[sa.ColumnElement[bool]] = []

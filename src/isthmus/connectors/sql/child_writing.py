@@ -16,7 +16,7 @@ from isthmus.connectors.sql.child import Bound, Child, Part
 from isthmus.connectors.sql.child_statements import ChildStatements
 from isthmus.connectors.sql.database import Result, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
-from isthmus.spi import AttributeChange, InvalidValue, MisconfiguredConnector, Value
+from isthmus.spi import AttributeChange, InvalidValue, MisconfiguredConnector, TargetRejected, Value
 
 T = TypeVar("T")
 
@@ -93,11 +93,14 @@ class ChildWriter:
     def _add(self, value: Bound) -> None:
         self._check_fits(value)
         bound = {**self._given, **self._held, **_named("v", value), **_named("w", value)}
-        self._run(self._statements.add(value.parts), bound, "")
+        if not self._run(self._statements.add(value.parts), bound, "").count:
+            self._check_there([value])
 
     def _replace(self, wanted: Sequence[Bound]) -> None:
         if not wanted:
             self._run(self._statements.clear(), self._held, "")
+            if self._stored():
+                raise self._left_alone()
             return
         stored = self._stored()
         kept: list[Bound] = []
@@ -157,8 +160,29 @@ class ChildWriter:
             for number, value in enumerate(batch):
                 bound.update(_named(f"w{number}_", value))
             statement = self._statements.remove([value.parts for value in batch])
-            more |= self._run(statement, bound, beside_batch(n, len(values))).count > len(batch)
+            count = self._run(statement, bound, beside_batch(n, len(values))).count
+            if count < len(batch) and self._has_any(batch):
+                raise self._left_alone()
+            more |= count > len(batch)
         return more
+
+    def _has_any(self, values: Sequence[Bound]) -> bool:
+        bound = dict(self._held)
+        for number, value in enumerate(values):
+            bound.update(_named(f"w{number}_", value))
+        return bool(self._run(self._statements.any_of([value.parts for value in values]), bound, "").rows)
+
+    def _check_there(self, values: Sequence[Bound]) -> None:
+        """Refuse values of which the database has inserted no row, and that are not there for another reason."""
+        for value in values:
+            if not self._has_any([value]):
+                raise self._left_alone()
+
+    def _left_alone(self) -> TargetRejected:
+        return TargetRejected(
+            f"{self._child.name} of {self._child.target}: the database leaves rows as they are and does not say why; a "
+            "trigger, a rule or a policy for rows does that"
+        )
 
     def _insert(self, values: Sequence[Bound], *, after: int) -> None:
         for value in values:
@@ -172,7 +196,8 @@ class ChildWriter:
                 bound[f"n{row}"] = number
                 bound.update(_named(f"v{row}_", value))
             statement = self._statements.insert([value.parts for _, value in batch])
-            self._run(statement, bound, beside_batch(n, len(values)))
+            if self._run(statement, bound, beside_batch(n, len(values))).count < len(batch):
+                self._check_there([value for _, value in batch])
 
     def _fits(self, value: Bound) -> bool:
         """Whether columns that belong to both owner and value say the same in both."""

@@ -34,7 +34,7 @@ NUMBERS: dict[int, Kind] = {
     1369: Kind.BAD_VALUE,  # WITH CHECK OPTION
     1118: Kind.BAD_VALUE,  # ER_TOO_BIG_ROWSIZE
     1153: Kind.BAD_VALUE,  # ER_NET_PACKET_TOO_LARGE
-    1267: Kind.BAD_VALUE,  # ER_CANT_AGGREGATE_2COLLATIONS: characters that the column's character set does not have
+    1267: Kind.BAD_VALUE,  # characters that the column's character set does not have
     ER.NO_REFERENCED_ROW: Kind.NO_PARENT,
     ER.NO_REFERENCED_ROW_2: Kind.NO_PARENT,
     ER.ROW_IS_REFERENCED: Kind.HAS_CHILDREN,
@@ -64,6 +64,11 @@ NUMBERS: dict[int, Kind] = {
     1037: Kind.EXHAUSTED,
     1038: Kind.EXHAUSTED,
     1041: Kind.EXHAUSTED,
+    3: Kind.EXHAUSTED,  # EE_WRITE: mostly no room
+    1026: Kind.EXHAUSTED,  # ER_ERROR_ON_WRITE
+    1030: Kind.EXHAUSTED,  # ER_GET_ERRNO: "Got error 28 'No space left on device' from storage engine"
+    1467: Kind.EXHAUSTED,  # ER_AUTOINC_READ_FAILED
+    167: Kind.EXHAUSTED,  # HA_ERR_AUTOINC_ERANGE: no number is left for AUTO_INCREMENT
     1114: Kind.EXHAUSTED,  # ER_RECORD_FILE_FULL
     1461: Kind.EXHAUSTED,
     ER.NO_SUCH_TABLE: Kind.SCHEMA,
@@ -89,10 +94,12 @@ NUMBERS: dict[int, Kind] = {
     1159: Kind.LOST,
     1160: Kind.LOST,
     1161: Kind.LOST,
+    1180: Kind.LOST,  # ER_ERROR_DURING_COMMIT: what became of it is not known
     4031: Kind.LOST,  # idle for too long (MySQL)
     1290: Kind.STANDBY,  # --read-only
     1792: Kind.STANDBY,
     1836: Kind.STANDBY,
+    1047: Kind.STANDBY,  # "WSREP has not yet prepared node for application use": Galera has refused the statement
     1288: Kind.NOT_POSSIBLE,  # the target of the UPDATE is not updatable
     1347: Kind.NOT_POSSIBLE,
     1348: Kind.NOT_POSSIBLE,
@@ -120,6 +127,9 @@ STATES: dict[str, Kind] = {
     "HY": Kind.REFUSED,  # "general error": all that has no state of its own
     "XA": Kind.REFUSED,
 }
+
+_COLLATIONS = 1267
+"""ER_CANT_AGGREGATE_2COLLATIONS"""
 
 _CLIENT = range(2000, 3000)
 """Error numbers of the client library: connecting, sending, receiving."""
@@ -149,6 +159,8 @@ def failure(error: pymysql.err.Error) -> Failure:
     if number < 0:
         return Failure(Kind.BROKEN, type(error).__name__, message)
     kind = kind_of(number, error.sqlstate)
+    if number == _COLLATIONS and "COERCIBLE" not in message:
+        kind = Kind.SCHEMA  # two columns, not a column and a value
     # The message of a data error quotes the value.
     text = _WORDS.get(number, "") if kind in _DATA else message[:300]
     constraint, columns = _names(kind, message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isthmus.connectors.sql.values import Codec, Unfit, Unreadable, text_of
@@ -40,6 +40,13 @@ class Column:
     @property
     def is_reference(self) -> bool:
         return self.definition.type is AttributeType.REFERENCE
+
+    def pointing_at(self, anchor: Column) -> Column:
+        """Return the column as one that holds another's values: by its case rule; if without a type, written alike."""
+        codec = self.codec
+        if not self.comparable:
+            codec = replace(codec, encode=anchor.codec.encode, parse=anchor.codec.parse)
+        return replace(self, fold=anchor.fold, codec=codec)
 
     def key(self, value: Value) -> str:
         """Return the canonical text of a value."""

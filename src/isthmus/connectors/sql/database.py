@@ -136,6 +136,10 @@ class Database(ABC):
     def failure(self, error: BaseException) -> Failure:
         """Return what an error of the driver means, after a statement was sent."""
 
+    def tables(self, inspector: Inspector, schema: str | None) -> Sequence[str]:
+        """Return the names of tables, without those that are only parts of others."""
+        return inspector.get_table_names(schema)
+
     @abstractmethod
     def column_facts(
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]

@@ -52,4 +52,7 @@ class DependentStatements(Compiled):
         return sa.update(self._table).values(values).where(*self._held(mark))
 
     def _held(self, mark: str) -> list[sa.ColumnElement[bool]]:
-        return [column == bound(f"from{mark}_{n}") for n, column in enumerate(self._columns)]
+        return [
+            self.same(holding, column, f"from{mark}_{n}")
+            for n, (holding, column) in enumerate(zip(self.dependent.columns, self._columns, strict=True))
+        ]

@@ -104,6 +104,8 @@ def _duplicate(f: Failure, w: Where) -> ConnectorError:
 
 
 def _bad_value(f: Failure, w: Where) -> ConnectorError:
+    if not w.writing:
+        return MisconfiguredConnector(f"{w.target}: the database cannot read what it holds: {f}")
     columns = w.columns(f)
     rule = f" because of the constraint {f.constraint}" if f.constraint and not columns else ""
     text = f"{w.target}: the database refuses a value{_named(columns)}{rule}: {f}"
@@ -117,11 +119,13 @@ def _no_parent(f: Failure, w: Where) -> ConnectorError:
 
 
 def _has_children(f: Failure, w: Where) -> ConnectorError:
-    return TargetRejected(f"{w.target}: other rows refer to this row ({f.code})")
+    by = f" by the foreign key {f.constraint}" if f.constraint else ""
+    return TargetRejected(f"{w.target}: other rows refer to this row{by} ({f.code})")
 
 
 def _foreign_key(f: Failure, w: Where) -> ConnectorError:
-    return _has_children(f, w) if w.deleting else _no_parent(f, w)
+    theirs = f.constraint is not None and not w.columns(f)  # the constraint is none of this table
+    return _has_children(f, w) if w.deleting or theirs else _no_parent(f, w)
 
 
 def _denied(f: Failure, w: Where) -> ConnectorError:

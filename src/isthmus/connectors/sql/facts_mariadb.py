@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
 
 from isthmus.connectors.sql import values
@@ -20,7 +21,8 @@ from isthmus.spi import AttributeType, Value
 _COLUMNS = sa.text("""
 SELECT table_name AS table_name, column_name AS column_name, data_type AS data_type, column_type AS column_type,
        is_nullable AS is_nullable, column_default AS column_default, extra AS extra, collation_name AS collation_name,
-       character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale
+       character_set_name AS character_set, character_maximum_length AS length, numeric_precision AS digits,
+       numeric_scale AS scale
 FROM information_schema.columns WHERE table_schema = :schema AND table_name IN :tables
 ORDER BY table_name, ordinal_position
 """).bindparams(sa.bindparam("tables", expanding=True))
@@ -31,11 +33,12 @@ SELECT table_name AS t, index_name AS k, column_name AS c FROM information_schem
 WHERE table_schema = :schema AND table_name IN :tables AND non_unique = 0
 ORDER BY table_name, index_name, seq_in_index
 """).bindparams(sa.bindparam("tables", expanding=True))
+# MariaDB shows the rules only to accounts that may alter a table of the database; others read them in its definition.
 _FOREIGN = sa.text("""
 SELECT k.table_name AS t, k.constraint_name AS k, k.column_name AS c, k.referenced_table_schema AS referred_schema,
        k.referenced_table_name AS referred_table, k.referenced_column_name AS referred_column,
        r.update_rule AS on_update, r.delete_rule AS on_delete
-FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r
+FROM information_schema.key_column_usage k LEFT JOIN information_schema.referential_constraints r
   ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
 WHERE k.table_schema = :schema AND k.table_name IN :tables AND k.referenced_table_name IS NOT NULL
 ORDER BY k.table_name, k.constraint_name, k.ordinal_position
@@ -56,6 +59,13 @@ _TRIGGERS = sa.text(
 )
 _VIEWS = sa.text(
     "SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'"
+)
+
+_TOLD_APART: dict[tuple[Any, str], frozenset[str]] = {}
+"""By server version and collation, the capitals that are not equal to their small letters."""
+
+_RULES = re.compile(
+    r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*?\)((?: ON (?:DELETE|UPDATE) [A-Z ]+)*),?$", re.MULTILINE
 )
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
@@ -106,6 +116,14 @@ def _encode_single(value: Value) -> float:
     return single
 
 
+def _check_year(value: Value) -> int:
+    """Refuse years of two digits, which the server would place in a century."""
+    year = values.check_integer(0, 2155)(value)
+    if 0 < year < 1901:
+        raise values.Unfit("it is neither 0 nor between 1901 and 2155")
+    return year
+
+
 def _encode_bit(value: Value) -> int:
     return int(values.check_boolean(value))
 
@@ -128,8 +146,26 @@ def _datetime(decode: Callable[[str], Value | None]) -> Codec:
     return Codec(AttributeType.DATETIME, decode, lambda value: check(value).isoformat(sep=" "), values.parse_datetime)
 
 
-def codec(kind: str, full: str, digits: int | None, scale: int | None) -> Codec:
+def _listed(declared: str, fold: Callable[[str], str]) -> Codec:
+    """Return the codec of an ENUM or SET. Any other text that is a number would be taken for the number of a word."""
+    words = {fold(word) for word in words_of(declared)}
+    several = declared.lower().startswith("set")
+
+    def encode(value: Value) -> str:
+        text = values.check_text(value)
+        given = [word for word in text.split(",") if word] if several else [text]
+        if words and not words.issuperset(map(fold, given)):
+            raise values.Unfit("it is none of the words that the column takes")
+        return text
+
+    return Codec(AttributeType.STRING, _decode_text, encode, values.parse_text)
+
+
+def codec(
+    kind: str, declared: str, digits: int | None, scale: int | None, fold: Callable[[str], str] = values.exact
+) -> Codec:
     """Return how values of a type travel; one that has no counterpart travels as text."""
+    full = declared.lower()
     if full.startswith("tinyint(1)") and "unsigned" not in full:
         return BOOLEAN  # what BOOLEAN is another word for
     if kind in _BITS:
@@ -141,7 +177,9 @@ def codec(kind: str, full: str, digits: int | None, scale: int | None) -> Codec:
         case "bit":
             return _integer(0, 2 ** int(re.sub(r"\D", "", full)) - 1, int.from_bytes)
         case "year":
-            return _integer(0, 2155)
+            return Codec(AttributeType.INTEGER, int, _check_year, values.parse_integer)
+        case "enum" | "set":
+            return _listed(declared, fold)
         case "decimal":
             check = values.check_decimal(digits, scale)
             return Codec(AttributeType.DECIMAL, Decimal, check, values.parse_decimal)
@@ -163,25 +201,28 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
     found: dict[str, list[ColumnFacts]] = {}
     with inspector.engine.connect() as connection:
         rows = connection.execute(_COLUMNS, {"tables": list(tables), "schema": schema}).mappings().all()
+        insensitive = {
+            (row["character_set"], row["collation_name"]) for row in rows if _any_case(row["collation_name"])
+        }
+        folds = {collation: _fold(connection, charset, collation) for charset, collation in insensitive}
     for row in rows:
         kind, extra = row["data_type"].lower(), row["extra"].lower()
         collation = row["collation_name"]
-        any_case = collation is not None and "_ci" in collation
-        fold: Callable[[str], str] = values.fold_letters if any_case else values.exact
+        fold = folds.get(collation, values.exact)
         if collation is not None and not ("nopad" in collation or "_0900_" in collation or collation == "binary"):
             fold = values.trimmed(fold)
         found.setdefault(row["table_name"], []).append(
             ColumnFacts(
                 name=row["column_name"],
                 native=row["column_type"],
-                codec=codec(kind, row["column_type"].lower(), row["digits"], row["scale"]),
+                codec=codec(kind, row["column_type"], row["digits"], row["scale"], fold),
                 text_codec=STRING,
                 nullable=row["is_nullable"] == "YES",
                 generated=row["column_default"] not in {None, "NULL"} or "auto_increment" in extra,
                 computed="virtual generated" in extra or "stored generated" in extra or kind in _GEOMETRY,
                 auto_increment="auto_increment" in extra,
                 fold=fold,
-                case_exact=not any_case,
+                case_exact=not _any_case(row["collation_name"]),
                 max_length=row["length"] if kind in _LIMITED else None,
                 comparable=kind not in _AS_TEXT,
                 choices=words_of(row["column_type"]) if kind == "enum" else (),
@@ -191,11 +232,32 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
     return {table: tuple(each) for table, each in found.items()}
 
 
+def _any_case(collation: str | None) -> bool:
+    return collation is not None and "_ci" in collation
+
+
+def _fold(connection: Connection, charset: str, collation: str) -> Callable[[str], str]:
+    """Return how text of a collation is folded: the server is asked once about every letter."""
+    key = (connection.dialect.server_version_info, collation)
+    if key not in _TOLD_APART:
+        asked = [
+            " = ".join(f"CONVERT(_utf8mb4'{letter}' USING {charset}) COLLATE {collation}" for letter in pair)
+            for pair in values.capitals().items()
+        ]
+        same = connection.exec_driver_sql(f"SELECT {', '.join(asked)}").one()
+        _TOLD_APART[key] = frozenset(
+            capital for capital, is_same in zip(values.capitals(), same, strict=True) if str(is_same) == "0"
+        )
+    return values.folding(_TOLD_APART[key])
+
+
 def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, KeyFacts]:
     wanted = {"tables": list(tables), "schema": schema}
     with inspector.engine.connect() as connection:
         unique = _grouped(connection.execute(_UNIQUE, wanted).all())
         pointing = connection.execute(_FOREIGN, wanted).all()
+        hidden = {str(row[0]) for row in pointing if row.on_update is None}
+        rules = {table: _rules(connection, schema, table) for table in hidden}
         referred = set(connection.scalars(_REFERRED, wanted))
     foreign = _grouped(row[:3] for row in pointing)
     return {
@@ -206,7 +268,7 @@ def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, 
                 name.casefold(): columns
                 for name, columns in {**foreign.get(table, {}), **unique.get(table, {})}.items()
             },
-            foreign=_foreign([row for row in pointing if row[0] == table]),
+            foreign=_foreign([row for row in pointing if row[0] == table], rules.get(table, {})),
             referred=table in referred,
         )
         for table in tables
@@ -236,17 +298,32 @@ def _grouped(rows: Iterable[Any]) -> dict[str, dict[str, tuple[str, ...]]]:
     return found
 
 
-def _foreign(rows: Iterable[Any]) -> tuple[ForeignKey, ...]:
+def _rules(connection: Connection, schema: str, table: str) -> dict[str, tuple[str, str]]:
+    """Return what foreign keys do on update and on delete, by name."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    statement = f"SHOW CREATE TABLE {quote(schema)}.{quote(table)}".replace("%", "%%")
+    definition = str(connection.exec_driver_sql(statement).one()[1])
+    return {
+        name.replace("``", "`"): (
+            "CASCADE" if "ON UPDATE CASCADE" in rules else "",
+            "CASCADE" if "ON DELETE CASCADE" in rules else "",
+        )
+        for name, rules in _RULES.findall(definition)
+    }
+
+
+def _foreign(rows: Iterable[Any], rules: Mapping[str, tuple[str, str]]) -> tuple[ForeignKey, ...]:
     found: dict[str, ForeignKey] = {}
     for row in rows:
         before = found.get(row.k)
+        on_update, on_delete = rules.get(row.k, (row.on_update, row.on_delete))
         found[row.k] = ForeignKey(
             columns=(*(before.columns if before else ()), row.c),
             schema=row.referred_schema,
             table=row.referred_table,
             referred=(*(before.referred if before else ()), row.referred_column),
-            update_cascades=row.on_update == "CASCADE",
-            delete_cascades=row.on_delete == "CASCADE",
+            update_cascades=on_update == "CASCADE",
+            delete_cascades=on_delete == "CASCADE",
         )
     return tuple(found.values())
 

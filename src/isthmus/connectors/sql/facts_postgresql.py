@@ -5,45 +5,77 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.exc import DBAPIError
 
 from isthmus.connectors.sql import values
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
+from isthmus.connectors.sql.keys import reflected_keys
 from isthmus.connectors.sql.values import Codec
 from isthmus.spi import AttributeType, Value
 
 _COLUMNS = sa.text("""
 WITH RECURSIVE wanted AS (
-  SELECT c.relname, a.*, n.nspname FROM pg_class c
+  SELECT c.relname, c.relkind, a.*, n.nspname FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND c.relname = ANY(:tables)
     AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
 ), base AS (
-  SELECT attrelid, attnum, atttypid AS type, atttypmod AS modifier, false AS strict FROM wanted
+  SELECT attrelid, attnum, atttypid AS type, atttypmod AS modifier, false AS strict, false AS filled FROM wanted
   UNION ALL
   SELECT attrelid, attnum, t.typbasetype, CASE WHEN t.typtypmod = -1 THEN modifier ELSE t.typtypmod END,
-         strict OR t.typnotnull
+         strict OR t.typnotnull, filled OR t.typdefault IS NOT NULL
   FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
 )
 SELECT w.relname, w.attname, format_type(w.atttypid, w.atttypmod) AS native,
        format_type(b.type, b.modifier) AS base, t.typname, w.attnotnull OR b.strict AS required,
-       w.atthasdef AND w.attgenerated = '' AS has_default, w.attidentity, w.attgenerated <> '' AS computed,
+       w.atthasdef AND w.attgenerated = '' OR b.filled AS has_default, w.attidentity,
+       w.attgenerated <> '' OR w.relkind = 'v' AND NOT pg_column_is_updatable(w.attrelid, w.attnum, true) AS computed,
        ARRAY(SELECT CAST(enumlabel AS text) FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) AS words,
-       CASE WHEN l.collisdeterministic THEN NULL
-            ELSE quote_ident(ln.nspname) || '.' || quote_ident(l.collname) END AS collation
+       CASE WHEN t.typname = 'citext' THEN '::' || quote_ident(tn.nspname) || '.citext'
+            WHEN NOT l.collisdeterministic
+            THEN ' COLLATE ' || quote_ident(ln.nspname) || '.' || quote_ident(l.collname) END AS compared
 FROM wanted w JOIN base b USING (attrelid, attnum) JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+JOIN pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_collation l ON l.oid = w.attcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
 ORDER BY w.attrelid, w.attnum
 """)
 
+# A view may stand on tables with triggers, and rows of a table may lie in its partitions and heirs.
 _TRIGGERS = sa.text("""
+WITH RECURSIVE family AS (
+  SELECT oid AS first, oid AS member FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'f')
+  UNION
+  SELECT first, i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = member
+)
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
+WHERE (c.relkind = 'v' OR EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
+       OR EXISTS (SELECT 1 FROM pg_trigger g JOIN family ON member = g.tgrelid
+                  WHERE first = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'))
+  AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
+""")
+
+_TABLES = sa.text("""
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'pg_catalog'
+  AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
+""")
+
+_APART = """
+SELECT capital FROM unnest(CAST(:capitals AS text[]), CAST(:small AS text[])) AS pairs (capital, small)
+WHERE capital{how} <> small{how}
+"""
+
+_HEIRS = sa.text("""
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid)
   AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END
 """)
 
@@ -149,17 +181,18 @@ def codec(typname: str, arguments: tuple[int | None, int | None]) -> Codec:
             return STRING
 
 
+def tables(inspector: Inspector, schema: str | None) -> Sequence[str]:
+    with inspector.engine.connect() as connection:
+        return connection.scalars(_TABLES, {"schema": schema}).all()
+
+
 def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, tuple[ColumnFacts, ...]]:
     found: dict[str, list[ColumnFacts]] = {}
     with inspector.engine.connect() as connection:
         rows = connection.execute(_COLUMNS, {"tables": list(tables), "schema": schema}).mappings().all()
-        letters = bool(connection.scalar(sa.text("SELECT lower('Ä') = 'ä'")))
-        blind = {
-            name: bool(connection.scalar(sa.text(f"SELECT 'a' COLLATE {name} = 'A'")))  # quoted by the server itself
-            for name in {row["collation"] for row in rows} - {None}
-        }
+        folds = {how: _fold(connection, how) for how in {row["compared"] for row in rows} - {None}}
     for row in rows:
-        typname, any_case = row["typname"], row["typname"] == "citext" or blind.get(row["collation"], False)
+        typname, fold = row["typname"], folds.get(row["compared"], values.exact)
         arguments = _arguments(row["base"])
         found.setdefault(row["relname"], []).append(
             ColumnFacts(
@@ -170,8 +203,8 @@ def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> 
                 nullable=not row["required"],
                 generated=bool(row["has_default"] or row["attidentity"]),
                 computed=bool(row["computed"] or row["attidentity"] == "a"),
-                fold=(values.fold_letters if letters else values.fold_ascii) if any_case else values.exact,
-                case_exact=not any_case,
+                fold=fold,
+                case_exact=fold is values.exact,
                 max_length=arguments[0] if typname in {"varchar", "bpchar"} else None,
                 comparable=typname not in _WITHOUT_EQUALITY,
                 choices=tuple(row["words"]),
@@ -180,10 +213,39 @@ def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> 
     return {table: tuple(each) for table, each in found.items()}
 
 
+def _fold(connection: Connection, how: str) -> Callable[[str], str]:
+    """Return how text is folded that is compared in a way; `how` stands after a literal, quoted by the server itself.
+
+    The server is asked: where citext lies in a schema that is not searched, its text has the equality of any text.
+    """
+    statement = sa.text(_APART.format(how=how.replace(":", r"\:")))
+    every = values.capitals()
+    latin = [letter for letter in every if letter.isascii()]
+
+    def apart(capitals: Sequence[str]) -> set[str]:
+        pairs = {"capitals": list(capitals), "small": [every[letter] for letter in capitals]}
+        return set(connection.scalars(statement, pairs))
+
+    if len(apart(latin)) == len(latin):
+        return values.exact
+    try:
+        return values.folding(frozenset(apart([*every])))
+    except DBAPIError:  # the database's encoding does not have them all: only Latin letters are folded
+        return values.folding(frozenset(every) - frozenset(latin) | frozenset(apart(latin)))
+
+
 def _arguments(base: str) -> tuple[int | None, int | None]:
     if not (found := _ARGUMENTS.search(base)):
         return (1, None) if base == "character" else (None, None)
     return int(found[1]), int(found[2] or 0)
+
+
+def keys(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
+    found = reflected_keys(inspector, schema, tables)
+    with inspector.engine.connect() as connection:
+        heirs = set(connection.scalars(_HEIRS, {"schema": schema}))
+    # A key does not reach the rows of tables that inherit (manual, "Inheritance", Caveats).
+    return {table: replace(each, unique=()) if table in heirs else each for table, each in found.items()}
 
 
 def changing(inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:

@@ -81,10 +81,26 @@ BOOLEAN = Codec(
 DATETIME = Codec(AttributeType.DATETIME, _decode_datetime, _encode_datetime, values.parse_datetime)
 
 
+_FLOAT = values.check_float(15)
+
+
+def _encode_float(value: Value) -> str:
+    return format(_FLOAT(value), "f")
+
+
 def _encode_decimal(value: Value) -> str:
-    return format(values.check_float(15)(value), "f")
+    """Bind a number for a column of numeric affinity, which keeps integers of 64 bits with all their digits."""
+    if (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and value == value.to_integral_value()
+        and -(2**63) <= value < 2**63
+    ):
+        return format(value, "f")
+    return _encode_float(value)
 
 
+FLOAT = Codec(AttributeType.DECIMAL, _decode_decimal, _encode_float, values.parse_decimal)
 DECIMAL = Codec(AttributeType.DECIMAL, _decode_decimal, _encode_decimal, values.parse_decimal)
 
 
@@ -101,7 +117,9 @@ def codec(declared: str) -> Codec:
         return STRING
     if "BLOB" in word or "BINARY" in word:
         return BINARY
-    if any(part in word for part in ("REAL", "FLOA", "DOUB", "DEC", "NUM")):
+    if any(part in word for part in ("REAL", "FLOA", "DOUB")):
+        return FLOAT
+    if "DEC" in word or "NUM" in word:
         return DECIMAL
     return STRING if not word else NUMERIC_TEXT  # DATE, UUID, STRING...: numeric affinity
 
@@ -138,6 +156,8 @@ def _columns(connection: Connection, prefix: str, table: str, quote: Callable[[s
                 fold={"NOCASE": values.fold_ascii, "RTRIM": values.trimmed(values.exact)}.get(collation, values.exact),
                 case_exact=collation != "NOCASE",
                 max_length=int(length[1]) if length else None,
+                # Without a type 7 is not '7', and whoever wrote the row decided which of them it is.
+                comparable=(declared or "").upper() not in {"", "ANY"},
             )
         )
     return tuple(found)

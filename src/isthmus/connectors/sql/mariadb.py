@@ -172,6 +172,10 @@ class MariadbDatabase(Database):
             "sql_mode": f"'{_SQL_MODE}'",
             "innodb_lock_wait_timeout": seconds,
             "lock_wait_timeout": seconds,
+            # What an administrator may set for all sessions, and what would leave out rows or refuse statements.
+            "sql_select_limit": 2**64 - 1,
+            "sql_safe_updates": 0,
+            "sql_big_selects": 1,
         }
         if self._mariadb:
             chosen["max_statement_time"] = f"{s.statement_timeout:f}"

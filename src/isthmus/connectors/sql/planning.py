@@ -165,11 +165,15 @@ def _password_column(layout: Layout) -> PasswordColumn:
 
 
 def _returned(layout: Layout, statements: Statements, named: Sequence[str], call: Call) -> tuple[Column, ...]:
-    """Return the columns to read back: what was given, what the database makes, what the host would like to see."""
+    """Return the columns to read back: what was given, and what the host would like to see.
+
+    Where it does not say, that is what the database makes. Another column may hold what cannot be read ('infinity'),
+    or be kept from this account.
+    """
 
     def choose() -> tuple[Column, ...]:
         wanted = sorted(name for name in call.wanted if name in layout.columns or name in layout.composites)
-        return layout.readable([*_public(layout, named), *layout.made_by_target(), *_public(layout, wanted)])
+        return layout.readable([*_public(layout, named), *(_public(layout, wanted) or layout.made_by_target())])
 
     return statements.kept(("returned", tuple(named), tuple(call.wanted)), choose)
 

@@ -8,10 +8,26 @@ from dataclasses import replace
 from isthmus.connectors.sql.child import Dependent
 from isthmus.connectors.sql.column_schema import column_of
 from isthmus.connectors.sql.columns import Column
-from isthmus.connectors.sql.facts import TableFacts
+from isthmus.connectors.sql.facts import ForeignKey, TableFacts
 from isthmus.connectors.sql.layout import CompositeReference, Layout
 from isthmus.connectors.sql.settings import ReferenceColumn, SqlObjectType
 from isthmus.spi import AttributeDefinition, AttributeType, MisconfiguredConnector
+
+
+def missing_key(foreign: Sequence[ForeignKey], columns: Sequence[str], target: Layout) -> str:
+    """Return why columns never hold the anchor of an object type: their foreign key means another key of its table."""
+    anchor = target.object_type.anchor
+    held = [
+        key.referred
+        for key in foreign
+        if set(key.columns) == set(columns) and key.points_at(target.schema, target.table, key.referred)
+    ]
+    if not held or any(set(referred) == set(anchor) for referred in held):
+        return ""
+    return (
+        f"has the anchor {', '.join(anchor)}, while the foreign key holds {', '.join(held[0])}; make that its anchor, "
+        "or leave the reference out"
+    )
 
 
 def columns_of(reference: ReferenceColumn) -> tuple[str, ...]:
@@ -19,7 +35,9 @@ def columns_of(reference: ReferenceColumn) -> tuple[str, ...]:
     return reference.columns or ((reference.column,) if reference.column else ())
 
 
-def referring(declared: SqlObjectType, layout: Layout, layouts: Mapping[str, Layout]) -> Layout:
+def referring(
+    declared: SqlObjectType, layout: Layout, layouts: Mapping[str, Layout], foreign: Sequence[ForeignKey]
+) -> Layout:
     """Return the layout with its references; their text follows the case rule of the anchor they point at."""
     if not declared.reference_columns:
         return layout
@@ -35,6 +53,8 @@ def referring(declared: SqlObjectType, layout: Layout, layouts: Mapping[str, Lay
             problem = "is not an object type"
         elif len(target.anchor) != len(names):
             problem = f"has an anchor of {len(target.anchor)} columns"
+        elif key := missing_key(foreign, names, target):
+            problem = key
         if target is None or problem:
             raise MisconfiguredConnector(
                 f"object type {declared.name}: {', '.join(names)} refers to {reference.object_type}, which {problem}"
@@ -71,7 +91,7 @@ def _single(column: Column, target: Layout) -> Column:
         max_length=None,
         choices=(),
     )
-    return replace(column, definition=definition, fold=target.anchor[0].fold)
+    return replace(column.pointing_at(target.anchor[0]), definition=definition)
 
 
 def _composite(
@@ -88,7 +108,7 @@ def _composite(
             reference_to=reference.object_type,
             native_type=", ".join(c.definition.native_type for c in columns),
         ),
-        tuple(replace(c, fold=anchor.fold) for c, anchor in zip(columns, target.anchor, strict=True)),
+        tuple(c.pointing_at(anchor) for c, anchor in zip(columns, target.anchor, strict=True)),
     )
 
 

@@ -19,7 +19,7 @@ from isthmus.connectors.sql import codes_postgresql, facts_postgresql
 from isthmus.connectors.sql.copying import copy_rows, split, split_columns
 from isthmus.connectors.sql.database import Database, KeyChecks, Link, Result, Row, RowPage, Statement
 from isthmus.connectors.sql.errors import Failure, Kind
-from isthmus.connectors.sql.facts import ColumnFacts
+from isthmus.connectors.sql.facts import ColumnFacts, KeyFacts
 from isthmus.connectors.sql.prepared import Prepared
 from isthmus.connectors.sql.settings import SqlSettings
 from isthmus.spi import Call, Secret
@@ -209,10 +209,16 @@ class PostgresDatabase(Database):
             return codes_postgresql.failure(error, secret=self.settings.password)
         return Failure(Kind.LOST, "", str(error))
 
+    def tables(self, inspector: Inspector, schema: str | None) -> Sequence[str]:
+        return facts_postgresql.tables(inspector, schema)
+
     def column_facts(
         self, inspector: Inspector, schema: str | None, tables: Sequence[str]
     ) -> dict[str, tuple[ColumnFacts, ...]]:
         return facts_postgresql.columns(inspector, schema, tables)
+
+    def keys(self, inspector: Inspector, schema: str | None, tables: Sequence[str]) -> dict[str, KeyFacts]:
+        return facts_postgresql.keys(inspector, schema, tables)
 
     def changing(self, inspector: Inspector, schema: str | None) -> tuple[set[str], set[str], set[str]]:
         return facts_postgresql.changing(inspector, schema)

@@ -6,6 +6,7 @@ so that this is half of what the driver costs.
 
 from __future__ import annotations
 
+import hashlib
 import select
 import time
 from collections import OrderedDict
@@ -30,6 +31,15 @@ _ERRORS = {pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE}
 Key = tuple[str, tuple[int, ...]]
 
 
+def _name(key: Key) -> bytes:
+    """Return a name that no other statement has, on whatever connection of whichever process.
+
+    A pooler of which nobody has told us may hand out another server connection in between; there the name would else be
+    that of another statement, which would run with our values.
+    """
+    return b"isthmus_" + hashlib.blake2b(repr(key).encode(), digest_size=16).hexdigest().encode()
+
+
 class Prepared:
     """The prepared statements of one connection. Errors are psycopg's; `TimeoutError` where no answer came in time."""
 
@@ -39,7 +49,6 @@ class Prepared:
         self._poll = select.poll()
         self._names: OrderedDict[Key, bytes] = OrderedDict()
         self._uses: dict[Key, int] = {}
-        self._made = 0
 
     def run(self, text: str, values: Sequence[Any], *, until: float) -> pq.abc.PGresult | None:
         """Return the result, or None if the statement did not come often enough yet to be prepared."""
@@ -70,8 +79,7 @@ class Prepared:
             _, oldest = self._names.popitem(last=False)
             self._pgconn.send_query_params(b"DEALLOCATE " + oldest, None)
             self._result(until)
-        self._made += 1
-        name = b"isthmus_%d" % self._made
+        name = _name(key)
         self._pgconn.send_prepare(name, key[0].encode(), key[1])
         self._result(until)
         self._names[key] = name

@@ -122,9 +122,12 @@ class Reader:
         try:
             return self.connections.read(self.call, run)
         except Failure as failure:
-            if failure.kind is Kind.BAD_VALUE:  # not a date, not an address...: no row can have it
+            if failure.kind is Kind.BAD_VALUE and self._cannot_be(statement, bound):
                 return []
             raise
+
+    def _cannot_be(self, statement: Statement, bound: Mapping[str, Any]) -> bool:
+        return self.connections.read(self.call, lambda link: cannot_be(statement, bound, link, self._left()))
 
     def _with_children(self, link: Link, found: ConnectorObject, children: Sequence[Child]) -> ConnectorObject:
         if not children:
@@ -144,6 +147,20 @@ class Reader:
     def _left(self) -> float:
         self.call.check()
         return self.call.remaining()
+
+
+def cannot_be(statement: Statement, bound: Mapping[str, Any], link: Link, seconds: float) -> bool:
+    """Tell whether a query was refused because no row can have what it asks for: not a date, not an address...
+
+    The same comparison that looks at no row is refused as well then. If it is not, the rows are at fault, as where a
+    view converts what it cannot, and nobody knows what they hold.
+    """
+    compared = replace(statement, text=f"SELECT 1 FROM ({statement.text}) AS isthmus_compared LIMIT 0")  # noqa: S608
+    try:
+        link.execute(compared, [bound[name] for name in statement.order], seconds=seconds)
+    except Failure as again:
+        return again.kind is Kind.BAD_VALUE
+    return False
 
 
 def one(layout: Layout, rows: Sequence[Row], decode: Callable[[Row], ConnectorObject]) -> ConnectorObject | None:

@@ -48,7 +48,10 @@ def read_layouts(inspector: Inspector, database: Database) -> dict[str, Layout]:
         for name, found in _tables(inspector, database, schema, list(names)).items()
     }
     layouts = {each.name: _layout(each, facts[places[each.name]], database) for each in wanted}
-    layouts = {each.name: referring(each, layouts[each.name], layouts) for each in wanted}
+    layouts = {
+        each.name: referring(each, layouts[each.name], layouts, facts[places[each.name]].keys.foreign)
+        for each in wanted
+    }
     layouts = {
         each.name: _with_children(
             layouts[each.name],

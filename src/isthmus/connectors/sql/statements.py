@@ -13,7 +13,7 @@ from sqlalchemy.sql import ClauseElement
 from isthmus.connectors.sql.child import Part
 from isthmus.connectors.sql.child_statements import ChildStatements
 from isthmus.connectors.sql.columns import Column
-from isthmus.connectors.sql.compiling import Compiled, at_most, bound, read_as, table_of
+from isthmus.connectors.sql.compiling import Compiled, at_most, read_as, table_of
 from isthmus.connectors.sql.database import Database, Statement
 from isthmus.connectors.sql.dependent_statements import DependentStatements
 from isthmus.connectors.sql.layout import Layout
@@ -161,7 +161,7 @@ class Statements(Compiled):
         return [read_as(c, self._columns[c.name]) for c in columns]
 
     def _at_anchor(self) -> list[sa.ColumnElement[bool]]:
-        return [self._columns[column.name] == bound(f"k{n}") for n, column in enumerate(self._layout.anchor)]
+        return [self.same(c, self._columns[c.name], f"k{n}") for n, c in enumerate(self._layout.anchor)]
 
     def _has_anchor(self) -> list[sa.ColumnElement[bool]]:
         """A row without an anchor is no object."""
@@ -175,7 +175,9 @@ class Statements(Compiled):
             case Change.CLEAR:
                 return sa.null()
             case Change.CLEAR_IF:
-                return sa.case((column == bound(self._names[name]), sa.null()), else_=column)
+                return sa.case((self._is_bound(name), sa.null()), else_=column)
             case ClearIfAll(names):
-                same = [self._columns[each] == bound(self._names[each]) for each in names]
-                return sa.case((sa.and_(*same), sa.null()), else_=column)
+                return sa.case((sa.and_(*map(self._is_bound, names)), sa.null()), else_=column)
+
+    def _is_bound(self, name: str) -> sa.ColumnElement[bool]:
+        return self.same(self._layout.columns[name], self._columns[name], self._names[name])

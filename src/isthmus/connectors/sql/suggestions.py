@@ -48,7 +48,7 @@ def suggest(database: Database, call: Call) -> Mapping[str, Suggestion]:
     schema = database.settings.schema
     with inspected(database, call) as inspector:
         schemas = sorted(name for name in inspector.get_schema_names() if name not in _SYSTEM)
-        names = sorted(inspector.get_table_names(schema))
+        names = sorted(database.tables(inspector, schema))
         columns = database.column_facts(inspector, schema, names) if names else {}
         keys = database.keys(inspector, schema, names) if names else {}
     return {

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 from isthmus.spi import AttributeType, Complex, Reference, Value
@@ -225,10 +226,34 @@ def fold_letters(text: str) -> str:
     return text.lower() if text.isascii() else "".join(map(_fold_letter, text))
 
 
+@cache
+def capitals() -> Mapping[str, str]:
+    """Return every letter that `fold_letters` changes, and into which."""
+    return {letter: low for code in range(_CASED) if (low := _fold_letter(letter := chr(code))) != letter}
+
+
+@cache
+def folding(apart: frozenset[str]) -> Callable[[str], str]:
+    """Return `fold_letters`, but for the capitals that the target tells apart from their small letters.
+
+    In Turkish that is "I" and "i"; in MariaDB's older collations it is letters that were not thought of, such as "Š" in
+    latin1_swedish_ci.
+    """
+    if not apart:
+        return fold_letters
+    table = {ord(capital): small for capital, small in capitals().items() if capital not in apart}
+    lower = all(capital in table for capital in range(ord("A"), ord("Z") + 1))
+    return lambda text: text.lower() if lower and text.isascii() else text.translate(table)
+
+
+@cache
 def trimmed(fold: Callable[[str], str]) -> Callable[[str], str]:
     """Return the fold of a collation with PAD SPACE: blanks at the end do not count."""
     return lambda text: fold(text).rstrip(" ")
 
+
+_CASED = 0x1E944
+"""Beyond all letters of two forms (Unicode 15)."""
 
 _ASCII = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 

@@ -87,6 +87,9 @@ def test_every_error_number_of_the_driver_is_known() -> None:
             assert kind in {Kind.DUPLICATE, Kind.NO_PARENT, Kind.HAS_CHILDREN, Kind.BAD_VALUE}, number
     assert codes_mariadb.kind_of(CR.CR_SERVER_LOST) is Kind.LOST
     assert codes_mariadb.kind_of(CR.CR_SERVER_GONE_ERROR) is Kind.LOST
+    assert codes_mariadb.kind_of(1030, "HY000") is Kind.EXHAUSTED, "a full disk is no fault of the request"
+    assert codes_mariadb.kind_of(1047, "08S01") is Kind.STANDBY, "a node of Galera without the others"
+    assert codes_mariadb.kind_of(1180, "HY000") is Kind.LOST, "an error while it commits"
     assert codes_mariadb.kind_of(9999, "23000") is Kind.BAD_VALUE
     assert codes_mariadb.kind_of(9999, "QQ000") is Kind.REFUSED
 
