@@ -41,6 +41,23 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, private: 
     sync_folder(path.parent)
 
 
+def open_lock(path: Path) -> int:
+    """Open a file that is only locked, made if need be, and return the descriptor; a new one has its folder's owner."""
+    while True:
+        try:
+            return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            pass
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except FileExistsError:
+            continue  # another process has made it
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+        return handle
+
+
 def real(path: Path) -> Path:
     """Return the path without symbolic links; links that go in a circle are an `OSError` in every version of Python."""
     try:

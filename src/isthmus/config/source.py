@@ -31,6 +31,8 @@ class Source:
         """
         where = Where(file)
         try:
+            if file.is_fifo():  # to open it is to wait for somebody who writes
+                raise ConfigError("the file cannot be read: it is a pipe", where)
             with file.open("rb") as stream:
                 raw = stream.read(_LARGEST + 1)
         except FileNotFoundError:

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from isthmus.config.errors import ConfigError, SecretsExposed, Where
-from isthmus.config.files import exposure, write_atomically
+from isthmus.config.files import exposure, open_lock, write_atomically
 from isthmus.config.key import read_key
 
 _PURPOSE = b"isthmus secrets, format 1"
@@ -99,7 +99,7 @@ class Vault:
         lock = self.path.with_name(f".{self.path.name}.lock")
         try:
             lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            handle = open_lock(lock)
         except OSError as exc:
             raise ConfigError(f"the secrets cannot be locked: {exc.strerror}", Where(lock)) from exc
         try:

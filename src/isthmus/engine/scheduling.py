@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -29,10 +29,15 @@ def request_import(host: Host, name: str, *, kind: str = "full", requested_by: s
     return [host.store.runs.request(target.key, kind, scope, requested_by) for scope in scopes_of(target)]
 
 
-def start(host: Host) -> None:
-    """Put every connector on its timer and queue a first import, so that a restart refreshes behind the answers."""
-    for name in host.names():
+def start(host: Host, names: Iterable[str]) -> None:
+    """Put connectors on their timers and queue a first import of each, so that a restart refreshes behind the answers.
+
+    First all timers: a target that hangs when it is opened, or a store that is busy, must not leave others without.
+    """
+    present = [name for name in names if host.has(name)]
+    for name in present:
         schedule(host, name)
+    for name in present:
         if not host.target(name).document.paused:
             _request(host, name, "start")
 

@@ -14,6 +14,7 @@ import msgspec
 from isthmus.web.errors import AlreadyServing, CannotServe
 
 FILE_NAME = "serve.json"
+_ASKED_WITHIN = 1.0  # seconds
 
 
 class Claimant(msgspec.Struct, kw_only=True):
@@ -45,15 +46,11 @@ class Claim:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise CannotServe(f"the state folder cannot be written: {self._path}: {exc.strerror}") from exc
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._locked():
             os.close(self._descriptor)
             found = claimant(self._path.parent)
             who = "" if found is None else f" (process {found.pid}, {found.scim})"
-            raise AlreadyServing(
-                f"another `isthmus serve` already works on {self._path.parent}{who}; stop it first"
-            ) from None
+            raise AlreadyServing(f"another `isthmus serve` already works on {self._path.parent}{who}; stop it first")
         try:
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, msgspec.json.encode(self._claimant))
@@ -61,6 +58,19 @@ class Claim:
             os.close(self._descriptor)
             raise CannotServe(f"the state folder cannot be written: {self._path}: {exc.strerror}") from exc
         return self
+
+    def _locked(self) -> bool:
+        """Take the lock, and return whether we have it. Who asks for the claimant has it for a moment as well."""
+        deadline = time.monotonic() + _ASKED_WITHIN
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline or claimant(self._path.parent) is not None:
+                    return False
+                time.sleep(0.01)
+            else:
+                return True
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None

@@ -27,20 +27,10 @@ def main(arguments: list[str]) -> int:
     configuration = process.Task.receive().configuration()
     logs.configure(configuration.host.log)
     from isthmus.engine.host import opened
-    from isthmus.engine.scheduling import execute_next, request_import, schedule, tick
-    from isthmus.spi import ConnectorError
+    from isthmus.engine.scheduling import execute_next, start, tick
 
     with opened(configuration, threads=8) as host:
-        for name in arguments[1:-1]:
-            if not host.has(name):
-                continue
-            schedule(host, name)
-            if host.target(name).document.paused:
-                continue
-            try:
-                request_import(host, name, requested_by="start")
-            except ConnectorError as exc:
-                host.target(name).attention.failed(exc.message)
+        start(host, arguments[1:-1])
         tick(host)
         # A page makes tens of thousands of objects that live until it is written and none that refer to one another:
         # looking for cycles among them takes a tenth of a first import.

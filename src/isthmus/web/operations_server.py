@@ -8,10 +8,12 @@ Served by the standard library's server: a few requests a minute do not pay for 
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
@@ -25,6 +27,8 @@ from isthmus.web.timing import Timing
 
 _THREADS = 16
 _TIMEOUT = 10.0
+_RECEIVED_WITHIN = 10.0
+"""Seconds for the whole of a request."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -70,18 +74,36 @@ class _Request(WSGIRequestHandler):
         """Health probes are not worth a line."""
 
     def handle(self) -> None:
-        self.raw_requestline = self.rfile.readline(8193)
-        if len(self.raw_requestline) > 8192:
-            self.requestline, self.request_version, self.command = "", "", ""
-            self.send_error(414)
-            return
-        if not self.parse_request():
-            return
+        with _cut_off(self.connection, _RECEIVED_WITHIN):
+            self.raw_requestline = self.rfile.readline(8193)
+            if len(self.raw_requestline) > 8192:
+                self.requestline, self.request_version, self.command = "", "", ""
+                self.send_error(414)
+                return
+            if not self.parse_request():
+                return
         environ = {name: value for name, value in self.get_environ().items() if isinstance(value, str)}
         served = _Quiet(self.rfile, self.wfile, self.get_stderr(), environ, multithread=True)  # type: ignore[arg-type]
         served.request_handler = self  # type: ignore[attr-defined]
         application = self.server.get_app()  # type: ignore[attr-defined]
         served.run(application)
+
+
+@contextlib.contextmanager
+def _cut_off(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """End the connection where the body takes longer: the time limit of a socket begins anew with each byte."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def main(arguments: list[str]) -> None:

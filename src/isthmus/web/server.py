@@ -9,14 +9,17 @@ granian 2.8.7 forks its workers here and answers SIGTERM by letting requests in 
 from __future__ import annotations
 
 import gc
+import math
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from granian import _signals
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -37,6 +40,8 @@ from isthmus.web.watch import Watch
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_MARGIN = 2.0
+"""Seconds that the ordinary ways of ending have more."""
 _HEADER_BYTES = 65_536
 """What a request's header section may take; hyper answers 431 beyond."""
 
@@ -97,6 +102,29 @@ def answering(gate: Gate, _options: object, _log: object) -> Callable[[Any, dict
     return run
 
 
+def end_within(seconds: float) -> None:
+    """Have this process, a worker, end so many seconds after SIGTERM at the latest, and hear of it once.
+
+    granian 2.8.7 can stand still in its handler and keep the interpreter, so that no thread of ours could look after
+    it. The kernel's alarm needs neither: a process that does not handle SIGALRM is ended by it (signal(7)).
+    """
+    set_signals: Any = _signals.set_sync_signals
+
+    def set_ours() -> Any:
+        event = set_signals()
+        stop: Any = signal.getsignal(signal.SIGTERM)
+
+        def told(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.alarm(math.ceil(seconds))
+            stop(number, frame)
+
+        signal.signal(signal.SIGTERM, told)
+        return event
+
+    _signals.set_sync_signals = set_ours
+
+
 def build(task: process.Task, listener: socket.socket, *, files: int) -> InheritedServer:
     """Return the server with every setting made explicit. `files`: how many this process may have open."""
     scim, tls = task.host.scim, task.tls
@@ -141,6 +169,7 @@ def worker_loader(
         sys.setswitchinterval(0.05)
         gc.set_threshold(20_000, 20, 20)  # requests leave no cycles; looking for them costs more than keeping a few
         scim = configuration.host.scim
+        end_within(scim.stop_timeout + _MARGIN)
         cores = configuration.state_dir / "cores" if scim.own_cores else None
         tied = cores is None or take_core(cores) is not None
         recorder = Recorder(configuration.state_dir / "metrics")

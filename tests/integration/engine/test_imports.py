@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 import variants
-from harness import Bench, SqlPeople, bench, sql_document
+from harness import Bench, SqlPeople, bench, memory_document, sql_document
 from isthmus.engine import operations, scheduling
+from isthmus.engine.target import Target
+from isthmus.store import StoreBusy
 from memory_host import MemoryHost, Serve
 
 
@@ -346,3 +349,22 @@ def test_whatever_happens_between_imports_the_space_ends_as_the_table(
             shown = client.get("/Users?count=1000").resources
             assert {user["userName"]: user["name"]["givenName"] for user in shown} == table
         assert served.imported("hr").changed == 0
+
+
+def test_one_that_cannot_be_asked_at_the_start_leaves_no_other_without_its_timer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = {name: memory_document(uuid.uuid4().hex) for name in ("first", "second")}
+    with bench(tmp_path, documents) as served:
+        host = served.host
+
+        def busy(_target: Target) -> list[str]:
+            raise StoreBusy("another process keeps the store's write lock; try again")
+
+        monkeypatch.setattr(scheduling, "scopes_of", busy)
+        with pytest.raises(StoreBusy):
+            scheduling.start(host, ["first", "gone", "second"])
+        assert [host.store.schedules.next(name) is not None for name in documents] == [True, True]
+        monkeypatch.undo()
+        scheduling.start(host, ["second"])
+        assert [run.connector for run in host.store.runs.list()] == ["second"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,11 @@ def test_a_connector_that_is_a_folder_or_a_dead_link_is_an_error(write: Write) -
     (path.parent / "connectors" / "b.toml").symlink_to("nowhere")
     (path.parent / "connectors" / "c.toml").symlink_to("c.toml")
     assert len(problems(path)) == 3
+
+
+def test_a_pipe_is_an_error_and_is_not_waited_for(write: Write) -> None:
+    """Whoever reads the configuration, `serve` at each change too, would stand still until somebody writes to it."""
+    path = write()
+    os.mkfifo(path.parent / "connectors" / "hr.toml")
+    (problem,) = problems(path)
+    assert "a pipe" in str(problem)

@@ -79,6 +79,16 @@ def test_another_process_sees_the_change_and_neither_loses_the_others(configurat
     assert len(secrets.names()) == 41
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for other accounts")
+def test_what_root_makes_belongs_to_the_account_of_the_folder(configuration: Configuration) -> None:
+    configuration.secrets_dir.mkdir()
+    os.chown(configuration.secrets_dir, 65534, 65534)
+    stored(configuration, a=HIDDEN)
+    files = list(configuration.secrets_dir.iterdir())
+    assert len(files) == 2, "the secrets and what is locked while they are changed"
+    assert {file.stat().st_uid for file in files} == {65534}
+
+
 @pytest.mark.parametrize("spoil", ["truncate", "flip", "empty", "json", "format"])
 def test_a_damaged_file_is_told_and_not_overwritten(configuration: Configuration, spoil: str) -> None:
     secrets = stored(configuration, a=HIDDEN)

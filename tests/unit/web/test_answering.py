@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -65,3 +68,18 @@ def test_workers_call_it_in_the_place_of_granians_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(mp.MPServer, "_spawn_wsgi_worker", lambda *_: used.append(mp._wsgi_call_wrap))
     InheritedServer._spawn_wsgi_worker(1)
     assert used == [answering]
+
+
+def test_a_worker_whose_stop_keeps_the_interpreter_is_ended_by_the_kernel() -> None:
+    """No thread of it could do anything, and after its master and the supervisor were killed nobody else would."""
+    program = (
+        "import ctypes, os, signal\n"
+        "from granian import _signals\n"
+        "from isthmus.web.server import end_within\n"
+        "def stuck(*_): ctypes.PyDLL(None).pause()\n"  # PyDLL: without giving the interpreter away
+        "_signals.set_sync_signals = lambda: signal.signal(signal.SIGTERM, stuck)\n"
+        "end_within(0.5)\n"
+        "_signals.set_sync_signals()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == -signal.SIGALRM

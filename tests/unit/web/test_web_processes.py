@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -15,6 +18,7 @@ from isthmus.config.documents import Configuration, ConnectorDocument, HostDocum
 from isthmus.config.listening import ListenAddress
 from isthmus.config.loading import load
 from isthmus.mapping.definition import ResourceTypeDefinition
+from isthmus.web import claim
 from isthmus.web.claim import Claim, claimant
 from isthmus.web.errors import AddressInUse, AlreadyServing, CannotServe
 from isthmus.web.logs import AccessLog
@@ -64,6 +68,20 @@ def test_one_claim_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(AlreadyServing), Claim(folder, scim="", operations=""):
             raise AssertionError("it was given twice")
     assert claimant(folder) is None
+
+
+def test_who_only_asks_who_serves_does_not_count_as_serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands ask several times a second while they wait for an import; a restart meets them now and then."""
+    asking = (tmp_path / claim.FILE_NAME).open("w")
+    with asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+
+        def has_asked(_seconds: float) -> None:
+            fcntl.flock(asking, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(claim, "time", SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=has_asked))
+        with Claim(tmp_path, scim="127.0.0.1:1", operations="127.0.0.1:2"):
+            assert claimant(tmp_path) is not None
 
 
 def test_a_port_in_use_is_refused() -> None:
