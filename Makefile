@@ -16,7 +16,7 @@ test: ## Run the tests; ISTHMUS_REQUIRE=all: a missing server is installed (root
 	@tools/bootstrap.sh dev
 	@tools/ldap.sh
 	@tools/servers.sh
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: ## Lint, format check, types, layers
 	@tools/bootstrap.sh dev
