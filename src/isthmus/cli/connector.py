@@ -320,9 +320,9 @@ def remove(
         if host.store.journal.unfinished(written.casefold()):
             raise Refused(f"writes of {written} are not settled yet; see 'isthmus journal list {written}'")
         note(host, "remove connector", actor=operator(), connector=written)
-        remove_connector(configuration, written)
         for token in host.tokens.list(written):
-            host.tokens.revoke(token.id)
+            host.tokens.revoke(token.id)  # first: they must not outlive it, and open another connector of this name
+        remove_connector(configuration, written)
         host.store.schedules.remove(written.casefold())
         host.store.space.drop(written.casefold())
         host.target(written).forget()

@@ -9,7 +9,10 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from acceptance.shell import Shell
+from isthmus.config import editing
 
 FATE = ("--disable", "Disabled=true", "--delete", "delete")
 
@@ -141,6 +144,20 @@ def test_pause_and_resume_keep_the_comments_of_the_file(hr: Shell) -> None:
     assert file.read_text() == before
     names = [operation for operation, actor in hr.audited() if actor.startswith("operator ")]
     assert names == ["add connector", "pause connector", "resume connector"]
+
+
+def test_a_connector_that_cannot_be_removed_has_no_tokens_any_more(hr: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does one whose removal is killed in the midst: tokens must not open another connector of the same name."""
+
+    def fail(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted", "hr.toml")
+
+    hr.good("token", "create", "hr")
+    with monkeypatch.context() as patch:
+        patch.setattr(editing, "remove_connector", fail)
+        assert "not permitted" in hr.refused("connector", "remove", "hr", "--yes")
+    assert [token["state"] for token in hr.good("token", "list", "hr", "--json").json] == ["revoked"]
+    hr.good("connector", "remove", "hr", "--yes")
 
 
 def test_people_bring_their_groups_and_child_tables(shell: Shell, tmp_path: Path) -> None:
