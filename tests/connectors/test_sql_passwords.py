@@ -34,6 +34,7 @@ from isthmus.spi import (
 from isthmus.testing.suite.creating import Creating
 from isthmus.testing.suite.passwords import Passwords
 from isthmus.testing.suite.schema import DiscoveredSchema
+from isthmus.testing.suite.secrecy import Secrecy
 from isthmus.testing.suite.updating import Updating
 
 PASSWORD = "Tr0ub4dor&3 'päss'"
@@ -55,7 +56,7 @@ def fits(stored: str, password: str) -> bool:
     return base64.b64encode(made).decode() == digest
 
 
-class _WithPassword(Passwords, Creating, Updating, DiscoveredSchema):
+class _WithPassword(Passwords, Secrecy, Creating, Updating, DiscoveredSchema):
     kind: ClassVar[str]
     target: Target
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from isthmus.spi import Anchor, Identity, MisconfiguredConnector, NotFound, Secret, SupportsLookup, Unsupported
+from isthmus.spi import (
+    Anchor,
+    Identity,
+    MisconfiguredConnector,
+    NotFound,
+    Operation,
+    Secret,
+    SupportsLookup,
+    Unsupported,
+)
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
 
@@ -53,7 +62,7 @@ class Passwords(Hooks):
         )
 
     def test_password_in_create(self, subject: Subject) -> None:
-        if not subject.type.password_in_create:
+        if not subject.type.password_in_create or Operation.PASSWORD not in subject.object_type.operations:
             subject.lacks("takes no password in create()")
         created = subject.create(password=PASSWORD)
         if isinstance(subject.connector, SupportsLookup):

@@ -57,7 +57,7 @@ class Secrecy(Hooks):
         operations, t = subject.object_type.operations, subject.object_type
         if Operation.PASSWORD in operations and isinstance(subject.connector, SupportsPassword):
             subject.set_password(existing, PASSWORD)
-        if subject.type.password_in_create and Operation.CREATE in operations:
+        if subject.type.password_in_create and {Operation.CREATE, Operation.PASSWORD} <= operations:
             created = subject.create(password=PASSWORD)
             taken = {n: created.attributes[n] for n in t.anchor if n in created.attributes}
             subject.tolerated("create twice", subject.create, subject.attributes(**taken), password=PASSWORD)
