@@ -148,8 +148,11 @@ def test_what_cannot_be_read_is_told_by_the_object_itself(target: Target) -> Non
     page = next(pages(opened, "flag"))
     assert page.objects.columns([0, 1]) is None
     assert page.objects.columns([0]) is not None
-    with pytest.raises(MisconfiguredConnector, match="neither 'Y' nor 'N'"):
+    with pytest.raises(
+        MisconfiguredConnector, match=r"the row with id = '2': column flag .* neither 'Y' nor 'N'"
+    ) as told:
         list(page.objects)
+    assert "perhaps" not in str(told.value)
     opened.close()
 
 

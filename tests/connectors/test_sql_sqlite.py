@@ -123,3 +123,15 @@ def test_a_table_without_rowid_and_partial_unique_indexes(tmp_path: Path) -> Non
     assert kind.anchor == ("b", "a")
     assert [a.name for a in kind.attributes if a.unique] == ["d"]
     connector.close()
+
+
+def test_a_text_that_is_not_utf8_is_told_by_its_column(tmp_path: Path) -> None:
+    script = "CREATE TABLE t (id integer PRIMARY KEY, room text, name text);"
+    script += "INSERT INTO t VALUES (1, 'a', CAST(x'73656372657fff' AS TEXT));"
+    with closing(opened(made(tmp_path / "hr.db", script), SqlObjectType(name="t"))) as connector:
+        rows = connector.import_full(
+            connector.scopes()[0], attributes={"t": ("room", "name")}, page_size=9, call=call()
+        )
+        with pytest.raises(MisconfiguredConnector, match="column name is not UTF-8") as told:
+            list(rows)
+    assert "secre" not in str(told.value)

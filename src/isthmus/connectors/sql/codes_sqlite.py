@@ -44,6 +44,7 @@ CODES: dict[int, Kind] = {
 }
 
 _COLUMNS = re.compile(r"^(?:UNIQUE|NOT NULL) constraint failed: (?!index)(.+)$", re.DOTALL)
+_NOT_UTF8 = re.compile(r"column '(.*?)' with text '", re.DOTALL)
 _CONSTRAINT = re.compile(r"^(?:CHECK constraint failed: |UNIQUE constraint failed: index ')(.+?)'?$", re.DOTALL)
 
 
@@ -57,7 +58,10 @@ def failure(error: sqlite3.Error, *, table: str = "") -> Failure:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by Python's module itself
         if "decode to UTF-8" in message:
-            return Failure(Kind.BROKEN, "UTF-8", "a text value is not UTF-8; leave the column out or make it a BLOB")
+            found = _NOT_UTF8.search(message)  # behind the name stands the value
+            of = f" of column {found[1]}" if found else ""
+            text = f"a text value{of} is not UTF-8; leave the column out or make it a BLOB"
+            return Failure(Kind.BROKEN, "UTF-8", text)
         return Failure(Kind.BROKEN, type(error).__name__, message[:300])
     kind = kind_of(code)
     columns: tuple[str, ...] = ()

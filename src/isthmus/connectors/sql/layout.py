@@ -24,6 +24,9 @@ from isthmus.spi import (
     Value,
 )
 
+_TOLD = 80
+"""Characters of an anchor's value in a message."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompositeReference:
@@ -128,9 +131,8 @@ class Layout:
                     raw if raw is None or convert is None else convert(raw)
                     for convert, raw in zip(converts, row, strict=True)
                 ]
-            except (ValueError, ArithmeticError):
-                for column, raw in zip(columns, row, strict=True):
-                    column.decode(raw)  # says which one, and what to do
+            except (ValueError, ArithmeticError, MisconfiguredConnector):
+                self._tell_unreadable(columns, row)
                 raise
             for n, _ in keys:
                 if values[n] is None:
@@ -149,6 +151,25 @@ class Layout:
             return ConnectorObject(object_type=object_type, identity=Identity(anchor), attributes=attributes)
 
         return decode
+
+    def _tell_unreadable(self, columns: Sequence[Column], row: Sequence[Any]) -> None:
+        """Raise what says which column of which row cannot be read, and what to do."""
+        for column, raw in zip(columns, row, strict=True):
+            try:
+                column.decode(raw)
+            except MisconfiguredConnector as problem:
+                raise MisconfiguredConnector(f"{self.target}{self._which(row)}: {problem}") from None
+
+    def _which(self, row: Sequence[Any]) -> str:
+        """Return which row it is, for a message; nothing where the anchor itself cannot be read."""
+        told = []
+        for column, raw in zip(self.anchor, row, strict=False):
+            try:
+                value = column.decode(raw)
+            except MisconfiguredConnector:
+                return ""
+            told.append(f"{column.name} = {'NULL' if value is None else ascii(column.key(value)[:_TOLD])}")
+        return f", the row with {' and '.join(told)}"
 
     def decoded_columns(self, columns: Sequence[Column], raw: Sequence[Sequence[Any]]) -> Columns | None:
         """Return many rows, given by column, as `decoder` makes objects of them.
