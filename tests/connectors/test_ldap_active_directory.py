@@ -16,7 +16,9 @@ from connectors.servers.samba import SambaServer
 from connectors.servers.slapd import GROUPS, PEOPLE, SUFFIX, ldif
 from harness import ENTERPRISE, OWN
 from isthmus.connectors.ldap import LdapObjectType, connector_type
+from isthmus.connectors.ldap.changing import Changing
 from isthmus.connectors.ldap.connecting import Connecting
+from isthmus.connectors.ldap.planning import Change
 from isthmus.connectors.ldap.reading import all_ranges
 from isthmus.spi import (
     AlreadyExists,
@@ -179,6 +181,73 @@ def test_a_password_works(server: SambaServer, encryption: str) -> None:
         connector.create("user", {"cn": ("Weak",), "sAMAccountName": ("weak",)}, password=Secret("short"), call=call())
     assert not server.search(PEOPLE, "(cn=Weak)")
     connector.close()
+
+
+# -- disabled accounts
+
+CONTROL = "userAccountControl"
+EXPIRES_NOT, SMART_CARD = 0x10000, 0x40000
+UNTOUCHED = EXPIRES_NOT | SMART_CARD
+
+
+def control(server: SambaServer, of: ConnectorObject) -> int:
+    return int(stored(server, str(of.identity.dn), "userAccountControl")["useraccountcontrol"][0])
+
+
+def shown(connector: Any, of: ConnectorObject) -> tuple[Any, ...]:
+    found = connector.read("user", of.identity, attributes=("accountDisabled",), call=call())
+    return tuple(found.attributes["accountDisabled"])
+
+
+def disable(connector: Any, of: ConnectorObject, disabled: bool, *more: AttributeChange) -> ConnectorObject:
+    changes = [AttributeChange("accountDisabled", replace=(disabled,)), *more]
+    return connector.update("user", of.identity, changes, call=call())  # type: ignore[no-any-return]
+
+
+def test_an_account_is_disabled_and_its_other_flags_stay(server: SambaServer, connector: Any) -> None:
+    ann = person(connector, "Ann", userAccountControl=(ENABLED | UNTOUCHED,), accountDisabled=(True,))
+    assert ann.attributes["accountDisabled"] == (True,)
+    assert control(server, ann) == DISABLED | UNTOUCHED
+    assert shown(connector, ann) == (True,)
+    for disabled in (False, False, True, True):
+        title = AttributeChange("title", replace=("Engineer",))
+        assert disable(connector, ann, disabled, title).attributes["accountDisabled"] == (disabled,)
+        assert control(server, ann) == (DISABLED if disabled else ENABLED) | UNTOUCHED
+        assert shown(connector, ann) == (disabled,)
+    assert stored(server, str(ann.identity.dn), "title")["title"] == [b"Engineer"]
+    whole = AttributeChange("userAccountControl", replace=(ENABLED,))
+    assert disable(connector, ann, True, whole).attributes["userAccountControl"] == (DISABLED,)
+    assert control(server, ann) == DISABLED
+
+
+def test_a_new_account_is_enabled_if_that_is_said(server: SambaServer, connector: Any) -> None:
+    for name, more, wanted in (
+        ("One", {"accountDisabled": (False,)}, ENABLED),
+        ("Two", {"accountDisabled": (True,)}, DISABLED),
+        ("Three", {}, DISABLED | 0x20),  # the directory's own choice: disabled, may do without a password
+    ):
+        values = {"cn": (name,), "sAMAccountName": (name,), **more}
+        made = connector.create("user", values, password=Secret("First word 7") if more else None, call=call())
+        assert control(server, made) == wanted, name
+
+
+def test_a_flag_that_others_set_meanwhile_is_kept(
+    server: SambaServer, connector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else writes between our reading of the number and our change of it: that is refused, and tried again."""
+    ann = person(connector, "Ann", accountDisabled=(True,))
+    read, others = Changing._present, [DISABLED | EXPIRES_NOT, DISABLED | SMART_CARD]
+
+    def reading(self: Changing, dn: str, change: Change) -> list[bytes]:
+        found = read(self, dn, change)
+        if others:
+            server.modify(ldif(dn, {"changetype": ["modify"], "replace": [CONTROL], CONTROL: [str(others.pop(0))]}))
+        return found
+
+    monkeypatch.setattr(Changing, "_present", reading)
+    disable(connector, ann, False)
+    assert not others
+    assert control(server, ann) == ENABLED | SMART_CARD
 
 
 # -- links
@@ -481,14 +550,15 @@ bases = ["{GROUPS}"]
 dn_template = "CN={{sAMAccountName}},{GROUPS}"
 [[resource_types]]
 object_type = "user"
-attributes = ["sAMAccountName", "cn", "sn", "givenName", "mail", "title", "manager", "userAccountControl"]
+attributes = [
+    "sAMAccountName", "cn", "sn", "givenName", "mail", "title", "manager", "userAccountControl", "accountDisabled",
+]
 matching = ["sAMAccountName", "mail"]
 delete = {{ action = "delete" }}
 [resource_types.disable]
 action = "set"
-values = {{ userAccountControl = {DISABLED} }}
-restore = {{ userAccountControl = {ENABLED} }}
 [resource_types.flows]
+active = {{ attribute = "accountDisabled", invert = true }}
 {harness.flows(FLOWS)}
 [[resource_types]]
 object_type = "group"
@@ -526,12 +596,13 @@ def test_a_life_over_scim(bench: harness.Bench, server: SambaServer) -> None:
     client = bench.client("people")
     boss = client.post({"userName": "boss", "displayName": "The Boss", "password": "First word 7"}).id
     manager = {ENTERPRISE: {"manager": {"value": boss}}}
-    own = {OWN: {"userAccountControl": ENABLED}}  # left out, a new account is disabled
-    made = client.post({"userName": "ann", "displayName": "Ann", "password": "First word 7", **own, **manager})
+    own = {OWN: {"userAccountControl": ENABLED | EXPIRES_NOT}}
+    given = {"userName": "ann", "displayName": "Ann", "password": "First word 7", "active": True}
+    made = client.post({**given, **own, **manager})
     assert made.status == 201, made
     dn = f"cn=ann,{PEOPLE}"
     assert stored(server, dn)["manager"][0].decode().casefold() == f"cn=the boss,{PEOPLE}"
-    assert int(stored(server, dn)["useraccountcontrol"][0]) == ENABLED
+    assert int(stored(server, dn)["useraccountcontrol"][0]) == ENABLED | EXPIRES_NOT
     assert server.lets_in(dn, "First word 7")
     assert client.user(made.id)[ENTERPRISE]["manager"]["value"] == boss
     client.post({"userName": "ANN", "displayName": "Another"}).refused(409, "uniqueness")
@@ -542,7 +613,7 @@ def test_a_life_over_scim(bench: harness.Bench, server: SambaServer) -> None:
     assert [each["value"] for each in client.user(made.id)["groups"]] == [group.id]
 
     assert client.patch(made.id, {"op": "replace", "path": "active", "value": False}).status in {200, 204}
-    assert int(stored(server, dn)["useraccountcontrol"][0]) == DISABLED
+    assert int(stored(server, dn)["useraccountcontrol"][0]) == DISABLED | EXPIRES_NOT
     assert not server.lets_in(dn, "First word 7")
     assert client.user(made.id)["active"] is False
     both = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import ldap
 from ldap.controls import RequestControl
 
-from isthmus.connectors.ldap import planning, post_read
+from isthmus.connectors.ldap import flags, planning, post_read
 from isthmus.connectors.ldap.directory import PERMISSIVE, POST_READ
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.filters import EVERYTHING
@@ -125,6 +125,8 @@ class Changing:
     def _send(self, dn: str, part: Sequence[Change], controls: Sequence[RequestControl]) -> Entry | None:
         left = list(part)
         changes = planning.modifications(self._layout, left)
+        if not changes:
+            return None
         given = self._permissive(part, controls)
         for last in (False, False, True):
             try:
@@ -155,7 +157,9 @@ class Changing:
         ]
 
     def _possible(self, dn: str, change: Change) -> Change:
-        """Return a change of single values as a replacement where the server cannot compare values."""
+        """Return the change as it can be sent: of bits, or of single values that the server cannot compare."""
+        if change.bits is not None:
+            return flags.against(change, self._present(dn, change))
         if not change.partial or change.column.searchable:
             return change
         present = self._present(dn, change)
@@ -164,6 +168,8 @@ class Changing:
 
     def _reduced(self, dn: str, change: Change) -> Change:
         """Return what is left of a change after what is there, or gone, already."""
+        if change.bits is not None:
+            return self._possible(dn, change)
         if not change.partial:
             return change
         there = {self._form(change, value) for value in self._those_there(dn, change)}

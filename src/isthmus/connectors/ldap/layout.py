@@ -42,6 +42,9 @@ class Column:
     codec: Codec
     searchable: bool
     aliases: tuple[str, ...] = ()
+    flag_of: Column | None = None
+    """The attribute of which this one is a bit."""
+    bit: int = 0
 
     @property
     def name(self) -> str:
@@ -162,7 +165,7 @@ class Layout:
         """Return what to ask the server for."""
         if isinstance(columns, Chosen):
             return columns.wires
-        return [column.wire for column in columns if column.name != DN]
+        return list(dict.fromkeys(column.wire for column in columns if column.name != DN))
 
     def located(self, key: str) -> bool:
         """Whether a DN, as `Names.key` gives it, is where entries of this type are."""

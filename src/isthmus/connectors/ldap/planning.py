@@ -14,16 +14,21 @@ from isthmus.spi import AttributeChange, Attributes, AttributeType, InvalidValue
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One attribute's change, encoded. `replace` None: values are removed, then added."""
+    """One attribute's change, encoded. `replace` None: values are removed, then added.
+
+    `bits`: those that are set and those that are cleared of a number; the value it has now is removed and the new one
+    added, so that the directory refuses if others have changed it since it was read.
+    """
 
     column: Column
     replace: list[bytes] | None = None
     add: list[bytes] = field(default_factory=list)
     remove: list[bytes] = field(default_factory=list)
+    bits: tuple[int, int] | None = None
 
     @property
     def partial(self) -> bool:
-        return self.replace is None
+        return self.replace is None and self.bits is None
 
 
 def new_values(layout: Layout, attributes: Attributes) -> dict[str, list[bytes]]:
@@ -101,7 +106,7 @@ def portions(changes: Sequence[Change], size: int) -> list[list[Change]]:
     first: list[Change] = []
     later: list[list[Change]] = []
     for change in changes:
-        if change.replace is not None or len(change.add) + len(change.remove) <= size:
+        if not change.partial or len(change.add) + len(change.remove) <= size:
             first.append(change)
             continue
         remove, add = change.remove, change.add

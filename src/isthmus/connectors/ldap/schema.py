@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ldap.schema import DITContentRule
 
-from isthmus.connectors.ldap import filters, syntaxes
+from isthmus.connectors.ldap import filters, flags, syntaxes
 from isthmus.connectors.ldap.directory import AttributeFacts, Directory
 from isthmus.connectors.ldap.dn import BadName, outermost
 from isthmus.connectors.ldap.layout import DN, Column, Layout
@@ -106,6 +106,9 @@ def _layout(one: LdapObjectType, directory: Directory, settings: LdapSettings, t
         columns[name] = _column(chosen[name], name, one, directory, settings, required.get(name, False))
     if anchor != DN:
         columns[anchor] = _anchor_column(columns.get(anchor), anchor, one, directory, settings)
+    unwanted = flags.DISABLED.casefold() in map(str.casefold, one.excluded_attributes)
+    if directory.product.ad and flags.offered(columns) and not unwanted:
+        columns[flags.DISABLED] = flags.disabled(columns[flags.CONTROL])
     member_uid = _member_uid(one, types, columns, directory)
     placeholders = {}
     for name in MEMBERS:
@@ -196,6 +199,8 @@ def _chosen(
     found: dict[str, AttributeFacts] = {}
     for name in offered:
         known = directory.attribute(name)
+        if known is None and name == flags.DISABLED and directory.product.ad:
+            continue  # offered with the number of which it is a bit
         if known is None:
             raise MisconfiguredConnector(f"object type {one.name}: the directory's schema has no attribute {name}")
         spelled = _spelled(name, known)

@@ -11,7 +11,7 @@ import ldap
 from ldap.controls import RequestControl
 from ldap.controls.libldap import AssertionControl
 
-from isthmus.connectors.ldap import naming, passwords, planning, post_read
+from isthmus.connectors.ldap import flags, naming, passwords, planning, post_read
 from isthmus.connectors.ldap.changing import Changing
 from isthmus.connectors.ldap.containers import make_containers
 from isthmus.connectors.ldap.directory import ASSERTION, POST_READ, TREE_DELETE
@@ -81,6 +81,7 @@ class Writer:
             if not layout.columns[own].definition.readonly:
                 values.setdefault(own, [value])
         planning.check_required(layout, values)
+        flags.into_new(layout, values)
         self._translate(values)
         for stands in layout.placeholders:
             if stands not in values and stands in layout.columns:
@@ -143,7 +144,7 @@ class Writer:
         layout = self._layout
         planned = planning.plan_changes(layout, changes)
         columns = layout.readable(planning.returned(layout, planned, self._call.wanted, generated=False))
-        planned = [self._translated(change) for change in planned]
+        planned = [self._translated(change) for change in flags.into_changes(planned)]
         naming_names = naming.naming_columns(layout, identity.dn)
         if new_dn is not None:
             naming.checked(layout, new_dn)
