@@ -192,7 +192,7 @@ class Gate:
                     "actor": exchange.actor,
                     "connector": exchange.connector,
                     "method": method,
-                    "path": "/".join(exchange.rest) if exchange.connector else environ["PATH_INFO"][:200],
+                    "path": paths.shown("/".join(exchange.rest) if exchange.connector else environ["PATH_INFO"][:200]),
                     "status": status,
                     "bytes": size,
                     "ms": round(seconds * 1000, 2),

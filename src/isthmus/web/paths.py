@@ -35,6 +35,11 @@ def parse(path: str) -> SplitPath | None:
     return SplitPath(name, "/" + "/".join(segments[:below]), tuple(segments[below:]))
 
 
+def shown(path: str) -> str:
+    """Return a path as people write it: the server gives each byte of its UTF-8 as a character (PEP 3333)."""
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
 @lru_cache(256)
 def _name(first: str, second: str) -> str:
     """Return the connector's name in a base URL; empty if it is none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from integration.web.serving import Serving, serving
+from integration.web.serving import Serving, serving, until
 
 
 def get(served: Serving, path: str) -> Any:
@@ -22,6 +22,8 @@ def test_the_protocol_over_tls(tmp_path: Path) -> None:
         lists(served)
         methods(served)
         bulk(served)
+        assert served.request("GET", "/Users/Zo%C3%AB%0A%FF")[0] == 404
+        until(lambda: '"path":"Users/Zoë\\n\ufffd"' in served.log, 10, "the path is logged")
         assert '"bug"' not in served.log
 
 
