@@ -187,7 +187,11 @@ def guard_cancel(host: Host, hold_id: str, *, actor: str) -> Hold:
         raise _decided(hold)
     _audit_guard(host, hold, "cancel guard", actor)
     if hold.run is not None:
-        host.store.runs.finish(hold.run, "cancelled", f"cancelled by {actor}: nothing was removed")
+        run = host.store.runs.get(hold.run)
+        if run is not None and run.state == "running":
+            host.store.runs.cancel(run.id)  # it ends by itself: until then it has its scope
+        else:
+            host.store.runs.finish(hold.run, "cancelled", f"cancelled by {actor}: nothing was removed")
     return guard_show(host, hold_id)
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from isthmus.engine.applying import write_of
+from isthmus.engine.guard import TOLD
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.spi import Anchor, Call, DeletedObject, Identity, SupportsLookup
@@ -93,4 +94,4 @@ class Overtaken:
             (one,) = store.space.apply(space, [write_of(rt, found)], noted=noted, now=now_text())
             return one.outcome not in ("newer", "locked")
         stored = store.space.by_anchor(space, identity.anchor.values)
-        return stored is None or bool(store.space.remove(space, [stored.row], noted=noted))
+        return stored is None or bool(store.space.remove(space, [stored.row], noted=noted, counted=TOLD))

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import structlog
 
 from isthmus.engine.answers import connector_edge
-from isthmus.engine.following import Counts, Following, TooManyDeleted
+from isthmus.engine.following import Counts, Following
+from isthmus.engine.guard import TooManyDeleted
 from isthmus.engine.host import Host
 from isthmus.engine.importing import scopes_of
 from isthmus.engine.target import Target

@@ -532,6 +532,10 @@ UPDATE runs SET state = 'queued', owner = NULL, started = NULL, ended = NULL, no
     cancel_requested = 0, objects = 0, changed = 0, removed = 0
 WHERE id = ? AND state = 'held';
 
+-- name: run_supersede
+-- A held run that another one has taken the place of.
+UPDATE runs SET state = 'cancelled', message = ? WHERE id = ? AND state = 'held';
+
 -- name: runs_list
 -- Runs, newest first.
 SELECT {columns} FROM runs WHERE ?1 IS NULL OR connector = ?1 ORDER BY queued DESC, id DESC LIMIT ?2;
@@ -609,6 +613,12 @@ SELECT count(*) FROM (
 ) AS e WHERE NOT EXISTS (
     SELECT 1 FROM guard_events AS c WHERE c.connector = ?1 AND c.object_type = ?2 AND c.object_id = e.object_id
     AND c.kind = 'create' AND c.at >= ?4
+);
+
+-- name: guard_events_forget
+-- Some events of a kind that an operator has looked at.
+DELETE FROM guard_events WHERE id IN (
+    SELECT id FROM guard_events WHERE connector = ? AND object_type = ? AND kind = ? AND kind <> 'create' LIMIT 2000
 );
 
 -- name: guard_events_prune

@@ -17,17 +17,6 @@ from isthmus.store import StoreBusy
 from memory_host import MemoryHost, Serve
 
 
-@pytest.fixture
-def between(app: MemoryHost) -> Iterator[Callable[[Callable[[int], None]], None]]:
-    """Let something happen after each page of the import."""
-
-    def set_action(action: Callable[[int], None]) -> None:
-        variants.between_pages[app.name] = action
-
-    yield set_action
-    variants.between_pages.pop(app.name, None)
-
-
 def versions(app: MemoryHost) -> dict[str, str]:
     return {user["userName"]: user["meta"]["version"] for user in app.client.get("/Users?count=1000").resources}
 

@@ -172,6 +172,28 @@ def test_many_deletions_are_left_to_the_guard(app: Watched) -> None:
     until(lambda: "new" in app.names(), timeout=NOW)
 
 
+def test_deletions_one_after_the_other_count_together(app: Watched) -> None:
+    """Neither a full import in between nor a watch that begins anew lets the next few through."""
+    for number in range(30):
+        app.target.put("user", user(f"u{number}"))
+    until(lambda: len(app.names()) == 31, timeout=NOW)
+    runs = app.bench.host.store.runs
+
+    def held() -> bool:
+        return any(run.state == "held" for run in runs.list(connector="app"))
+
+    for number in range(30):
+        if number == 5:
+            with app.target.weather.outage():
+                until(lambda: app.state() == "waiting", timeout=NOW)
+            until(lambda: app.state() == "watching", timeout=NOW)
+        app.target.drop("user", (f"u{number}",))
+        until(lambda number=number: held() or f"u{number}" not in app.names(), timeout=NOW)  # type: ignore[misc]
+        if held():
+            break
+    assert len(app.names()) == 21, "ten within the hour"
+
+
 def test_one_of_two_processes_watches_and_the_other_takes_over(tmp_path: Path) -> None:
     with memory_target() as (name, target), watched(tmp_path, name, target) as first:
         until(lambda: first.state() == "watching")
