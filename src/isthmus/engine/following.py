@@ -64,8 +64,12 @@ class Following:
         self._kept_at = 0.0
 
     def run(self, connector: SupportsWatch, since: str) -> None:
-        """Follow; raises what ends it: `Cancelled`, another error of the connector or the store, `TooManyDeleted`."""
+        """Follow until what is published changes, or an operator is needed: then the rest is to be told anew.
+
+        Raises what ends it otherwise: `Cancelled`, another error of the connector or the store, `TooManyDeleted`.
+        """
         target = self._target
+        all_types = target.resource_types(now=True)
         types = published(target, self._scope)
         noted = target.store.number()
         pages = connector.watch(
@@ -76,6 +80,8 @@ class Following:
             call=Call(timeout=FOREVER, correlation="watch", cancelled=self._stop),
         )
         for page in pages:
+            if target.attention.blocking or target.resource_types(now=True) is not all_types:
+                return
             self._take(page, types, noted)
             self._keep(page.watermark)
             self._told()

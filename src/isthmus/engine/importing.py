@@ -101,6 +101,7 @@ class Import:
     def execute(self) -> tuple[str, str]:
         """Carry the run out; return its final state and a message for people. Called without a place (`turns`)."""
         try:
+            self._target.discover()
             if self._run.kind == "delta":
                 try:
                     self._delta()
@@ -126,7 +127,6 @@ class Import:
 
     def _full(self) -> None:
         target = self._target
-        target.discover()
         scope = self._scope()
         types = published(self._target, scope)
         store = target.store

@@ -200,13 +200,15 @@ class Target:
         """Return the connector space of a resource type."""
         return self.store.space.ensure(self.key, rt.definition.object_type, id_form=self.document.id_form)
 
-    def resource_types(self) -> dict[str, ResourceType]:
-        """Return the compiled resource types by casefolded endpoint name.
+    def resource_types(self, *, now: bool = False) -> dict[str, ResourceType]:
+        """Return the compiled resource types by casefolded endpoint name: the same dict while nothing changes.
+
+        What another process has found counts within a second, or with `now` at once.
 
         Raises:
             ScimError: 503, the schema was never read and cannot be read now, or the document does not fit it.
         """
-        raw = self._schema_text.get()
+        raw = self._schema_text.fresh() if now else self._schema_text.get()
         if not raw:
             raw = self._first_schema()
         compiled = self._compiled

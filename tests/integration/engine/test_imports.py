@@ -231,6 +231,21 @@ def test_the_first_delta_is_a_full_import(app: MemoryHost) -> None:
     assert app.bench.imported("app", "delta").changed == 3
 
 
+def test_a_delta_does_not_take_a_vanished_attribute_for_cleared(app: MemoryHost) -> None:
+    app.put("ann", costCentre=("A1",))
+    app.bench.imported("app")
+    variants.without[app.name] = {"costCentre"}
+    try:
+        app.target.change("user", ("ann",), costCentre=(), displayName=("changed",))
+        run = app.bench.run_import("app", "delta")
+    finally:
+        del variants.without[app.name]
+    assert run.state == "failed"
+    assert "costCentre" in run.message
+    [ann] = app.client.get("/Users").resources
+    assert ann["title"] == "A1"
+
+
 def test_an_object_made_and_deleted_within_one_delta(app: MemoryHost) -> None:
     many(app, 3)
     app.bench.imported("app")
