@@ -259,6 +259,7 @@ class Import:
             raise WatermarkExpired("no import has been made yet")
         noted = store.number()
         call = self._call()
+        mark: Watermark | None = None
         with target.using_unbounded("import_delta") as connector:
             if not isinstance(connector, SupportsDeltaImport):
                 raise WatermarkExpired("this connector imports only as a whole")
@@ -271,10 +272,14 @@ class Import:
             )
             for page in pages:
                 self._delta_page(page, types, noted)
-                settled = self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS)
-                if page.watermark is not None and settled:  # else the next delta is told again
-                    store.settings.set(self._watermark_key(scope), page.watermark.token)
+                mark = page.watermark or mark
+                if mark is not None and self._overtaken.settle():
+                    store.settings.set(self._watermark_key(scope), mark.token)
+                    mark = None
                 self._tick(len(page.objects) + len(page.deleted))
+            # At the end and not at each page: one write whose outcome nobody knows would hold all of them up.
+            if mark is not None and self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS):
+                store.settings.set(self._watermark_key(scope), mark.token)  # else the next delta is told again
         self._tick(0, force=True)
 
     def _delta_page(self, page: ImportPage, types: dict[str, ResourceType], noted: int) -> None:

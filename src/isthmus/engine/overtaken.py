@@ -69,11 +69,12 @@ class Overtaken:
         that moment (monotonic). One that is in doubt may be left: its repair reads the target.
         """
         while self._pending:
-            wait = self._not_before - time.monotonic()
+            now = time.monotonic()
+            wait = self._not_before - now
             if until is None and wait > 0:
                 return False
-            if wait > 0:
-                self._target.turns.sleep(wait)
+            if until is not None and wait > 0:
+                self._target.turns.sleep(max(0.0, min(wait, until - now)))
             before = len(self._pending)
             for key, (rt, space, identity) in list(self._pending.items()):
                 if self._read(rt, space, identity):

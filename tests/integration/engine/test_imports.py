@@ -12,8 +12,10 @@ import pytest
 import variants
 from harness import Bench, SqlPeople, bench, memory_document, sql_document
 from isthmus.engine import operations, scheduling
-from isthmus.engine.target import Target
+from isthmus.engine.identifying import object_lock
+from isthmus.engine.target import Target, now_text
 from isthmus.store import StoreBusy
+from isthmus.store.records import Entry, EntryState
 from memory_host import MemoryHost, Serve
 
 
@@ -244,6 +246,37 @@ def test_a_delta_does_not_take_a_vanished_attribute_for_cleared(app: MemoryHost)
     assert "costCentre" in run.message
     [ann] = app.client.get("/Users").resources
     assert ann["title"] == "A1"
+
+
+def test_a_delta_waits_once_for_writes_under_way_and_not_at_each_page(
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.engine.importing.OVERTAKEN_SECONDS", 0.3)
+    app.reconfigure(extra="page_size = 1")
+    names = many(app, 20)
+    app.bench.imported("app")
+    for name in names:
+        app.target.change("user", (name,), displayName=("changed",))
+    store = app.host.store
+    [space] = [space for space in store.space.all() if space.object_type == "user"]
+    entry = store.journal.open(
+        space=space,
+        operation="patch",
+        object_id=None,
+        anchor=("u000",),
+        session="",
+        correlation="",
+        intent={},
+        locks=[object_lock(("u000",))],
+    )
+    assert isinstance(entry, Entry)
+    reads = app.asked["read"]
+    run = app.bench.imported("app", "delta")
+    assert run.changed == 19
+    assert app.asked["read"] - reads < 20, "some at the end, and not some for each page"
+    store.journal.close(entry.id, EntryState.NOT_DONE, now=now_text())
+    app.bench.imported("app", "delta")
+    assert app.client.named("u000")[0]["displayName"] == "changed", "told again"
 
 
 def test_an_object_made_and_deleted_within_one_delta(app: MemoryHost) -> None:
