@@ -307,7 +307,7 @@ def remove(
     import sys
 
     from isthmus.config.editing import remove_connector
-    from isthmus.engine.operations import note
+    from isthmus.engine.operations import connector_forget, note
 
     current = session(context)
     configuration = current.configuration()
@@ -323,7 +323,5 @@ def remove(
         for token in host.tokens.list(written):
             host.tokens.revoke(token.id)  # first: they must not outlive it, and open another connector of this name
         remove_connector(configuration, written)
-        host.store.schedules.remove(written.casefold())
-        host.store.space.drop(written.casefold())
-        host.target(written).forget()
+        connector_forget(host, written, actor=operator())
     say(f"removed {written}", {"name": written}, json=json)

@@ -207,6 +207,23 @@ def run_release(host: Host, run_id: str, *, actor: str, hours: float = 1.0) -> R
     )
 
 
+def connector_forget(host: Host, name: str, *, actor: str) -> None:
+    """Forget what is known by the name of a connector that was removed: another one may be given the same name.
+
+    First what ends at once, for emptying the space takes its time: it is closed before, and emptied further when it is
+    used again.
+    """
+    store, target = host.store, host.target(name)
+    store.schedules.remove(target.key)
+    for run in store.runs.list(connector=target.key, limit=1_000):
+        if run.kind != "watch" and run.state in ("queued", "running"):
+            store.runs.cancel(run.id)
+    for hold in store.guard.holds(target.key):
+        guard_cancel(host, hold.id, actor=actor)
+    target.forget()
+    store.space.drop(target.key)
+
+
 def _decided(hold: Hold) -> TooLate:
     return TooLate(f"the hold {hold.id} is {hold.state} already; 'isthmus guard show' lists what is held back now")
 

@@ -324,6 +324,9 @@ class Target:
         """Forget everything that is kept of this connector by its name: another one may be given the same name."""
         self.forget_schema()
         self.store.settings.remove(self._added_key)
+        for marks in ("watermark", "watch"):
+            for name in self.store.settings.list(f"{marks}:{self.key}:"):
+                self.store.settings.remove(name)
         self.attention.unblock()
         self.attention.succeeded()
 

@@ -234,6 +234,17 @@ def test_a_release_is_cancelled_while_its_run_reads(
     assert len(app.listed()) == 20
 
 
+def test_a_removed_connector_leaves_no_release_to_the_next_one_of_its_name(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(15))
+    held = app.bench.run_import("app")
+    [hold] = operations.guard_list(app.host)
+    operations.guard_release(app.host, hold.id, hours=24, actor="operator")
+    operations.connector_forget(app.host, "app", actor="operator")
+    assert operations.guard_list(app.host) == []
+    assert operations.run_show(app.host, held.id).state == "cancelled"
+
+
 def test_limits_are_settings(serve: Serve) -> None:
     app = serve(guard="import_objects = 1\nimport_share = 0.0")
     fill(app, 20)

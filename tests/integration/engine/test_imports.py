@@ -279,6 +279,18 @@ def test_a_delta_waits_once_for_writes_under_way_and_not_at_each_page(
     assert app.client.named("u000")[0]["displayName"] == "changed", "told again"
 
 
+def test_a_removed_connector_leaves_no_watermark_to_the_next_one_of_its_name(app: MemoryHost) -> None:
+    names = many(app, 3)
+    app.bench.imported("app")
+    store = app.host.store
+    store.settings.set("watch:app:all", "a watch's own")
+    store.settings.set("watermark:apple:all", "of another connector")
+    operations.connector_forget(app.host, "app", actor="operator")
+    assert list(store.settings.list("watch:") | store.settings.list("watermark:")) == ["watermark:apple:all"]
+    assert app.bench.imported("app", "delta").changed == 3
+    assert app.listed() == names
+
+
 def test_an_object_made_and_deleted_within_one_delta(app: MemoryHost) -> None:
     many(app, 3)
     app.bench.imported("app")
