@@ -48,8 +48,14 @@ def migrate(path: Path) -> Path | None:
                 return None
             copy = _copy(connection, path, current) if current else None
             _log_ahead(connection)
-            for number, _, text in migrations()[current:]:
-                _apply(connection, number, text)
+            try:
+                for number, _, text in migrations()[current:]:
+                    _apply(connection, number, text)
+            except BaseException:
+                _undone(connection)
+                if copy is not None and _version(connection, path) == current:
+                    copy.unlink()  # of what is there as it was; the next attempt makes another one
+                raise
             return copy
 
 
@@ -87,15 +93,29 @@ def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     """Copy the database beside itself, and return the copy once it is on the disk."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     target = path.with_name(f"{path.stem}-schema{version}-{stamp}{path.suffix}")
-    partial = target.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    os.close(open_private(partial))
-    with closing(sqlite3.connect(partial)) as copy:
-        connection.backup(copy)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(target)
+    partial = path.with_suffix(".partial")  # always the same: what a killed process has left is not left for good
+    _remove(partial)
+    try:
+        os.close(open_private(partial))
+        with closing(sqlite3.connect(partial)) as copy:
+            connection.backup(copy)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except BaseException:
+        _remove(partial)
+        raise
     return target
+
+
+def _remove(partial: Path) -> None:
+    for file in (partial, partial.with_name(f"{partial.name}-journal")):
+        file.unlink(missing_ok=True)
+
+
+def _undone(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK").close()
 
 
 @contextmanager
