@@ -14,8 +14,10 @@ from harness import Bench, SqlPeople, bench, memory_document, sql_document
 from isthmus.engine import operations, scheduling
 from isthmus.engine.identifying import object_lock
 from isthmus.engine.target import Target, now_text
-from isthmus.store import StoreBusy
+from isthmus.store import Store, StoreBusy, StoreFull
 from isthmus.store.records import Entry, EntryState
+from isthmus.store.schedules import Schedules
+from isthmus.web import importer
 from memory_host import MemoryHost, Serve
 
 
@@ -398,6 +400,37 @@ def test_whatever_happens_between_imports_the_space_ends_as_the_table(
             shown = client.get("/Users?count=1000").resources
             assert {user["userName"]: user["name"]["givenName"] for user in shown} == table
         assert served.imported("hr").changed == 0
+
+
+def test_a_store_that_cannot_be_written_at_the_start_leaves_no_connector_without_its_timer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that was to see to it tries again: nobody else knows that it is still to be done."""
+    documents = {name: memory_document(uuid.uuid4().hex) for name in ("first", "second")}
+    refused = [StoreFull("no room left for the store: free disk space"), StoreBusy("the store is locked")]
+    opened, begun = Store.open, Schedules.set
+
+    def opening(folder: Path) -> Store:
+        if len(refused) == 2:
+            raise refused.pop()
+        return opened(folder)
+
+    def putting(self: Schedules, connector: str, interval_seconds: float) -> None:
+        if refused and connector == "second":
+            raise refused.pop()
+        begun(self, connector, interval_seconds)
+
+    with bench(tmp_path, documents) as served:
+        monkeypatch.setattr(importer, "AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(Store, "open", opening)
+        monkeypatch.setattr(Schedules, "set", putting)
+        importer.carry_out(served.host.configuration, list(documents))
+        store = served.host.store
+        assert [store.schedules.next(name) is not None for name in documents] == [True, True]
+        assert sorted((run.connector, run.state) for run in store.runs.list()) == [
+            ("first", "done"),
+            ("second", "queued"),
+        ]
 
 
 def test_one_that_cannot_be_asked_at_the_start_leaves_no_other_without_its_timer(
