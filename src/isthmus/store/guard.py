@@ -26,6 +26,8 @@ _FORGET = statement("guard_events_forget")
 _PRUNE = statement("guard_events_prune")
 _PRUNE_HOLDS = statement("holds_prune")
 
+_DAY = 86_400.0
+
 
 class Guard:
     """Counters and holds. They survive restarts."""
@@ -115,7 +117,7 @@ class Guard:
 
     def prune(self, before: float, *, limit: int = 2_000) -> int:
         """Forget some counted events before that time; return how many."""
-        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
+        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit, time.time() + _DAY)).rowcount)
 
     def prune_holds(self, before: float) -> int:
         """Forget the holds that ended, of those opened before that time; there are few. Return how many."""

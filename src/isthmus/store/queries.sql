@@ -468,9 +468,11 @@ UPDATE entries SET state = ?, reason = ? WHERE id = ? AND closed IS NULL;
 UPDATE entries SET owner = ?, session = ? WHERE id = ? AND owner = ? AND closed IS NULL;
 
 -- name: entries_prune
--- Those that ended long ago among the oldest that have ended; they stand in the order in which they were opened.
+-- Those that ended long ago among the oldest that have ended; they stand in the order in which they were opened. And those
+-- that ended in the future: the clock was ahead, and what comes later would wait for them.
 DELETE FROM entries WHERE rowid IN (
-    SELECT rowid FROM (SELECT rowid, closed FROM entries WHERE closed IS NOT NULL ORDER BY rowid LIMIT ?2) WHERE closed < ?1
+    SELECT rowid FROM (SELECT rowid, closed FROM entries WHERE closed IS NOT NULL ORDER BY rowid LIMIT ?2)
+    WHERE closed < ?1 OR closed > ?3
 );
 
 -- ---------------------------------------------------------------- runs
@@ -622,9 +624,9 @@ DELETE FROM guard_events WHERE id IN (
 );
 
 -- name: guard_events_prune
--- Those older than any window among the oldest events; they stand in the order in which they came.
+-- Those older than any window among the oldest events, which stand in the order in which they came, and those in the future.
 DELETE FROM guard_events WHERE id IN (
-    SELECT id FROM (SELECT id, at FROM guard_events ORDER BY id LIMIT ?2) WHERE at < ?1
+    SELECT id FROM (SELECT id, at FROM guard_events ORDER BY id LIMIT ?2) WHERE at < ?1 OR at > ?3
 );
 
 -- name: hold_open
