@@ -14,6 +14,7 @@ from pathlib import Path
 
 from isthmus.store.errors import StoreRefused, StoreTooNew
 from isthmus.store.folder import open_private
+from isthmus.store.owners import OWNERS, in_use
 
 APPLICATION = 0x49735468
 """Written into the database's header ("IsTh"), so that another program's file is not taken for a store."""
@@ -37,7 +38,7 @@ def migrate(path: Path) -> Path | None:
 
     Raises:
         StoreTooNew: the database is newer than this program; it was not touched.
-        StoreRefused: the file is not a store.
+        StoreRefused: the file is not a store, or is to be upgraded while another process has it open.
     """
     with _alone(path.with_name("migrate.lock")):
         os.close(open_private(path))
@@ -46,6 +47,7 @@ def migrate(path: Path) -> Path | None:
             if current == len(migrations()):
                 _log_ahead(connection)  # a backup that was put back may have another mode
                 return None
+            _refuse_used(path, current)
             copy = _copy(connection, path, current) if current else None
             _log_ahead(connection)
             try:
@@ -62,7 +64,13 @@ def migrate(path: Path) -> Path | None:
 def check(path: Path) -> None:
     """Raise what `migrate` would raise of a database that is there, and change nothing."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        _version(connection, path)
+        _refuse_used(path, _version(connection, path))
+
+
+def _refuse_used(path: Path, version: int) -> None:
+    """Refuse to change a schema that a process of an older program works with."""
+    if 0 < version < len(migrations()) and in_use(path.with_name(OWNERS)):
+        raise StoreRefused(f"an older program has the store {path} open, which has to be upgraded: stop it first")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

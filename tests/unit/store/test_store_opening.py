@@ -137,6 +137,22 @@ def test_a_failed_upgrade_leaves_the_old_schema(tmp_path: Path, monkeypatch: pyt
         assert store.settings.get("kept") == "yes"
 
 
+def test_a_store_that_an_older_program_has_open_is_not_changed_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = migrating.migrations()
+    with Store.open(tmp_path) as older:
+        older.settings.set("kept", "yes")
+        monkeypatch.setattr(migrating, "migrations", lambda: (*known, (len(known) + 1, "9999_x.sql", SECOND)))
+        for attempt in (Store.open, Store.check):
+            with pytest.raises(StoreRefused, match="stop it"):
+                attempt(tmp_path)
+        assert older._writer.run(lambda c: c.execute("PRAGMA user_version").fetchone()) == (len(known),)
+    assert not list(tmp_path.glob("isthmus-schema*"))
+    with Store.open(tmp_path) as store:
+        assert store.settings.get("kept") == "yes"
+
+
 def test_upgrades_that_fail_leave_no_copies_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is started again and again would fill the disk with them."""
     with Store.open(tmp_path) as store:
