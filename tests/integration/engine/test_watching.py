@@ -15,7 +15,7 @@ import variants
 from harness import Bench, bench, memory_document, memory_target, until
 from isthmus.connectors.memory import MemoryTarget
 from isthmus.engine import operations, scheduling
-from isthmus.engine.watching import Watches
+from isthmus.engine.watching import Watch, Watches
 from isthmus.store.records import Run
 from watching import WatchingHost
 
@@ -275,6 +275,28 @@ def test_a_watch_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
         finally:
             later.stop()
             made.close()
+
+
+@pytest.mark.parametrize("ends", ["at once", "later"])
+def test_a_watch_whose_thread_is_gone_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    """Its process lives, so nobody else would take the watch over."""
+    ended: list[str] = []
+
+    def fail(watch: Watch) -> None:
+        if not ended:
+            ended.append(ends)
+            if ends == "at once":
+                raise RuntimeError("can't start new thread")
+            monkeypatch.setattr(watch, "run", lambda: None)
+        threading.Thread.start(watch)
+
+    monkeypatch.setattr(Watch, "start", fail)
+    with memory_target() as (name, target), watched(tmp_path, name, target) as app:
+        until(lambda: app.state() == "watching", timeout=NOW)
+        target.put("user", user("ann"))
+        app.shows("ann")
+        runs = app.bench.host.store.runs.list(connector="app")
+        assert [run.state for run in runs if run.kind == "watch"] == ["watching", "failed"]
 
 
 @pytest.mark.parametrize("extra", ['watch = "off"', "", 'watch = "on"\npaused = true'])
