@@ -246,8 +246,7 @@ def rebuild(context: typer.Context, name: Name, json: Json = False) -> None:
 
     with session(context).host() as host:
         target = host.target(existing(host.configuration, name))
-        target.forget_schema()
-        target.discover()
+        target.discover(anew=True)
         runs = request_import(host, target.name, requested_by=operator())
         note(host, "rebuild connector", actor=operator(), connector=target.name)
         served = claimant(host.configuration.state_dir) is not None

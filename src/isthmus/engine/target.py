@@ -265,15 +265,15 @@ class Target:
         raw = self.store.settings.get(self._schema_key)
         return None if not raw else msgspec.json.decode(raw.encode(), type=Schema)
 
-    def discover(self) -> Schema:
+    def discover(self, *, anew: bool = False) -> Schema:
         """Read the target's schema, keep it, and note or clear that an operator is needed.
 
         A selected attribute that vanished or changed its type keeps the old schema in force and stops imports and
-        writes: it never means that values were cleared.
+        writes: it never means that values were cleared. `anew`: an operator takes it as it is (`connector rebuild`).
         """
         with self.using_unbounded("read_schema") as connector:
             schema = connector.read_schema(call=self.call())
-        before = self.schema()
+        before = None if anew else self.schema()
         definitions = self.definitions()
         problems = drift(before, schema, definitions)
         if problems:
@@ -316,13 +316,9 @@ class Target:
             for definition in definitions
         ]
 
-    def forget_schema(self) -> None:
-        """Let the next discovery take the target's schema as it is (`connector rebuild`, or a changed definition)."""
-        self._schema_text.set("")
-
     def forget(self) -> None:
         """Forget everything that is kept of this connector by its name: another one may be given the same name."""
-        self.forget_schema()
+        self._schema_text.set("")
         self.store.settings.remove(self._added_key)
         for marks in ("watermark", "watch"):
             for name in self.store.settings.list(f"{marks}:{self.key}:"):

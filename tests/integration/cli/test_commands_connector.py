@@ -108,6 +108,15 @@ def test_schema_and_rebuild_take_a_changed_anchor_over(hr: Shell) -> None:
     assert hr.good("run", "start", "hr", "--json").json[0]["objects"] == 60
 
 
+def test_a_rebuild_that_cannot_ask_the_target_forgets_nothing(hr: Shell) -> None:
+    """Without the schema no read could be answered until the target is back."""
+    hr.good("run", "start", "hr")
+    known = hr.good("connector", "schema", "hr", "--json").json
+    hr.database.rename(hr.database.with_suffix(".away"))
+    hr.refused("connector", "rebuild", "hr")
+    assert hr.good("connector", "schema", "hr", "--json").json == known
+
+
 def test_config_show_holds_references_never_values(hr: Shell) -> None:
     hr.good("secret", "set", "hr.password", stdin="hunter2\n")
     file = hr.folder / "connectors" / "hr.toml"
