@@ -274,6 +274,8 @@ class Target:
         with self.using_unbounded("read_schema") as connector:
             schema = connector.read_schema(call=self.call())
         before = None if anew else self.schema()
+        if anew:
+            self._leave_gone(schema)
         definitions = self.definitions()
         problems = drift(before, schema, definitions)
         if problems:
@@ -298,6 +300,16 @@ class Target:
             added = self._added()
             merged = {name: [*added.get(name, ()), *new.get(name, ())] for name in {**added, **new}}
             self.store.settings.set(self._added_key, msgspec.json.encode(merged).decode())
+
+    def _leave_gone(self, now: Schema) -> None:
+        """Select no longer what `publish_new` has selected and the target no longer has: no document could."""
+        added = self._added()
+        left = {
+            name: [each for each in names if name in now.object_types and now.object_types[name].attribute(each)]
+            for name, names in added.items()
+        }
+        if left != added:
+            self.store.settings.set(self._added_key, msgspec.json.encode(left).decode())
 
     def _added(self) -> dict[str, list[str]]:
         raw = self.store.settings.get(self._added_key)
