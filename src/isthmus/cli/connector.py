@@ -276,7 +276,7 @@ def resume(context: typer.Context, name: Name, json: Json = False) -> None:
 def set_paused(context: typer.Context, name: str, *, paused: bool, json: bool) -> None:
     """Write the setting; a running server takes it over within seconds."""
     from isthmus.config.editing import connector_path, set_value
-    from isthmus.engine.operations import note
+    from isthmus.engine.operations import end_imports, note
 
     current = session(context)
     configuration = current.configuration()
@@ -289,6 +289,8 @@ def set_paused(context: typer.Context, name: str, *, paused: bool, json: bool) -
     with current.host(configuration) as host:
         set_value(path, "paused", True if paused else None, host=configuration.host)
         note(host, "pause connector" if paused else "resume connector", actor=operator(), connector=written)
+        if paused:
+            end_imports(host, written)
     say(f"{written} is {'paused' if paused else 'resumed'}", values, json=json)
 
 

@@ -146,6 +146,13 @@ def run_cancel(host: Host, run_id: str, *, actor: str = "operator") -> Run:
     return run_show(host, run_id)
 
 
+def end_imports(host: Host, name: str) -> None:
+    """Have the imports of a connector end that wait or are under way."""
+    for run in host.store.runs.list(connector=name.casefold(), limit=1_000):
+        if run.state in ("queued", "running"):
+            host.store.runs.cancel(run.id)
+
+
 def guard_list(host: Host, connector: str | None = None, *, active: bool = True) -> list[Hold]:
     """Return what the guard holds back."""
     return host.store.guard.holds(None if connector is None else connector.casefold(), active=active)
@@ -215,9 +222,7 @@ def connector_forget(host: Host, name: str, *, actor: str) -> None:
     """
     store, target = host.store, host.target(name)
     store.schedules.remove(target.key)
-    for run in store.runs.list(connector=target.key, limit=1_000):
-        if run.kind != "watch" and run.state in ("queued", "running"):
-            store.runs.cancel(run.id)
+    end_imports(host, name)
     for hold in store.guard.holds(target.key):
         guard_cancel(host, hold.id, actor=actor)
     target.forget()

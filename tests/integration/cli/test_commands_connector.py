@@ -13,6 +13,7 @@ import pytest
 
 from acceptance.shell import Shell
 from isthmus.config import editing
+from isthmus.store import Store
 
 FATE = ("--disable", "Disabled=true", "--delete", "delete")
 
@@ -153,6 +154,16 @@ def test_pause_and_resume_keep_the_comments_of_the_file(hr: Shell) -> None:
     assert file.read_text() == before
     names = [operation for operation, actor in hr.audited() if actor.startswith("operator ")]
     assert names == ["add connector", "pause connector", "resume connector"]
+
+
+def test_pause_ends_imports_under_way(hr: Shell) -> None:
+    with Store.open(hr.folder / "state") as store:
+        running = store.runs.request("hr", "full", "people", "test")
+        assert store.runs.claim() is not None
+        queued = store.runs.request("hr", "full", "people", "test")
+        hr.good("connector", "pause", "hr")
+        states = [store.runs.get(run.id) for run in (running, queued)]
+        assert [(run.state, run.cancel_requested) for run in states if run] == [("running", True), ("cancelled", True)]
 
 
 def test_a_connector_that_cannot_be_removed_has_no_tokens_any_more(hr: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

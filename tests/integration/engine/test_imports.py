@@ -203,6 +203,19 @@ def test_an_object_reported_twice_ends_as_it_was_last(app: MemoryHost, between: 
     assert app.client.named("u000")[0]["displayName"] == "later"
 
 
+def test_a_paused_connector_is_not_imported(app: MemoryHost) -> None:
+    """Not by a run that was queued before, or whose hold is released meanwhile."""
+    many(app, 3)
+    [queued] = scheduling.request_import(app.host, "app", requested_by="timer")
+    app.reconfigure(extra="paused = true")
+    run = scheduling.execute_next(app.host)
+    assert run is not None
+    assert (run.id, run.state) == (queued.id, "cancelled")
+    assert "isthmus connector resume" in run.message
+    assert app.asked["import_full"] == 0
+    assert app.listed() == []
+
+
 # -- delta
 
 
