@@ -246,8 +246,7 @@ def rebuild(context: typer.Context, name: Name, json: Json = False) -> None:
 
     with session(context).host() as host:
         target = host.target(existing(host.configuration, name))
-        target.forget_schema()
-        target.discover()
+        target.discover(anew=True)
         runs = request_import(host, target.name, requested_by=operator())
         note(host, "rebuild connector", actor=operator(), connector=target.name)
         served = claimant(host.configuration.state_dir) is not None
@@ -277,7 +276,7 @@ def resume(context: typer.Context, name: Name, json: Json = False) -> None:
 def set_paused(context: typer.Context, name: str, *, paused: bool, json: bool) -> None:
     """Write the setting; a running server takes it over within seconds."""
     from isthmus.config.editing import connector_path, set_value
-    from isthmus.engine.operations import note
+    from isthmus.engine.operations import end_imports, note
 
     current = session(context)
     configuration = current.configuration()
@@ -290,6 +289,8 @@ def set_paused(context: typer.Context, name: str, *, paused: bool, json: bool) -
     with current.host(configuration) as host:
         set_value(path, "paused", True if paused else None, host=configuration.host)
         note(host, "pause connector" if paused else "resume connector", actor=operator(), connector=written)
+        if paused:
+            end_imports(host, written)
     say(f"{written} is {'paused' if paused else 'resumed'}", values, json=json)
 
 
@@ -307,7 +308,7 @@ def remove(
     import sys
 
     from isthmus.config.editing import remove_connector
-    from isthmus.engine.operations import note
+    from isthmus.engine.operations import connector_forget, note
 
     current = session(context)
     configuration = current.configuration()
@@ -323,7 +324,5 @@ def remove(
         for token in host.tokens.list(written):
             host.tokens.revoke(token.id)  # first: they must not outlive it, and open another connector of this name
         remove_connector(configuration, written)
-        host.store.schedules.remove(written.casefold())
-        host.store.space.drop(written.casefold())
-        host.target(written).forget()
+        connector_forget(host, written, actor=operator())
     say(f"removed {written}", {"name": written}, json=json)

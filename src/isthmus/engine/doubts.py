@@ -26,7 +26,8 @@ class Doubts:
         settled = now - target.type.settle_seconds
         names = {space.number: name for name, space in spaces.items()}
         self._entries: dict[str, list[Entry]] = {}
-        self._seen: dict[str, list[ConnectorObject]] = {}
+        self._seen: dict[str, dict[tuple[str, ...], ConnectorObject]] = {}
+        """By entry and anchor: an object may be reported twice, and the later report counts."""
         for entry in target.store.journal.unfinished(target.key):
             if entry.state is EntryState.IN_DOUBT and entry.space in names and entry.opened <= settled:
                 self._entries.setdefault(names[entry.space], []).append(entry)
@@ -42,14 +43,14 @@ class Doubts:
             locks = set(locks_for([obj.identity.anchor.values], identifiers(rt, obj.attributes)))
             for entry in entries or ():
                 if _is_meant(rt, entry, obj) or not locks.isdisjoint(entry.locks):
-                    self._seen.setdefault(entry.id, []).append(obj)
+                    self._seen.setdefault(entry.id, {})[obj.identity.anchor.values] = obj
 
     def settle(self, types: Mapping[str, ResourceType], spaces: Mapping[str, Space]) -> None:
         """Close the entries; to be called once the run has seen every object."""
         recovery = Recovery(self._target)
         for name, entries in self._entries.items():
             for entry in entries:
-                seen = Seen(types[name], self._seen.get(entry.id, []))
+                seen = Seen(types[name], list(self._seen.get(entry.id, {}).values()))
                 recovery.settle_by(types[name], spaces[name], entry, seen, Call(correlation=entry.correlation))
 
 

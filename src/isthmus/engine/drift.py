@@ -32,7 +32,8 @@ def drift(before: Schema | None, now: Schema, definitions: Sequence[ResourceType
             if new is None:
                 problems.append(
                     f"attribute {name!r} of {definition.object_type!r} has vanished; "
-                    "restore it in the target or take it off the selection"
+                    "restore it in the target or take it off the selection "
+                    "('isthmus connector rebuild', if publish_new put it there)"
                 )
             elif lost := _lost_parts(old, new):
                 problems.append(

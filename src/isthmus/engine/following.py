@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
 
-from isthmus.engine.answers import Held
 from isthmus.engine.applying import write_of
-from isthmus.engine.guard import import_limit
+from isthmus.engine.guard import TOLD, Told
 from isthmus.engine.importing import published
 from isthmus.engine.overtaken import Overtaken
 from isthmus.engine.target import Target, now_text
@@ -23,15 +21,8 @@ log = structlog.get_logger("isthmus.watch")
 
 FOREVER = float("inf")
 
-GUARD_SECONDS = 3600.0
-"""Deletions within this time count together for the guard, as those of one import do."""
-
 KEEP_SECONDS = 1.0
 """A watermark is kept at most so often: what a killed process had applied since then is told once more."""
-
-
-class TooManyDeleted(Held):
-    """More is gone than the guard lets an import remove: only a full import, which it holds, may say so."""
 
 
 class Counts:
@@ -68,13 +59,17 @@ class Following:
         self._kept = kept
         self._told = told
         self._overtaken = Overtaken(target, self._short_call)
-        self._gone: dict[int, deque[tuple[float, int]]] = {}
+        self._told_gone = Told(target.store, target.document.guard)
         self._mark: str | None = None
         self._kept_at = 0.0
 
     def run(self, connector: SupportsWatch, since: str) -> None:
-        """Follow; raises what ends it: `Cancelled`, another error of the connector or the store, `TooManyDeleted`."""
+        """Follow until what is published changes, or an operator is needed: then the rest is to be told anew.
+
+        Raises what ends it otherwise: `Cancelled`, another error of the connector or the store, `TooManyDeleted`.
+        """
         target = self._target
+        all_types = target.resource_types(now=True)
         types = published(target, self._scope)
         noted = target.store.number()
         pages = connector.watch(
@@ -85,6 +80,8 @@ class Following:
             call=Call(timeout=FOREVER, correlation="watch", cancelled=self._stop),
         )
         for page in pages:
+            if target.attention.blocking or target.resource_types(now=True) is not all_types:
+                return
             self._take(page, types, noted)
             self._keep(page.watermark)
             self._told()
@@ -112,15 +109,9 @@ class Following:
         held = store.known(space, [one.anchor.values for one in gone])
         if not held:
             return
-        now = time.monotonic()
-        before = self._gone.setdefault(space.number, deque())
-        while before and before[0][0] < now - GUARD_SECONDS:
-            before.popleft()
-        lately = sum(count for _, count in before)
-        if lately + len(held) > import_limit(self._target.document.guard, store.count(space) + lately):
-            raise TooManyDeleted(f"{lately + len(held)} objects of {space.object_type} were deleted lately")
-        removed = store.remove_in_slices(space, [one.row for one in held.values()], noted=noted)
-        before.append((now, len(removed)))
+        self._told_gone.check(space, len(held))
+        removed = store.remove_in_slices(space, [one.row for one in held.values()], noted=noted, counted=TOLD)
+        self._told_gone.removed(space, len(removed))
         self._counts.removed += len(removed)
         if len(removed) < len(held):
             self._overtaken.removed(rt, space, gone)

@@ -16,7 +16,7 @@ from isthmus.engine.answers import Held, connector_edge
 from isthmus.engine.applying import write_of, writes_of
 from isthmus.engine.digesting import Digests, Sightings, digester
 from isthmus.engine.doubts import Doubts
-from isthmus.engine.guard import hold_removal, import_limit
+from isthmus.engine.guard import TOLD, Told, TooManyDeleted, hold_removal, import_limit, told_lately
 from isthmus.engine.overtaken import Overtaken
 from isthmus.engine.target import Target, now_text
 from isthmus.engine.writing_behind import WritingBehind
@@ -93,10 +93,7 @@ class Import:
         self._own = Ranges()
         """Numbers of this run's own changes: it may report an object twice, and the later report counts."""
         self._behind: WritingBehind[_Part] | None = None
-        self._gone: dict[int, int] = {}
-        """Objects that this run was told are deleted, by space."""
-        self._released: set[int] = set()
-        """Spaces of which an operator has let this run remove more than the guard does."""
+        self._told_gone = Told(target.store, target.document.guard)
         self._overtaken = Overtaken(target, self._call)
         """What a delta was told of objects that were written meanwhile."""
         self.progress = Progress(started=time.monotonic())
@@ -104,11 +101,13 @@ class Import:
     def execute(self) -> tuple[str, str]:
         """Carry the run out; return its final state and a message for people. Called without a place (`turns`)."""
         try:
+            self._target.discover()
             if self._run.kind == "delta":
                 try:
                     self._delta()
-                except WatermarkExpired:
-                    log.info("watermark_expired", connector=self._target.name, scope=self._run.scope)
+                except (WatermarkExpired, TooManyDeleted) as exc:
+                    log.info("delta_becomes_full", connector=self._target.name, scope=self._run.scope, reason=str(exc))
+                    self.progress.objects = 0
                     self._full()
             else:
                 self._full()
@@ -128,7 +127,6 @@ class Import:
 
     def _full(self) -> None:
         target = self._target
-        target.discover()
         scope = self._scope()
         types = published(self._target, scope)
         store = target.store
@@ -227,7 +225,8 @@ class Import:
     def _remove_missing(self, space: Space, sightings: Sightings, read: int, noted: int) -> None:
         store = self._target.store
         missing = sightings.missing()
-        if len(missing) > import_limit(self._target.document.guard, sightings.present):
+        told = told_lately(store, space)
+        if len(missing) + told > import_limit(self._target.document.guard, sightings.present + told):
             missing = [row for row in missing if self._is_older(row, noted)]
         hold = hold_removal(
             store,
@@ -237,6 +236,7 @@ class Import:
             present=sightings.present,
             read=read,
             missing=len(missing),
+            told=told,
         )
         if hold is not None:
             raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
@@ -259,6 +259,7 @@ class Import:
             raise WatermarkExpired("no import has been made yet")
         noted = store.number()
         call = self._call()
+        mark: Watermark | None = None
         with target.using_unbounded("import_delta") as connector:
             if not isinstance(connector, SupportsDeltaImport):
                 raise WatermarkExpired("this connector imports only as a whole")
@@ -271,10 +272,14 @@ class Import:
             )
             for page in pages:
                 self._delta_page(page, types, noted)
-                settled = self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS)
-                if page.watermark is not None and settled:  # else the next delta is told again
-                    store.settings.set(self._watermark_key(scope), page.watermark.token)
+                mark = page.watermark or mark
+                if mark is not None and self._overtaken.settle():
+                    store.settings.set(self._watermark_key(scope), mark.token)
+                    mark = None
                 self._tick(len(page.objects) + len(page.deleted))
+            # At the end and not at each page: one write whose outcome nobody knows would hold all of them up.
+            if mark is not None and self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS):
+                store.settings.set(self._watermark_key(scope), mark.token)  # else the next delta is told again
         self._tick(0, force=True)
 
     def _delta_page(self, page: ImportPage, types: dict[str, ResourceType], noted: int) -> None:
@@ -295,17 +300,9 @@ class Import:
         rows = [stored.row for stored in found.values()]
         if not rows:
             return
-        before = self._gone.get(space.number, 0)
-        guard, present = self._target.document.guard, store.space.count(space) + before
-        if before + len(rows) > import_limit(guard, present) and space.number not in self._released:
-            hold = hold_removal(
-                store, guard, space, run=self._run.id, present=present, read=present, missing=before + len(rows)
-            )
-            if hold is not None:
-                raise Held(f"{hold.message}; see 'isthmus guard show {hold.id}'")
-            self._released.add(space.number)  # a release is for the run, not for one of its pages
-        removed = store.space.remove_in_slices(space, rows, noted=noted, own=self._own)
-        self._gone[space.number] = before + len(removed)
+        self._told_gone.check(space, len(rows))
+        removed = store.space.remove_in_slices(space, rows, noted=noted, own=self._own, counted=TOLD)
+        self._told_gone.removed(space, len(removed))
         self.progress.removed += len(removed)
         if len(removed) < len(rows):
             self._overtaken.removed(rt, space, gone)

@@ -146,6 +146,13 @@ def run_cancel(host: Host, run_id: str, *, actor: str = "operator") -> Run:
     return run_show(host, run_id)
 
 
+def end_imports(host: Host, name: str) -> None:
+    """Have the imports of a connector end that wait or are under way."""
+    for run in host.store.runs.list(connector=name.casefold(), limit=1_000):
+        if run.state in ("queued", "running"):
+            host.store.runs.cancel(run.id)
+
+
 def guard_list(host: Host, connector: str | None = None, *, active: bool = True) -> list[Hold]:
     """Return what the guard holds back."""
     return host.store.guard.holds(None if connector is None else connector.casefold(), active=active)
@@ -187,7 +194,11 @@ def guard_cancel(host: Host, hold_id: str, *, actor: str) -> Hold:
         raise _decided(hold)
     _audit_guard(host, hold, "cancel guard", actor)
     if hold.run is not None:
-        host.store.runs.finish(hold.run, "cancelled", f"cancelled by {actor}: nothing was removed")
+        run = host.store.runs.get(hold.run)
+        if run is not None and run.state == "running":
+            host.store.runs.cancel(run.id)  # it ends by itself: until then it has its scope
+        else:
+            host.store.runs.finish(hold.run, "cancelled", f"cancelled by {actor}: nothing was removed")
     return guard_show(host, hold_id)
 
 
@@ -201,6 +212,21 @@ def run_release(host: Host, run_id: str, *, actor: str, hours: float = 1.0) -> R
     raise NoSuch(
         f"the guard does not hold run {run_id}, which is {run.state}; 'isthmus guard show' lists what it holds"
     )
+
+
+def connector_forget(host: Host, name: str, *, actor: str) -> None:
+    """Forget what is known by the name of a connector that was removed: another one may be given the same name.
+
+    First what ends at once, for emptying the space takes its time: it is closed before, and emptied further when it is
+    used again.
+    """
+    store, target = host.store, host.target(name)
+    store.schedules.remove(target.key)
+    end_imports(host, name)
+    for hold in store.guard.holds(target.key):
+        guard_cancel(host, hold.id, actor=actor)
+    target.forget()
+    store.space.drop(target.key)
 
 
 def _decided(hold: Hold) -> TooLate:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from isthmus.engine.applying import write_of
+from isthmus.engine.guard import TOLD
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.spi import Anchor, Call, DeletedObject, Identity, SupportsLookup
@@ -68,11 +69,12 @@ class Overtaken:
         that moment (monotonic). One that is in doubt may be left: its repair reads the target.
         """
         while self._pending:
-            wait = self._not_before - time.monotonic()
+            now = time.monotonic()
+            wait = self._not_before - now
             if until is None and wait > 0:
                 return False
-            if wait > 0:
-                self._target.turns.sleep(wait)
+            if until is not None and wait > 0:
+                self._target.turns.sleep(max(0.0, min(wait, until - now)))
             before = len(self._pending)
             for key, (rt, space, identity) in list(self._pending.items()):
                 if self._read(rt, space, identity):
@@ -93,4 +95,4 @@ class Overtaken:
             (one,) = store.space.apply(space, [write_of(rt, found)], noted=noted, now=now_text())
             return one.outcome not in ("newer", "locked")
         stored = store.space.by_anchor(space, identity.anchor.values)
-        return stored is None or bool(store.space.remove(space, [stored.row], noted=noted))
+        return stored is None or bool(store.space.remove(space, [stored.row], noted=noted, counted=TOLD))

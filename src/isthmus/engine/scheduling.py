@@ -75,8 +75,8 @@ def execute_next(host: Host, report: Report | None = None) -> Run | None:
 
 def execute(host: Host, run: Run, report: Report | None = None) -> Run:
     """Carry out a run that this process has claimed."""
-    if not host.has(run.connector):
-        host.store.runs.finish(run.id, "cancelled", "the connector has been removed", objects=0, changed=0, removed=0)
+    if (reason := _unwanted(host, run.connector)) is not None:
+        host.store.runs.finish(run.id, "cancelled", reason, objects=0, changed=0, removed=0)
     else:
         log.info("import_begins", connector=run.connector, run=run.id, kind=run.kind, scope=run.scope)
         work = Import(host.target(run.connector), run, report)
@@ -99,6 +99,16 @@ def execute(host: Host, run: Run, report: Report | None = None) -> Run:
     finished = host.store.runs.get(run.id)
     assert finished is not None
     return finished
+
+
+def _unwanted(host: Host, connector: str) -> str | None:
+    """Return why a connector is not to be imported any more."""
+    if not host.has(connector):
+        return "the connector has been removed"
+    target = host.target(connector)
+    if target.document.paused:
+        return f"the connector is paused; 'isthmus connector resume {target.name}' ends that"
+    return None
 
 
 def housekeeping(host: Host, should_stop: Callable[[], bool] = lambda: False) -> None:

@@ -200,13 +200,15 @@ class Target:
         """Return the connector space of a resource type."""
         return self.store.space.ensure(self.key, rt.definition.object_type, id_form=self.document.id_form)
 
-    def resource_types(self) -> dict[str, ResourceType]:
-        """Return the compiled resource types by casefolded endpoint name.
+    def resource_types(self, *, now: bool = False) -> dict[str, ResourceType]:
+        """Return the compiled resource types by casefolded endpoint name: the same dict while nothing changes.
+
+        What another process has found counts within a second, or with `now` at once.
 
         Raises:
             ScimError: 503, the schema was never read and cannot be read now, or the document does not fit it.
         """
-        raw = self._schema_text.get()
+        raw = self._schema_text.fresh() if now else self._schema_text.get()
         if not raw:
             raw = self._first_schema()
         compiled = self._compiled
@@ -263,15 +265,17 @@ class Target:
         raw = self.store.settings.get(self._schema_key)
         return None if not raw else msgspec.json.decode(raw.encode(), type=Schema)
 
-    def discover(self) -> Schema:
+    def discover(self, *, anew: bool = False) -> Schema:
         """Read the target's schema, keep it, and note or clear that an operator is needed.
 
         A selected attribute that vanished or changed its type keeps the old schema in force and stops imports and
-        writes: it never means that values were cleared.
+        writes: it never means that values were cleared. `anew`: an operator takes it as it is (`connector rebuild`).
         """
         with self.using_unbounded("read_schema") as connector:
             schema = connector.read_schema(call=self.call())
-        before = self.schema()
+        before = None if anew else self.schema()
+        if anew:
+            self._leave_gone(schema)
         definitions = self.definitions()
         problems = drift(before, schema, definitions)
         if problems:
@@ -297,6 +301,16 @@ class Target:
             merged = {name: [*added.get(name, ()), *new.get(name, ())] for name in {**added, **new}}
             self.store.settings.set(self._added_key, msgspec.json.encode(merged).decode())
 
+    def _leave_gone(self, now: Schema) -> None:
+        """Select no longer what `publish_new` has selected and the target no longer has: no document could."""
+        added = self._added()
+        left = {
+            name: [each for each in names if name in now.object_types and now.object_types[name].attribute(each)]
+            for name, names in added.items()
+        }
+        if left != added:
+            self.store.settings.set(self._added_key, msgspec.json.encode(left).decode())
+
     def _added(self) -> dict[str, list[str]]:
         raw = self.store.settings.get(self._added_key)
         return {} if not raw else msgspec.json.decode(raw, type=dict[str, list[str]])
@@ -314,14 +328,13 @@ class Target:
             for definition in definitions
         ]
 
-    def forget_schema(self) -> None:
-        """Let the next discovery take the target's schema as it is (`connector rebuild`, or a changed definition)."""
-        self._schema_text.set("")
-
     def forget(self) -> None:
         """Forget everything that is kept of this connector by its name: another one may be given the same name."""
-        self.forget_schema()
+        self._schema_text.set("")
         self.store.settings.remove(self._added_key)
+        for marks in ("watermark", "watch"):
+            for name in self.store.settings.list(f"{marks}:{self.key}:"):
+                self.store.settings.remove(name)
         self.attention.unblock()
         self.attention.succeeded()
 

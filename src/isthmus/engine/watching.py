@@ -14,7 +14,8 @@ from collections.abc import Callable
 import structlog
 
 from isthmus.engine.answers import connector_edge
-from isthmus.engine.following import Counts, Following, TooManyDeleted
+from isthmus.engine.following import Counts, Following
+from isthmus.engine.guard import TooManyDeleted
 from isthmus.engine.host import Host
 from isthmus.engine.importing import scopes_of
 from isthmus.engine.target import Target
@@ -92,10 +93,20 @@ class Watches:
                 if (target.key, scope) in self._running or self._stop.is_set():
                     continue
                 run = self._host.store.runs.begin_watch(target.key, scope)
-                if run is not None:
+                if run is None:
+                    self._end_lost(target.key, scope)
+                else:
                     watch = Watch(target, run, stop=self._stop, work=self._work)
                     self._running[target.key, scope] = watch
                     watch.start()
+
+    def _end_lost(self, connector: str, scope: str) -> None:
+        """End a lease of this process whose thread is gone: as long as the process lives nobody else would take it."""
+        runs = self._host.store.runs
+        for run in runs.watches(connector):
+            if run.scope == scope and run.owner == self._host.store.owner:
+                log.error("watch_lost", connector=connector, scope=scope, run=run.id)
+                runs.finish(run.id, "failed", "its thread ended")
 
 
 def wanted(target: Target) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ NETWORK = frozenset(
 """File systems where SQLite's shared memory or locks do not work between machines (https://www.sqlite.org/wal.html)."""
 
 _NETWORK_FUSE = ("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs", "fuse.smb")
+_ESCAPED = re.compile(r"\\([0-7]{3})")  # a blank in a name is written \040 (man 5 proc)
 _ROOM = 16 << 20  # bytes: less than this is gone with the first checkpoint
 
 
@@ -106,7 +108,7 @@ def file_system(folder: Path, mounts: Iterable[str]) -> str:
         fields = line.split(" ")
         if len(fields) < 3:
             continue
-        point = Path(fields[1].encode().decode("unicode_escape"))  # blanks are written \040 (man 5 proc)
+        point = Path(_ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[1]))
         if (folder == point or point in folder.parents) and len(point.parts) >= best:
             best, kind = len(point.parts), fields[2]
     return kind

@@ -22,8 +22,11 @@ _GET = statement("hold_get").format(columns=_COLUMNS)
 _LIST = statement("holds_list").format(columns=_COLUMNS)
 _END = statement("hold_end")
 _RELEASED = statement("hold_released").format(columns=_COLUMNS)
+_FORGET = statement("guard_events_forget")
 _PRUNE = statement("guard_events_prune")
 _PRUNE_HOLDS = statement("holds_prune")
+
+_DAY = 86_400.0
 
 
 class Guard:
@@ -34,7 +37,7 @@ class Guard:
         self._writer = writer
 
     def count(self, connector: str, object_type: str, kind: str, since: float, *, also: str | None = None) -> int:
-        """Return how many objects had such an event (`Journal.close(guard=...)`) since then.
+        """Return how many objects had such an event (`Journal.close(guard=...)`, `SpaceTable.remove`) since then.
 
         An object counts once, and not at all if it was created through Isthmus since then. `also`: an object to count
         as if it had such an event now.
@@ -95,15 +98,26 @@ class Guard:
         """End a release that was used; False if there is no such hold standing."""
         return self._end(id, "over", None, "")
 
+    def standing(self, connector: str, object_type: str, kind: str) -> Hold | None:
+        """Return the hold of that connector, type and kind that nobody has decided about yet."""
+        with translated():
+            row = self._readers.connection().execute(_OPEN, (connector, object_type, kind)).fetchone()
+        return None if row is None else Hold(**_fields(row))
+
     def active_release(self, connector: str, object_type: str, kind: str, now: float) -> Hold | None:
         """Return the release that lets such a thing pass now."""
         with translated():
             row = self._readers.connection().execute(_RELEASED, (connector, object_type, kind, now)).fetchone()
         return None if row is None else Hold(**_fields(row))
 
+    def forget(self, connector: str, object_type: str, kind: str) -> None:
+        """Count such events no more: an operator has looked at them."""
+        while self._writer.run(lambda c: c.execute(_FORGET, (connector, object_type, kind)).rowcount):
+            pass
+
     def prune(self, before: float, *, limit: int = 2_000) -> int:
         """Forget some counted events before that time; return how many."""
-        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
+        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit, time.time() + _DAY)).rowcount)
 
     def prune_holds(self, before: float) -> int:
         """Forget the holds that ended, of those opened before that time; there are few. Return how many."""

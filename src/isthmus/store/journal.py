@@ -40,7 +40,8 @@ _MARK = statement("entry_mark")
 _TAKE_OVER = statement("entry_take_over")
 _PRUNE = statement("entries_prune")
 
-_WEEK = 7 * 86_400.0
+_DAY = 86_400.0
+_WEEK = 7 * _DAY
 
 
 class Journal:
@@ -209,8 +210,9 @@ class Journal:
 
     def prune(self, older_than: float | None = None, *, limit: int = 1_000) -> int:
         """Forget some entries that were closed before that time; None: a week ago. Returns how many."""
-        before = time.time() - _WEEK if older_than is None else older_than
-        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit)).rowcount)
+        now = time.time()
+        before = now - _WEEK if older_than is None else older_than
+        return self._writer.run(lambda c: c.execute(_PRUNE, (before, limit, now + _DAY)).rowcount)
 
 
 def new_id() -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from isthmus.store.errors import StoreRefused, StoreTooNew
 from isthmus.store.folder import open_private
+from isthmus.store.owners import OWNERS, in_use
 
 APPLICATION = 0x49735468
 """Written into the database's header ("IsTh"), so that another program's file is not taken for a store."""
@@ -37,7 +38,7 @@ def migrate(path: Path) -> Path | None:
 
     Raises:
         StoreTooNew: the database is newer than this program; it was not touched.
-        StoreRefused: the file is not a store.
+        StoreRefused: the file is not a store, or is to be upgraded while another process has it open.
     """
     with _alone(path.with_name("migrate.lock")):
         os.close(open_private(path))
@@ -46,17 +47,30 @@ def migrate(path: Path) -> Path | None:
             if current == len(migrations()):
                 _log_ahead(connection)  # a backup that was put back may have another mode
                 return None
+            _refuse_used(path, current)
             copy = _copy(connection, path, current) if current else None
             _log_ahead(connection)
-            for number, _, text in migrations()[current:]:
-                _apply(connection, number, text)
+            try:
+                for number, _, text in migrations()[current:]:
+                    _apply(connection, number, text)
+            except BaseException:
+                _undone(connection)
+                if copy is not None and _version(connection, path) == current:
+                    copy.unlink()  # of what is there as it was; the next attempt makes another one
+                raise
             return copy
 
 
 def check(path: Path) -> None:
     """Raise what `migrate` would raise of a database that is there, and change nothing."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        _version(connection, path)
+        _refuse_used(path, _version(connection, path))
+
+
+def _refuse_used(path: Path, version: int) -> None:
+    """Refuse to change a schema that a process of an older program works with."""
+    if 0 < version < len(migrations()) and in_use(path.with_name(OWNERS)):
+        raise StoreRefused(f"an older program has the store {path} open, which has to be upgraded: stop it first")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
@@ -87,15 +101,29 @@ def _copy(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     """Copy the database beside itself, and return the copy once it is on the disk."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     target = path.with_name(f"{path.stem}-schema{version}-{stamp}{path.suffix}")
-    partial = target.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    os.close(open_private(partial))
-    with closing(sqlite3.connect(partial)) as copy:
-        connection.backup(copy)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(target)
+    partial = path.with_suffix(".partial")  # always the same: what a killed process has left is not left for good
+    _remove(partial)
+    try:
+        os.close(open_private(partial))
+        with closing(sqlite3.connect(partial)) as copy:
+            connection.backup(copy)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except BaseException:
+        _remove(partial)
+        raise
     return target
+
+
+def _remove(partial: Path) -> None:
+    for file in (partial, partial.with_name(f"{partial.name}-journal")):
+        file.unlink(missing_ok=True)
+
+
+def _undone(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK").close()
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from isthmus.store.folder import make_private, open_private
 
+OWNERS = "owners"
+"""The folder of the lock files, beside the database."""
+
 _NAME = re.compile(r"[0-9a-f]{16}")
 
 
@@ -32,7 +35,10 @@ class Owner:
             return self._file is not None
         if not _NAME.fullmatch(owner):
             return False
-        return not self._is_free(self._path(owner))
+        try:
+            return not _is_free(self._path(owner))
+        except PermissionError:
+            return True  # another account's, of which nothing can be told
 
     def close(self) -> None:
         """Give the lock up: from now on this owner is dead."""
@@ -64,23 +70,6 @@ class Owner:
                 pass  # another process swept it away between our open and our lock: once more
             os.close(file)
 
-    @staticmethod
-    def _is_free(path: Path) -> bool:
-        """Tell whether nobody holds the lock. Asks for a shared one, so that two askers do not see each other."""
-        try:
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        except PermissionError:
-            return False  # another account's, of which nothing can be told
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(file)
-        return True
-
     def _sweep(self) -> None:
         """Remove the files that dead processes left.
 
@@ -102,6 +91,30 @@ class Owner:
                 continue  # it lives
             finally:
                 os.close(file)
+
+
+def in_use(folder: Path) -> bool:
+    """Tell whether any process has the store open, as far as this account can tell."""
+    for path in folder.glob("*.lock"):
+        with contextlib.suppress(PermissionError):
+            if not _is_free(path):
+                return True
+    return False
+
+
+def _is_free(path: Path) -> bool:
+    """Tell whether nobody holds the lock. Asks for a shared one, so that two askers do not see each other."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    return True
 
 
 _living: weakref.WeakSet[Owner] = weakref.WeakSet()

@@ -468,9 +468,11 @@ UPDATE entries SET state = ?, reason = ? WHERE id = ? AND closed IS NULL;
 UPDATE entries SET owner = ?, session = ? WHERE id = ? AND owner = ? AND closed IS NULL;
 
 -- name: entries_prune
--- Those that ended long ago among the oldest that have ended; they stand in the order in which they were opened.
+-- Those that ended long ago among the oldest that have ended; they stand in the order in which they were opened. And those
+-- that ended in the future: the clock was ahead, and what comes later would wait for them.
 DELETE FROM entries WHERE rowid IN (
-    SELECT rowid FROM (SELECT rowid, closed FROM entries WHERE closed IS NOT NULL ORDER BY rowid LIMIT ?2) WHERE closed < ?1
+    SELECT rowid FROM (SELECT rowid, closed FROM entries WHERE closed IS NOT NULL ORDER BY rowid LIMIT ?2)
+    WHERE closed < ?1 OR closed > ?3
 );
 
 -- ---------------------------------------------------------------- runs
@@ -531,6 +533,10 @@ UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running';
 UPDATE runs SET state = 'queued', owner = NULL, started = NULL, ended = NULL, noted = NULL, queued = ?, message = '',
     cancel_requested = 0, objects = 0, changed = 0, removed = 0
 WHERE id = ? AND state = 'held';
+
+-- name: run_supersede
+-- A held run that another one has taken the place of.
+UPDATE runs SET state = 'cancelled', message = ? WHERE id = ? AND state = 'held';
 
 -- name: runs_list
 -- Runs, newest first.
@@ -611,10 +617,16 @@ SELECT count(*) FROM (
     AND c.kind = 'create' AND c.at >= ?4
 );
 
--- name: guard_events_prune
--- Those older than any window among the oldest events; they stand in the order in which they came.
+-- name: guard_events_forget
+-- Some events of a kind that an operator has looked at.
 DELETE FROM guard_events WHERE id IN (
-    SELECT id FROM (SELECT id, at FROM guard_events ORDER BY id LIMIT ?2) WHERE at < ?1
+    SELECT id FROM guard_events WHERE connector = ? AND object_type = ? AND kind = ? AND kind <> 'create' LIMIT 2000
+);
+
+-- name: guard_events_prune
+-- Those older than any window among the oldest events, which stand in the order in which they came, and those in the future.
+DELETE FROM guard_events WHERE id IN (
+    SELECT id FROM (SELECT id, at FROM guard_events ORDER BY id LIMIT ?2) WHERE at < ?1 OR at > ?3
 );
 
 -- name: hold_open

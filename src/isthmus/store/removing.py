@@ -26,6 +26,7 @@ _TOMBSTONE = statement("tombstone_insert")
 _RENAME = statement("object_rename")
 _SET_STATE = statement("object_set_state")
 _SET_EXTERNAL_ID = statement("object_set_external_id")
+_GUARD_EVENT = statement("guard_event_insert")
 
 
 def remove(
@@ -37,8 +38,12 @@ def remove(
     except_entry: str | None = None,
     own: Container[int] | None = None,
     bury: bool = True,
+    counted: str | None = None,
 ) -> list[tuple[int, int]]:
-    """Remove objects; return row and number of the change for what is gone. Skips newer and locked as `apply` does."""
+    """Remove objects; return row and number of the change for what is gone. Skips newer and locked as `apply` does.
+
+    `counted`: the kind of event as which the guard counts each.
+    """
     found = connection.execute(_FOR_REMOVAL, (json_array(rows),)).fetchall()
     if noted is not None and found:
         held = locked(connection, space.number, [one[1] for one in found], except_entry)
@@ -61,6 +66,9 @@ def remove(
         connection.executemany(
             _TOMBSTONE, [(space.number, one[1], number + n, at, one[2]) for n, one in enumerate(found, 1)]
         )
+    if counted is not None:
+        events = [(space.connector, space.object_type, counted, one[2], at) for one in found]
+        connection.executemany(_GUARD_EVENT, events)
     fewer_live(connection, Counter(one[0] >> BLOCK_BITS for one in found if one[5] == State.LIVE))
     return [(row, number + n) for n, (row,) in enumerate(gone, 1)]
 

@@ -31,6 +31,7 @@ _FINISH = statement("run_finish")
 _CANCEL_QUEUED = statement("run_cancel_queued")
 _CANCEL_RUNNING = statement("run_cancel_running")
 _RELEASE = statement("run_release")
+_SUPERSEDE = statement("run_supersede")
 _LIST = statement("runs_list").format(columns=_COLUMNS)
 _OWNED = statement("runs_owned").format(columns=_COLUMNS)
 _WATCHING = statement("runs_watching").format(columns=_COLUMNS)
@@ -141,6 +142,10 @@ class Runs:
             return _run(connection.execute(_GET, (id,)).fetchone())
 
         return self._writer.run(release)
+
+    def supersede(self, id: str, by: str) -> None:
+        """End a run that the guard holds: a later one has found out what it would."""
+        self._writer.run(lambda c: c.execute(_SUPERSEDE, (f"run {by} took its place", id)).rowcount)
 
     def get(self, id: str) -> Run | None:
         """Return a run in any state."""

@@ -348,7 +348,13 @@ class SpaceTable:
         return done
 
     def remove_in_slices(
-        self, space: Space, rows: Sequence[int], *, noted: int | None, own: Ranges | None = None
+        self,
+        space: Space,
+        rows: Sequence[int],
+        *,
+        noted: int | None,
+        own: Ranges | None = None,
+        counted: str | None = None,
     ) -> list[int]:
         """Remove objects as `remove` does, in as many transactions as it takes; see `apply_in_slices`."""
         gone: list[int] = []
@@ -359,7 +365,8 @@ class SpaceTable:
             stop = begun
             for part in self._slices(len(rows) - begun):
                 stop = begun + part.stop
-                removed += removing.remove(connection, space, rows[begun + part.start : stop], noted=noted, own=own)
+                these = rows[begun + part.start : stop]
+                removed += removing.remove(connection, space, these, noted=noted, own=own, counted=counted)
             return stop, removed
 
         while begun < len(rows):
@@ -386,10 +393,21 @@ class SpaceTable:
         return self._writer.run(lambda c: removing.rename(c, space, row, write, now=now, except_entry=except_entry))
 
     def remove(
-        self, space: Space, rows: Sequence[int], *, noted: int | None, except_entry: str | None = None
+        self,
+        space: Space,
+        rows: Sequence[int],
+        *,
+        noted: int | None,
+        except_entry: str | None = None,
+        counted: str | None = None,
     ) -> list[int]:
-        """Remove objects, in one transaction; return the rows really gone: newer and locked ones are skipped."""
-        removed = self._writer.run(lambda c: removing.remove(c, space, rows, noted=noted, except_entry=except_entry))
+        """Remove objects, in one transaction; return the rows really gone: newer and locked ones are skipped.
+
+        `counted`: the kind of event as which the guard counts each (`Guard.count`).
+        """
+        removed = self._writer.run(
+            lambda c: removing.remove(c, space, rows, noted=noted, except_entry=except_entry, counted=counted)
+        )
         return [row for row, _ in removed]
 
     def set_state(self, space: Space, row: int, state: State, *, now: str | None = None) -> None:  # noqa: ARG002

@@ -14,7 +14,7 @@ from isthmus.store.guard import Guard
 from isthmus.store.journal import Journal
 from isthmus.store.links import LinkTable
 from isthmus.store.migrating import check, migrate
-from isthmus.store.owners import Owner
+from isthmus.store.owners import OWNERS, Owner
 from isthmus.store.runs import Runs
 from isthmus.store.schedules import Schedules
 from isthmus.store.settings import KeyValues
@@ -70,7 +70,7 @@ class Store:
         self._readers = Readers(path)
         self._writer = Writer(path)
         try:
-            self._owner = Owner(path.parent / "owners")
+            self._owner = Owner(path.with_name(OWNERS))
         except BaseException:
             self._writer.close()
             raise

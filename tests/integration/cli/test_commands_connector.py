@@ -13,6 +13,7 @@ import pytest
 
 from acceptance.shell import Shell
 from isthmus.config import editing
+from isthmus.store import Store
 
 FATE = ("--disable", "Disabled=true", "--delete", "delete")
 
@@ -108,6 +109,15 @@ def test_schema_and_rebuild_take_a_changed_anchor_over(hr: Shell) -> None:
     assert hr.good("run", "start", "hr", "--json").json[0]["objects"] == 60
 
 
+def test_a_rebuild_that_cannot_ask_the_target_forgets_nothing(hr: Shell) -> None:
+    """Without the schema no read could be answered until the target is back."""
+    hr.good("run", "start", "hr")
+    known = hr.good("connector", "schema", "hr", "--json").json
+    hr.database.rename(hr.database.with_suffix(".away"))
+    hr.refused("connector", "rebuild", "hr")
+    assert hr.good("connector", "schema", "hr", "--json").json == known
+
+
 def test_config_show_holds_references_never_values(hr: Shell) -> None:
     hr.good("secret", "set", "hr.password", stdin="hunter2\n")
     file = hr.folder / "connectors" / "hr.toml"
@@ -144,6 +154,16 @@ def test_pause_and_resume_keep_the_comments_of_the_file(hr: Shell) -> None:
     assert file.read_text() == before
     names = [operation for operation, actor in hr.audited() if actor.startswith("operator ")]
     assert names == ["add connector", "pause connector", "resume connector"]
+
+
+def test_pause_ends_imports_under_way(hr: Shell) -> None:
+    with Store.open(hr.folder / "state") as store:
+        running = store.runs.request("hr", "full", "people", "test")
+        assert store.runs.claim() is not None
+        queued = store.runs.request("hr", "full", "people", "test")
+        hr.good("connector", "pause", "hr")
+        states = [store.runs.get(run.id) for run in (running, queued)]
+        assert [(run.state, run.cancel_requested) for run in states if run] == [("running", True), ("cancelled", True)]
 
 
 def test_a_connector_that_cannot_be_removed_has_no_tokens_any_more(hr: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -41,3 +41,14 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def app(serve: Serve) -> MemoryHost:
     """A connector with the usual settings."""
     return serve()
+
+
+@pytest.fixture
+def between(app: MemoryHost) -> Iterator[Callable[[Callable[[int], None]], None]]:
+    """Let something happen after each page of the import."""
+
+    def set_action(action: Callable[[int], None]) -> None:
+        variants.between_pages[app.name] = action
+
+    yield set_action
+    variants.between_pages.pop(app.name, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness import at_once
@@ -129,6 +131,118 @@ def test_a_delta_is_held_as_a_whole_not_page_by_page(app: MemoryHost) -> None:
     assert done is not None
     assert done.state == "done", "and let through as a whole"
     assert len(app.listed()) == 5
+
+
+def test_a_delta_lets_through_no_more_than_was_shown(app: MemoryHost) -> None:
+    """What the operator is shown is all that is missing, not what the delta had come to by then."""
+    app.reconfigure(extra="page_size = 5")
+    fill(app, 60)
+    drop(app, range(20))
+    assert app.bench.run_import("app", "delta").state == "held"
+    [hold] = operations.guard_list(app.host)
+    assert (hold.count, len(app.listed())) == (10, 50), "ten were let through before"
+    drop(app, range(20, 60))
+    operations.guard_release(app.host, hold.id, hours=1, actor="operator")
+    again = scheduling.execute_next(app.host)
+    assert again is not None
+    assert again.state == "held"
+    assert len(app.listed()) == 50
+
+
+def test_deltas_one_after_the_other_count_together(app: MemoryHost) -> None:
+    fill(app, 30)
+    drop(app, range(6))
+    app.bench.imported("app", "delta")
+    drop(app, range(6, 12))
+    assert app.bench.run_import("app", "delta").state == "held"
+    [hold] = operations.guard_list(app.host)
+    assert hold.count == 6
+    assert "6 more" in hold.message
+    operations.guard_release(app.host, hold.id, hours=1, actor="operator")
+    done = scheduling.execute_next(app.host)
+    assert done is not None
+    assert done.state == "done"
+    drop(app, range(12, 16))
+    assert app.bench.imported("app", "delta").removed == 4, "what an operator has let through counts no more"
+
+
+def test_a_full_import_that_removes_nothing_is_done_whatever_was_deleted_lately(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(10))
+    app.bench.imported("app", "delta")
+    app.bench.imported("app")
+    assert operations.guard_list(app.host) == []
+
+
+def test_a_hold_is_over_when_what_was_missing_is_back(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(15))
+    held = app.bench.run_import("app")
+    app.put(*[f"u{number:03}" for number in range(15)])
+    done = app.bench.imported("app")
+    assert operations.guard_list(app.host) == [], "nothing is held back any more"
+    ended = operations.run_show(app.host, held.id)
+    assert (ended.state, done.id in ended.message) == ("cancelled", True)
+
+
+def test_a_later_run_takes_the_place_of_one_that_is_held(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(15))
+    first = app.bench.run_import("app")
+    second = app.bench.run_import("app")
+    assert second.state == "held"
+    [hold] = operations.guard_list(app.host)
+    assert hold.run == second.id
+    assert operations.run_show(app.host, first.id).state == "cancelled", "nobody could release or cancel it"
+    operations.run_release(app.host, second.id, actor="operator")
+    assert [run.state for run in app.host.store.runs.list(connector="app")][:2] == ["queued", "cancelled"]
+
+
+def test_a_run_that_waits_already_takes_the_place_of_the_one_released(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(15))
+    held = app.bench.run_import("app")
+    [waiting] = scheduling.request_import(app.host, "app", requested_by="timer")
+    operations.run_release(app.host, held.id, actor="operator")
+    done = scheduling.execute_next(app.host)
+    assert done is not None
+    assert (done.id, done.state, done.removed) == (waiting.id, "done", 15)
+    assert scheduling.execute_next(app.host) is None
+    assert operations.run_show(app.host, held.id).state == "cancelled"
+
+
+def test_a_release_is_cancelled_while_its_run_reads(
+    app: MemoryHost, between: Callable[[Callable[[int], None]], None]
+) -> None:
+    """The run learns of it and stops; as long as it works no other run of the scope begins."""
+    fill(app, 20)
+    drop(app, range(15))
+    app.bench.run_import("app")
+    [hold] = operations.guard_list(app.host)
+    operations.guard_release(app.host, hold.id, hours=1, actor="operator")
+    states = []
+
+    def cancel(_page: int) -> None:
+        operations.guard_cancel(app.host, hold.id, actor="operator")
+        states.append(operations.run_show(app.host, str(hold.run)).state)
+
+    between(cancel)
+    ended = scheduling.execute_next(app.host)
+    assert ended is not None
+    assert (states, ended.state) == (["running"], "cancelled")
+    assert operations.guard_list(app.host) == [], "what an operator has cancelled is not held anew by the same run"
+    assert len(app.listed()) == 20
+
+
+def test_a_removed_connector_leaves_no_release_to_the_next_one_of_its_name(app: MemoryHost) -> None:
+    fill(app, 20)
+    drop(app, range(15))
+    held = app.bench.run_import("app")
+    [hold] = operations.guard_list(app.host)
+    operations.guard_release(app.host, hold.id, hours=24, actor="operator")
+    operations.connector_forget(app.host, "app", actor="operator")
+    assert operations.guard_list(app.host) == []
+    assert operations.run_show(app.host, held.id).state == "cancelled"
 
 
 def test_limits_are_settings(serve: Serve) -> None:

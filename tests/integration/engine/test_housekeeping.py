@@ -42,6 +42,32 @@ def test_all_that_is_due_goes_in_one_round(app: MemoryHost) -> None:
     assert app.client.user(kept)["userName"] == "kept"
 
 
+def test_what_a_clock_that_was_ahead_has_dated_goes_too(app: MemoryHost) -> None:
+    """It would stand before all that comes later, which then stays as well, and count for the guard for years."""
+    app.client.created("kept")
+    store = app.host.store
+    entry = store.journal.all()[0]
+    ahead = time.time() + 400 * 86_400
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE entries SET closed = ?", (ahead,))
+        for n, closed in [*((n, ahead) for n in range(1_500)), *((n, OLD) for n in range(1_500, 1_600))]:
+            connection.execute(
+                "INSERT INTO entries SELECT id || ?, space, operation, object_id, anchor, owner, session, state, "
+                "opened, ?, noted, correlation, intent, locks, reason FROM entries WHERE id = ?",
+                (str(n), closed, entry.id),
+            )
+        connection.executemany(
+            "INSERT INTO guard_events (connector, object_type, kind, object_id, at) "
+            "VALUES ('app', 'user', 'delete', ?, ?)",
+            [*((str(n), ahead) for n in range(2_500)), *((str(n), OLD) for n in range(100))],
+        )
+    scheduling.housekeeping(app.host)
+    assert store.journal.all() == []
+    with closing(sqlite3.connect(store.path)) as connection:
+        events = connection.execute("SELECT kind FROM guard_events").fetchall()
+    assert events == [("create",)]
+
+
 def test_holds_that_ended_go_with_the_audit_and_those_that_stand_stay(app: MemoryHost) -> None:
     store, now = app.host.store, time.time()
     holds = {

@@ -12,20 +12,13 @@ import pytest
 import variants
 from harness import Bench, SqlPeople, bench, memory_document, sql_document
 from isthmus.engine import operations, scheduling
-from isthmus.engine.target import Target
-from isthmus.store import StoreBusy
+from isthmus.engine.identifying import object_lock
+from isthmus.engine.target import Target, now_text
+from isthmus.store import Store, StoreBusy, StoreFull
+from isthmus.store.records import Entry, EntryState
+from isthmus.store.schedules import Schedules
+from isthmus.web import importer
 from memory_host import MemoryHost, Serve
-
-
-@pytest.fixture
-def between(app: MemoryHost) -> Iterator[Callable[[Callable[[int], None]], None]]:
-    """Let something happen after each page of the import."""
-
-    def set_action(action: Callable[[int], None]) -> None:
-        variants.between_pages[app.name] = action
-
-    yield set_action
-    variants.between_pages.pop(app.name, None)
 
 
 def versions(app: MemoryHost) -> dict[str, str]:
@@ -210,6 +203,19 @@ def test_an_object_reported_twice_ends_as_it_was_last(app: MemoryHost, between: 
     assert app.client.named("u000")[0]["displayName"] == "later"
 
 
+def test_a_paused_connector_is_not_imported(app: MemoryHost) -> None:
+    """Not by a run that was queued before, or whose hold is released meanwhile."""
+    many(app, 3)
+    [queued] = scheduling.request_import(app.host, "app", requested_by="timer")
+    app.reconfigure(extra="paused = true")
+    run = scheduling.execute_next(app.host)
+    assert run is not None
+    assert (run.id, run.state) == (queued.id, "cancelled")
+    assert "isthmus connector resume" in run.message
+    assert app.asked["import_full"] == 0
+    assert app.listed() == []
+
+
 # -- delta
 
 
@@ -240,6 +246,64 @@ def test_an_expired_watermark_becomes_a_full_import(app: MemoryHost) -> None:
 def test_the_first_delta_is_a_full_import(app: MemoryHost) -> None:
     many(app, 3)
     assert app.bench.imported("app", "delta").changed == 3
+
+
+def test_a_delta_does_not_take_a_vanished_attribute_for_cleared(app: MemoryHost) -> None:
+    app.put("ann", costCentre=("A1",))
+    app.bench.imported("app")
+    variants.without[app.name] = {"costCentre"}
+    try:
+        app.target.change("user", ("ann",), costCentre=(), displayName=("changed",))
+        run = app.bench.run_import("app", "delta")
+    finally:
+        del variants.without[app.name]
+    assert run.state == "failed"
+    assert "costCentre" in run.message
+    [ann] = app.client.get("/Users").resources
+    assert ann["title"] == "A1"
+
+
+def test_a_delta_waits_once_for_writes_under_way_and_not_at_each_page(
+    app: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.engine.importing.OVERTAKEN_SECONDS", 0.3)
+    app.reconfigure(extra="page_size = 1")
+    names = many(app, 20)
+    app.bench.imported("app")
+    for name in names:
+        app.target.change("user", (name,), displayName=("changed",))
+    store = app.host.store
+    [space] = [space for space in store.space.all() if space.object_type == "user"]
+    entry = store.journal.open(
+        space=space,
+        operation="patch",
+        object_id=None,
+        anchor=("u000",),
+        session="",
+        correlation="",
+        intent={},
+        locks=[object_lock(("u000",))],
+    )
+    assert isinstance(entry, Entry)
+    reads = app.asked["read"]
+    run = app.bench.imported("app", "delta")
+    assert run.changed == 19
+    assert app.asked["read"] - reads < 20, "some at the end, and not some for each page"
+    store.journal.close(entry.id, EntryState.NOT_DONE, now=now_text())
+    app.bench.imported("app", "delta")
+    assert app.client.named("u000")[0]["displayName"] == "changed", "told again"
+
+
+def test_a_removed_connector_leaves_no_watermark_to_the_next_one_of_its_name(app: MemoryHost) -> None:
+    names = many(app, 3)
+    app.bench.imported("app")
+    store = app.host.store
+    store.settings.set("watch:app:all", "a watch's own")
+    store.settings.set("watermark:apple:all", "of another connector")
+    operations.connector_forget(app.host, "app", actor="operator")
+    assert list(store.settings.list("watch:") | store.settings.list("watermark:")) == ["watermark:apple:all"]
+    assert app.bench.imported("app", "delta").changed == 3
+    assert app.listed() == names
 
 
 def test_an_object_made_and_deleted_within_one_delta(app: MemoryHost) -> None:
@@ -349,6 +413,37 @@ def test_whatever_happens_between_imports_the_space_ends_as_the_table(
             shown = client.get("/Users?count=1000").resources
             assert {user["userName"]: user["name"]["givenName"] for user in shown} == table
         assert served.imported("hr").changed == 0
+
+
+def test_a_store_that_cannot_be_written_at_the_start_leaves_no_connector_without_its_timer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that was to see to it tries again: nobody else knows that it is still to be done."""
+    documents = {name: memory_document(uuid.uuid4().hex) for name in ("first", "second")}
+    refused = [StoreFull("no room left for the store: free disk space"), StoreBusy("the store is locked")]
+    opened, begun = Store.open, Schedules.set
+
+    def opening(folder: Path) -> Store:
+        if len(refused) == 2:
+            raise refused.pop()
+        return opened(folder)
+
+    def putting(self: Schedules, connector: str, interval_seconds: float) -> None:
+        if refused and connector == "second":
+            raise refused.pop()
+        begun(self, connector, interval_seconds)
+
+    with bench(tmp_path, documents) as served:
+        monkeypatch.setattr(importer, "AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(Store, "open", opening)
+        monkeypatch.setattr(Schedules, "set", putting)
+        importer.carry_out(served.host.configuration, list(documents))
+        store = served.host.store
+        assert [store.schedules.next(name) is not None for name in documents] == [True, True]
+        assert sorted((run.connector, run.state) for run in store.runs.list()) == [
+            ("first", "done"),
+            ("second", "queued"),
+        ]
 
 
 def test_one_that_cannot_be_asked_at_the_start_leaves_no_other_without_its_timer(

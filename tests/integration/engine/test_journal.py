@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ import variants
 from harness import Bench, at_once, meanwhile, until
 from isthmus.engine import operations, recovery
 from isthmus.engine.recovery import Recovery
+from isthmus.spi import ImportPage
 from isthmus.store.records import Entry, EntryState
 from memory_host import MemoryHost, Serve
 
@@ -334,6 +337,32 @@ def test_a_create_in_doubt_is_settled_by_an_import(serve: Serve) -> None:
     assert app.bench.unfinished() == []
     app.client.post({"userName": "bert"}).refused(409, "uniqueness")
     assert app.logins() == ["anna", "bert"]
+
+
+def test_an_import_that_reports_an_object_twice_settles_what_is_in_doubt(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one object, as it was reported last."""
+    app = serve(type="blind")
+    ident = app.client.created("anna")
+    app.target.weather.lose_answers = 1
+    app.client.post({"userName": "bert"}).refused(503)
+    app.target.weather.lose_answers = 1
+    app.client.patch(ident, {"op": "replace", "path": "title", "value": "x"}).refused(503)
+    app.host.repair()
+    assert [entry.state for entry in app.bench.unfinished()] == [EntryState.IN_DOUBT] * 2
+    once = variants.Watched.import_full
+
+    def twice(self: variants.Watched, *given: Any, **named: Any) -> Iterator[ImportPage]:
+        yield from once(self, *given, **named)
+        app.target.change("user", ("anna",), displayName=("later",))
+        yield from once(self, *given, **named)
+
+    monkeypatch.setattr(variants.Watched, "import_full", twice)
+    app.bench.imported("app")
+    assert app.bench.unfinished() == []
+    assert (app.client.user(ident)["title"], app.client.user(ident)["displayName"]) == ("x", "later")
+    app.client.post({"userName": "bert"}).refused(409, "uniqueness")
 
 
 def test_a_generated_anchor_with_a_correlation_attribute(serve: Serve) -> None:

@@ -91,6 +91,13 @@ def test_publish_new_publishes_what_is_new_and_no_secret(opened: Bench, people: 
     assert row["room"] == "C1"
     people.run("ALTER TABLE people DROP COLUMN room")
     assert opened.run_import("app").state == "failed", "a published one is missed like a selected one"
+    opened.host.target("app").discover(anew=True)  # `connector rebuild`: no selection has it that could be changed
+    opened.imported("app")
+    assert "room" not in client.user(known)[OWN]
+    people.run("ALTER TABLE people ADD COLUMN room varchar(20)")
+    people.run("UPDATE people SET room = 'B13'")
+    opened.imported("app")
+    assert client.user(known)[OWN]["room"] == "B13"
 
 
 def test_new_attributes_are_not_published_unasked(opened: Bench, people: SqlPeople) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import harness
+import variants
 from harness import Bench, bench, memory_document, memory_target, until
 from isthmus.connectors.memory import MemoryTarget
-from isthmus.engine import operations
-from isthmus.engine.watching import Watches
+from isthmus.engine import operations, scheduling
+from isthmus.engine.watching import Watch, Watches
 from isthmus.store.records import Run
 from watching import WatchingHost
 
@@ -172,6 +173,65 @@ def test_many_deletions_are_left_to_the_guard(app: Watched) -> None:
     until(lambda: "new" in app.names(), timeout=NOW)
 
 
+def test_deletions_one_after_the_other_count_together(app: Watched) -> None:
+    """Neither a full import in between nor a watch that begins anew lets the next few through."""
+    for number in range(30):
+        app.target.put("user", user(f"u{number}"))
+    until(lambda: len(app.names()) == 31, timeout=NOW)
+    runs = app.bench.host.store.runs
+
+    def held() -> bool:
+        return any(run.state == "held" for run in runs.list(connector="app"))
+
+    for number in range(30):
+        if number == 5:
+            with app.target.weather.outage():
+                until(lambda: app.state() == "waiting", timeout=NOW)
+            until(lambda: app.state() == "watching", timeout=NOW)
+        app.target.drop("user", (f"u{number}",))
+        until(lambda number=number: held() or f"u{number}" not in app.names(), timeout=NOW)  # type: ignore[misc]
+        if held():
+            break
+    assert len(app.names()) == 21, "ten within the hour"
+
+
+def test_a_watch_goes_on_with_what_is_published_meanwhile(tmp_path: Path) -> None:
+    """What it is told of after an attribute was published keeps that attribute."""
+    attributes = tuple(name for name in harness.MEMORY_ATTRIBUTES if name != "costCentre")
+    with memory_target() as (name, target), ExitStack() as stack:
+        variants.without[name] = {"costCentre"}
+        stack.callback(variants.without.pop, name, None)
+        target.put("user", user("ann", costCentre=("A1",)))
+        extra = 'watch = "on"\npublish_new = true'
+        document = memory_document(name, extra=extra, type="watched", attributes=attributes)
+        made = stack.enter_context(bench(tmp_path, {"app": document}))
+        app = Watched(made, target)
+        stack.callback(app.stop)
+        until(lambda: app.state() == "watching", timeout=NOW)
+        variants.without.pop(name)
+        scheduling.request_import(made.host, "app", requested_by="test")
+        app.look()
+        client = made.client("app")
+        until(lambda: client.named("ann")[0].get(harness.OWN, {}).get("costCentre") == "A1", timeout=NOW)
+        target.change("user", ("ann",), displayName=("Ann Other",))
+        until(lambda: client.named("ann")[0]["displayName"] == "Ann Other", timeout=NOW)
+        assert client.named("ann")[0][harness.OWN]["costCentre"] == "A1"
+
+
+def test_a_watch_does_not_take_a_vanished_attribute_for_cleared(tmp_path: Path) -> None:
+    with memory_target() as (name, target), ExitStack() as stack:
+        target.put("user", user("ann", costCentre=("A1",)))
+        app = stack.enter_context(watched(tmp_path, name, target, type="watched"))
+        until(lambda: app.state() == "watching", timeout=NOW)
+        client = app.bench.client("app")
+        variants.without[name] = {"costCentre"}
+        stack.callback(variants.without.pop, name, None)
+        assert app.bench.run_import("app").state == "failed"
+        target.change("user", ("ann",), costCentre=())
+        until(lambda: "operator" in app.message(), timeout=NOW)
+        assert client.named("ann")[0]["title"] == "A1"
+
+
 def test_one_of_two_processes_watches_and_the_other_takes_over(tmp_path: Path) -> None:
     with memory_target() as (name, target), watched(tmp_path, name, target) as first:
         until(lambda: first.state() == "watching")
@@ -215,6 +275,28 @@ def test_a_watch_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
         finally:
             later.stop()
             made.close()
+
+
+@pytest.mark.parametrize("ends", ["at once", "later"])
+def test_a_watch_whose_thread_is_gone_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    """Its process lives, so nobody else would take the watch over."""
+    ended: list[str] = []
+
+    def fail(watch: Watch) -> None:
+        if not ended:
+            ended.append(ends)
+            if ends == "at once":
+                raise RuntimeError("can't start new thread")
+            monkeypatch.setattr(watch, "run", lambda: None)
+        threading.Thread.start(watch)
+
+    monkeypatch.setattr(Watch, "start", fail)
+    with memory_target() as (name, target), watched(tmp_path, name, target) as app:
+        until(lambda: app.state() == "watching", timeout=NOW)
+        target.put("user", user("ann"))
+        app.shows("ann")
+        runs = app.bench.host.store.runs.list(connector="app")
+        assert [run.state for run in runs if run.kind == "watch"] == ["watching", "failed"]
 
 
 @pytest.mark.parametrize("extra", ['watch = "off"', "", 'watch = "on"\npaused = true'])

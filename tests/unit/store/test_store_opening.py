@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -135,6 +137,66 @@ def test_a_failed_upgrade_leaves_the_old_schema(tmp_path: Path, monkeypatch: pyt
         assert store.settings.get("kept") == "yes"
 
 
+def test_a_store_that_an_older_program_has_open_is_not_changed_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = migrating.migrations()
+    with Store.open(tmp_path) as older:
+        older.settings.set("kept", "yes")
+        monkeypatch.setattr(migrating, "migrations", lambda: (*known, (len(known) + 1, "9999_x.sql", SECOND)))
+        for attempt in (Store.open, Store.check):
+            with pytest.raises(StoreRefused, match="stop it"):
+                attempt(tmp_path)
+        assert older._writer.run(lambda c: c.execute("PRAGMA user_version").fetchone()) == (len(known),)
+    assert not list(tmp_path.glob("isthmus-schema*"))
+    with Store.open(tmp_path) as store:
+        assert store.settings.get("kept") == "yes"
+
+
+def test_upgrades_that_fail_leave_no_copies_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is started again and again would fill the disk with them."""
+    with Store.open(tmp_path) as store:
+        store.settings.set("kept", "yes")
+    known = migrating.migrations()
+    before = sorted(tmp_path.iterdir())
+    broken = SECOND + "INSERT INTO nowhere VALUES (1);"
+    monkeypatch.setattr(migrating, "migrations", lambda: (*known, (len(known) + 1, "9999_x.sql", broken)))
+
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for fails in (None, full):
+        if fails is not None:
+            monkeypatch.setattr(migrating.os, "fsync", fails)
+        with pytest.raises(Exception, match=r"nowhere|No space left"):
+            Store.open(tmp_path)
+        assert [path for path in sorted(tmp_path.iterdir()) if path not in before] == []
+
+
+def test_what_a_killed_upgrade_left_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(tmp_path) as store:
+        store.settings.set("kept", "yes")
+    known = migrating.migrations()
+    monkeypatch.setattr(migrating, "migrations", lambda: (*known, (len(known) + 1, "9999_x.sql", SECOND)))
+
+    class Killed(BaseException):
+        pass
+
+    def kill(_file: int) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating.os, "fsync", kill)
+        patch.setattr(migrating.time, "gmtime", lambda gmtime=time.gmtime: gmtime(0))  # not in the same second
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            Store.open(tmp_path)
+    assert list(tmp_path.glob("*.partial"))
+    Store.open(tmp_path).close()
+    assert not list(tmp_path.glob("*.partial*"))
+    assert len(list(tmp_path.glob("isthmus-schema*.db"))) == 1
+
+
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = ["/dev/vda / ext4 rw 0 0", f"server:/x {tmp_path.resolve()} nfs4 rw 0 0"]
     monkeypatch.setattr(folder, "_mounts", lambda: mounts)
@@ -158,6 +220,14 @@ def test_the_innermost_mount_counts() -> None:
     assert folder.file_system(Path("/mnt/local disk/store"), mounts) == "xfs"
     assert folder.file_system(Path("/mnt/other"), mounts) == "nfs"
     assert folder.file_system(Path("/srv"), mounts) == "ext4"
+
+
+def test_mounts_with_names_in_any_script_and_in_none() -> None:
+    mounts = ["a / ext4 rw", "b /srv/übergabe nfs4 rw", "c /mnt/\udcff\udcfe cifs rw", "d /mnt/a\\134b\\011c xfs rw"]
+    assert folder.file_system(Path("/srv/übergabe/isthmus"), mounts) == "nfs4"
+    assert folder.file_system(Path("/mnt/\udcff\udcfe/isthmus"), mounts) == "cifs"
+    assert folder.file_system(Path("/mnt/a\\b\tc"), mounts) == "xfs"
+    assert folder.file_system(Path("/var/lib"), mounts) == "ext4"
 
 
 def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
