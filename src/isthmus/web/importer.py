@@ -42,7 +42,9 @@ def main(arguments: list[str]) -> int:
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     """End in order: the run's own clean-up runs, its owner's lock is released."""
-    raise SystemExit(0)
+    from isthmus.engine.answers import Stopped
+
+    raise Stopped(0)
 
 
 if __name__ == "__main__":
