@@ -26,6 +26,7 @@ from isthmus.engine.caller import Caller
 from isthmus.engine.drift import appeared, drift, unreadable
 from isthmus.engine.glance import Glance
 from isthmus.engine.sessions import Sessions
+from isthmus.engine.single_flight import SingleFlight
 from isthmus.engine.turns import Turns
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.problems import MappingProblem
@@ -78,6 +79,7 @@ class Target:
         self._connector: Connector | None = None
         self._compiled: tuple[str, dict[str, ResourceType]] | None = None
         self._asked_at = float("-inf")
+        self._questions: SingleFlight[str] = SingleFlight()
         self._schema_key = f"schema:{self.key}"
         self._added_key = f"added:{self.key}"
         self._schema_text = Glance(store, self._schema_key)
@@ -208,48 +210,54 @@ class Target:
         """
         raw = self._schema_text.get()
         if not raw:
-            raw = self._first_schema()
+            raw = self._asked_schema(first=True)
         compiled = self._compiled
         if compiled is None or compiled[0] is not raw:
             compiled = self._compiled_anew(raw)
         return compiled[1]
 
     def _compiled_anew(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
-        # The target may be asked for its schema. Who waits here must not keep the place from who asks, and takes what
-        # that one has found.
+        """Compile the schema in the store; where the document does not fit, ask whether the target has a newer one."""
+        try:
+            return self._compiled_kept(raw)
+        except MisconfiguredConnector as exc:
+            if time.monotonic() - self._asked_at < RETRY_SECONDS:
+                raise answer_for(exc) from exc
+        try:
+            return self._compiled_kept(self._asked_schema(first=False))
+        except MisconfiguredConnector as exc:
+            raise answer_for(exc) from exc
+
+    def _compiled_kept(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
+        # Who waits here must not keep the place from who compiles, and takes what that one has made.
         with self.turns.lent(), self._lock:
             raw = self._schema_text.get() or raw
             compiled = self._compiled
             if compiled is None or compiled[0] is not raw:
-                try:
-                    compiled = self._compiled = self._compile_kept(raw)
-                except ConnectorError as exc:
-                    raise answer_for(exc) from exc
+                compiled = self._compiled = raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema))
             return compiled
 
-    def _compile_kept(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
-        """Compile the schema in the store; where the document does not fit, ask whether the target has a newer one."""
-        try:
-            return raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema))
-        except MisconfiguredConnector:
-            now = time.monotonic()
-            if now - self._asked_at < RETRY_SECONDS:
-                raise
-            self._asked_at = now
-            schema = self.discover()
-            return self._schema_text.fresh(), self._compile(schema)
+    def _asked_schema(self, *, first: bool) -> str:
+        """Return the schema as the target tells it now; `first`: only if nobody has kept one meanwhile.
 
-    def _first_schema(self) -> str:
-        # One question for all who wait for the first answer. Who waits here must not keep the place from who asks.
-        with self.turns.lent(), self._lock:
+        One question for all who want to know. They wait for the target like any others: one that hangs must not hold
+        every thread.
+        """
+        try:
+            with self.waiting():
+                return self._questions.run(first, lambda: self._ask_for_schema(first=first), self.document.timeout)
+        except TimeoutError as exc:
+            raise unavailable("the target did not tell its schema in time") from exc
+        except ConnectorError as exc:
+            raise answer_for(exc) from exc
+
+    def _ask_for_schema(self, *, first: bool) -> str:
+        raw = self._schema_text.fresh()
+        if not (first and raw):
+            self._asked_at = time.monotonic()
+            self.discover()
             raw = self._schema_text.fresh()
-            if not raw:
-                try:
-                    self.discover()
-                except ConnectorError as exc:
-                    raise answer_for(exc) from exc
-                raw = self._schema_text.fresh()
-            return raw
+        return raw
 
     def resource_type_of(self, object_type: str) -> ResourceType:
         """Return the resource type that publishes an object type."""
