@@ -158,6 +158,7 @@ class Import:
                 for page in pages:
                     self._full_page(page, types, spaces, sightings, digests, read, doubts, noted)
                     self._tick(len(page.objects))
+                    call.check()  # a connector that never asks, and whose pages never end, must end all the same
         self._behind = None
         self._tick(0, force=True)
         call.check()  # cancelled, or out of time: then nothing is removed
@@ -275,6 +276,7 @@ class Import:
                 if page.watermark is not None and settled:  # else the next delta is told again
                     store.settings.set(self._watermark_key(scope), page.watermark.token)
                 self._tick(len(page.objects) + len(page.deleted))
+                call.check()
         self._tick(0, force=True)
 
     def _delta_page(self, page: ImportPage, types: dict[str, ResourceType], noted: int) -> None:

@@ -9,14 +9,28 @@ the next look at dead owners; what it had applied stays, and nothing is removed 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
+import threading
+import time
+from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+import structlog
 
 from isthmus.web import logs, process
 
+if TYPE_CHECKING:
+    from isthmus.engine.host import Host
+    from isthmus.store.records import Run
+
+log = structlog.get_logger("isthmus.import")
+
 _COLLECT_AFTER = 100_000
+_GRACE = 60.0
+"""Seconds that a run may go on after its time is over, or it was cancelled: for the page that it works on."""
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +41,7 @@ def main(arguments: list[str]) -> int:
     configuration = process.Task.receive().configuration()
     logs.configure(configuration.host.log)
     from isthmus.engine.host import opened
-    from isthmus.engine.scheduling import execute_next, start, tick
+    from isthmus.engine.scheduling import execute, start, tick
 
     with opened(configuration, threads=8) as host:
         start(host, arguments[1:-1])
@@ -36,8 +50,61 @@ def main(arguments: list[str]) -> int:
         # looking for cycles among them takes a tenth of a first import.
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
-        execute_next(host)
+        run = host.store.runs.claim(host.store.owner)
+        if run is not None:
+            Overdue(host, run).start()
+            execute(host, run)
     return 0
+
+
+class Overdue(threading.Thread):
+    """Ends this process where the run does not end, for its connector stands still or looks at no deadline.
+
+    It would keep one of the few places for imports, and the target of the connector would not be imported any more.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        run: Run,
+        *,
+        grace: float = _GRACE,
+        every: float = 1.0,
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
+        super().__init__(name="overdue", daemon=True)
+        self._host = host
+        self._run = run
+        self._grace = grace
+        self._every = every
+        self._end = end
+
+    def run(self) -> None:
+        """Look until the run has ended."""
+        from isthmus.store import StoreError
+
+        if not self._host.has(self._run.connector):
+            return
+        until = time.monotonic() + self._host.target(self._run.connector).document.import_timeout + self._grace
+        while True:
+            time.sleep(self._every)
+            try:
+                now = self._host.store.runs.get(self._run.id)
+            except StoreError:
+                continue  # the run itself meets that too; looked at again in a second
+            if now is None or now.state != "running":
+                return
+            if now.cancel_requested:
+                until = min(until, time.monotonic() + self._grace)
+            if time.monotonic() >= until:
+                break
+        state = "cancelled" if now.cancel_requested else "failed"
+        message = "the connector did not end the import in time; its process was ended"
+        self._host.store.runs.finish(
+            now.id, state, message, objects=now.objects, changed=now.changed, removed=now.removed
+        )
+        log.error("import_overdue", connector=now.connector, run=now.id, state=state)
+        self._end(1)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

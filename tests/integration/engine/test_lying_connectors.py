@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 import variants
-from harness import at_once, until
+from harness import at_once, meanwhile, until
+from isthmus.engine import operations, scheduling
 from isthmus.spi import (
     Anchor,
     ConnectorObject,
@@ -22,6 +24,7 @@ from isthmus.spi import (
     TargetUnavailable,
     Throttled,
 )
+from isthmus.web.importer import Overdue
 from memory_host import MemoryHost, Serve
 
 Spoil = Callable[[ConnectorObject], Any]
@@ -178,3 +181,49 @@ def test_a_connector_that_cannot_close_lets_the_others_close(serve: Serve) -> No
     lie(served, close=fail)
     served.bench.reopen()
     assert [user["userName"] for user in served.bench.client("app").named("ann")] == ["ann"]
+
+
+def test_an_import_that_never_ends_is_cancelled_and_ends_in_time(liar: MemoryHost) -> None:
+    def endless(honest: Callable[..., Any], *given: Any, **named: Any) -> Iterator[Any]:
+        (page,) = honest(*given, **named)
+        while True:  # such as a "next page" that is the same again
+            yield page
+
+    lie(liar, import_full=endless)
+    host, runs = liar.host, liar.host.store.runs
+    with meanwhile(lambda: liar.bench.run_import("app")) as result:
+        running = until(lambda: [run for run in runs.list(connector="app") if run.state == "running"])
+        operations.run_cancel(host, running[0].id)
+    assert (result[0].state, liar.listed()) == ("cancelled", ["ann", "bob"])
+    liar.reconfigure(extra="import_timeout = 1")
+    run = liar.bench.run_import("app")
+    assert (run.state, liar.listed()) == ("failed", ["ann", "bob"])
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_an_import_that_stands_still_ends_with_its_process(cancels: bool, liar: MemoryHost) -> None:
+    going_on, ended = threading.Event(), threading.Event()
+
+    def hang(honest: Callable[..., Any], *given: Any, **named: Any) -> Iterator[Any]:
+        going_on.wait(30)
+        yield from honest(*given, **named)
+
+    lie(liar, import_full=hang)
+    if not cancels:
+        liar.reconfigure(extra="import_timeout = 1")
+    host = liar.host
+    scheduling.request_import(host, "app", requested_by="test")
+    run = host.store.runs.claim(host.store.owner)
+    assert run is not None
+    with meanwhile(lambda: scheduling.execute(host, run)):
+        overdue = Overdue(host, run, grace=0.1, every=0.01, end=lambda code: ended.set())
+        overdue.start()
+        if cancels:
+            operations.run_cancel(host, run.id)
+        assert ended.wait(20)
+        found = host.store.runs.get(run.id)
+        assert found is not None
+        assert (found.state, "in time" in found.message) == ("cancelled" if cancels else "failed", True)
+        going_on.set()
+    overdue.join(20)
+    assert liar.listed() == ["ann", "bob"]
