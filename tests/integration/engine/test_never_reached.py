@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import variants
-from harness import Bench, bench, memory_document, memory_target
+from harness import Bench, bench, memory_document, memory_target, until
+from isthmus.connectors.memory import MemoryConnector
 from isthmus.spi import TargetUnavailable
 
 THREADS = 16
@@ -62,3 +63,26 @@ def test_it_holds_no_more_threads_than_any_other_target(two: tuple[Bench, str]) 
     assert answers == [503] * THREADS
     assert len(asked) == 1, "each of those who wait asks again, one after the other"
     variants.lies.pop(hanging)
+
+
+def test_a_target_that_hangs_does_not_keep_others_from_being_repaired(two: tuple[Bench, str]) -> None:
+    """One thread repairs for all connectors: whom it waits for must not hold it."""
+    opened, hanging = two
+    other = opened.host.target("other").connector
+    assert isinstance(other, MemoryConnector)
+    variants.lies[other._name]["create"] = fail_unknown
+    variants.lies[hanging]["create"] = fail_unknown
+    for name in ("hanging", "other"):
+        opened.client(name).post({"userName": "carl"}).refused(503)
+    assert len(opened.unfinished()) == 2
+    going_on = threading.Event()
+    variants.lies[hanging] = {"find": lambda *_given, **_named: going_on.wait(30) and None}
+    opened.host.start_background()
+    try:
+        until(lambda: len(opened.unfinished()) == 1, timeout=8)
+    finally:
+        going_on.set()
+
+
+def fail_unknown(honest: Any, *given: Any, **named: Any) -> Any:
+    raise TargetUnavailable("the connection broke off", outcome_unknown=True)
