@@ -189,6 +189,11 @@ class Buggy(Watched):
         raise ZeroDivisionError(f"with the value {value!r} in it")
 
 
+def cannot_open(settings: MemorySettings) -> Connector:
+    """Fail as a connector that was never tried."""
+    raise ZeroDivisionError(f"with the setting {settings.name!r} in it")
+
+
 def variant(id: str, opening: Callable[[Any], Connector], **more: Any) -> ConnectorType[Any]:
     return replace(connector_type, id=id, open=opening, **more)
 
@@ -200,6 +205,7 @@ one_at_a_time = variant("serial", Watched, concurrency="serial")
 buggy = variant("buggy", Buggy)
 generous = variant("generous", Generous)
 lying = variant("lying", Lying, settle_seconds=0.0)
+unopened = variant("cannot-open", cannot_open)
 
 _POINTS = {
     "watched": "watched",
@@ -209,6 +215,7 @@ _POINTS = {
     "buggy": "buggy",
     "generous": "generous",
     "lying": "lying",
+    "cannot-open": "unopened",
 }
 _installing = threading.Lock()
 

@@ -19,7 +19,7 @@ from isthmus.config.errors import ConfigError
 from isthmus.config.registry import connector_type
 from isthmus.config.settings import open_connector
 from isthmus.engine.admission import Admission
-from isthmus.engine.answers import answer_for, connector_edge, unavailable
+from isthmus.engine.answers import Unkept, answer_for, connector_edge, unavailable
 from isthmus.engine.asking import Asking
 from isthmus.engine.attention import Attention
 from isthmus.engine.caller import Caller
@@ -221,10 +221,12 @@ class Target:
         try:
             return self._compiled_kept(raw)
         except MisconfiguredConnector as exc:
-            if time.monotonic() - self._asked_at < RETRY_SECONDS:
+            if time.monotonic() - self._asked_at >= RETRY_SECONDS:
+                raw = self._asked_schema(first=False)
+            elif self._schema_text.get() is raw:  # else it was just asked for another request
                 raise answer_for(exc) from exc
         try:
-            return self._compiled_kept(self._asked_schema(first=False))
+            return self._compiled_kept(raw)
         except MisconfiguredConnector as exc:
             raise answer_for(exc) from exc
 
@@ -254,8 +256,10 @@ class Target:
     def _ask_for_schema(self, *, first: bool) -> str:
         raw = self._schema_text.fresh()
         if not (first and raw):
-            self._asked_at = time.monotonic()
-            self.discover()
+            try:
+                self.discover()
+            finally:
+                self._asked_at = time.monotonic()
             raw = self._schema_text.fresh()
         return raw
 
@@ -278,7 +282,7 @@ class Target:
         writes: it never means that values were cleared.
         """
         with self.using_unbounded("read_schema") as connector:
-            schema = connector.read_schema(call=self.call())
+            schema = told(connector.read_schema(call=self.call()))
         before = self.schema()
         definitions = self.definitions()
         problems = drift(before, schema, definitions)
@@ -376,6 +380,24 @@ def compiled(document: ConnectorDocument, definition: ResourceTypeDefinition, ob
         groups=any(each.has_members for each in document.resource_types),
         names={each.object_type: each.name for each in document.resource_types},
     )
+
+
+def told(schema: object) -> Schema:
+    """Return what a connector told of its target; call it where `connector_edge` holds.
+
+    Raises:
+        Unkept: it is no schema.
+    """
+    if not isinstance(schema, Schema):
+        raise Unkept(f"returned {type(schema).__name__} in place of a schema")
+    for name, object_type in schema.object_types.items():
+        if not isinstance(object_type, ObjectType) or object_type.name != name:
+            raise Unkept(f"returned something else than an object type of the name {name!r}")
+        for anchor in object_type.anchor or ("",):
+            if object_type.attribute(anchor) is None:
+                raise Unkept(f"returned the object type {name!r} without the attribute {anchor!r} of its anchor")
+    encode_schema(schema)  # what cannot be kept, such as an attribute of no known type, is no schema either
+    return schema
 
 
 def encode_schema(schema: Schema) -> str:
