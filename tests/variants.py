@@ -45,12 +45,23 @@ between_pages: dict[str, Callable[[int], None]] = {}
 """What happens once a page of an import has been read, and before the host has it, by the target's name."""
 without: dict[str, set[str]] = {}
 """Attributes that a target's schema lacks for now."""
+lies: defaultdict[str, dict[str, Callable[..., Any]]] = defaultdict(dict)
+"""What a method does instead, by the target's name; it is given the method and what that was given."""
 
 
 def _counted(name: str) -> Callable[..., Any]:
     def method(self: Watched, *given: Any, **named: Any) -> Any:
         asked[self._name][name] += 1
         return getattr(super(Watched, self), name)(*given, **named)
+
+    return method
+
+
+def _lied(name: str) -> Callable[..., Any]:
+    def method(self: Lying, *given: Any, **named: Any) -> Any:
+        honest = getattr(super(Lying, self), name)
+        lie = lies[self._name].get(name)
+        return honest(*given, **named) if lie is None else lie(honest, *given, **named)
 
     return method
 
@@ -160,6 +171,15 @@ class Blind(Connector, SupportsFullImport, SupportsCreate, SupportsUpdate, Suppo
     create, update, delete, set_password = map(_delegated, ("create", "update", "delete", "set_password"))
 
 
+class Lying(Watched):
+    """Does what a test has it do."""
+
+    test, read_schema, scopes, close = map(_lied, ("test", "read_schema", "scopes", "close"))
+    read, find, find_many, import_full = map(_lied, ("read", "find", "find_many", "import_full"))
+    current_watermark, import_delta = map(_lied, ("current_watermark", "import_delta"))
+    create, update, delete, set_password = map(_lied, ("create", "update", "delete", "set_password"))
+
+
 class Buggy(Watched):
     """Raises what no connector may."""
 
@@ -167,6 +187,11 @@ class Buggy(Watched):
         self, object_type: str, attribute: str, value: Value, *, attributes: Sequence[str], call: Call
     ) -> Sequence[ConnectorObject]:
         raise ZeroDivisionError(f"with the value {value!r} in it")
+
+
+def cannot_open(settings: MemorySettings) -> Connector:
+    """Fail as a connector that was never tried."""
+    raise ZeroDivisionError(f"with the setting {settings.name!r} in it")
 
 
 def variant(id: str, opening: Callable[[Any], Connector], **more: Any) -> ConnectorType[Any]:
@@ -179,6 +204,8 @@ blind = variant("blind", Blind, settle_seconds=0.0)
 one_at_a_time = variant("serial", Watched, concurrency="serial")
 buggy = variant("buggy", Buggy)
 generous = variant("generous", Generous)
+lying = variant("lying", Lying, settle_seconds=0.0)
+unopened = variant("cannot-open", cannot_open)
 
 _POINTS = {
     "watched": "watched",
@@ -187,6 +214,8 @@ _POINTS = {
     "serial": "one_at_a_time",
     "buggy": "buggy",
     "generous": "generous",
+    "lying": "lying",
+    "cannot-open": "unopened",
 }
 _installing = threading.Lock()
 

@@ -34,12 +34,21 @@ log = structlog.get_logger("isthmus.engine")
 
 RETRY_SECONDS = 30
 _BUSY_SECONDS = 2
+_DAY = 86_400
 _NEVER = (AlreadyUsed, IdentityChanged, EntryClosed, EntryUnknown)
 """What the store says of a mistake of the engine, and not of itself."""
 
 
 class Held(Exception):
     """The guard holds a run back."""
+
+
+class Stopped(SystemExit):
+    """This process was told to end: what a connector is doing ends with it, and is no fault of the connector."""
+
+
+class Unkept(Exception):
+    """A connector did something that the SPI rules out; the text goes on after its name and the operation's."""
 
 
 def unavailable(detail: str, retry_after: float = RETRY_SECONDS) -> ScimError:
@@ -49,7 +58,11 @@ def unavailable(detail: str, retry_after: float = RETRY_SECONDS) -> ScimError:
 
 def _throttled(error: ConnectorError) -> ScimError:
     seconds = error.retry_after if isinstance(error, Throttled) else RETRY_SECONDS
-    return ScimError(429, error.message, headers={"Retry-After": str(max(1, round(seconds)))})
+    try:
+        whole = min(max(1, round(seconds)), _DAY)
+    except (ArithmeticError, TypeError, ValueError):  # what a connector made of a header that it did not understand
+        whole = RETRY_SECONDS
+    return ScimError(429, error.message, headers={"Retry-After": str(whole)})
 
 
 ANSWERS: tuple[tuple[type[ConnectorError], Callable[[ConnectorError], ScimError]], ...] = (
@@ -97,7 +110,8 @@ class connector_edge:  # noqa: N801 - a context like those of contextlib, and ca
     What the host itself raises while a connector is lent passes as it is.
 
     The outcome of a write that ended so is not known. The text of a foreign exception may hold values, so only its
-    class is shown; the traceback goes to the log without local variables.
+    class is shown; the traceback goes to the log without local variables. `SystemExit` and a cancelled task of asyncio
+    would end the thread that serves, so they are bugs like any other.
     """
 
     __slots__ = ("_connector", "_operation")
@@ -110,23 +124,23 @@ class connector_edge:  # noqa: N801 - a context like those of contextlib, and ca
         return
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
-        if error is None or isinstance(error, _KNOWN) or not isinstance(error, Exception):
+        if error is None or isinstance(error, _KNOWN):
             return
+        what = str(error) if isinstance(error, Unkept) else f"raised {type(error).__name__}"
         log.error(
             "bug_in_connector",
             connector=self._connector,
             operation=self._operation,
-            error=type(error).__name__,  # the message of a foreign exception may hold values
+            error=what,
             where=_innermost(error),
         )
         raise ConnectorError(
-            f"bug in connector {self._connector!r}: {self._operation} raised {type(error).__name__}; "
-            "see the log and tell its author",
+            f"bug in connector {self._connector!r}: {self._operation} {what}; see the log and tell its author",
             outcome_unknown=True,
         ) from error
 
 
-_KNOWN = (ConnectorError, ScimError, StoreError, Held)
+_KNOWN = (ConnectorError, ScimError, StoreError, Held, Stopped, KeyboardInterrupt, GeneratorExit)
 
 
 def _innermost(exc: BaseException) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from isthmus.engine.answers import Unkept, connector_edge
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.spi import Attributes, Columnar, ConnectorObject, Identity
@@ -54,12 +55,30 @@ def writes_of(
     return [write_of(rt, objects[index], wire=wire) for index, wire in zip(indexes, wires, strict=True)]
 
 
+def checked(rt: ResourceType, returned: object) -> ConnectorObject:
+    """Return what a connector returned for an object of this type; call it where `connector_edge` holds.
+
+    Raises:
+        Unkept: it is none, or nothing could find it again.
+    """
+    if not isinstance(returned, ConnectorObject):
+        raise Unkept(f"returned {type(returned).__name__} in place of an object")
+    if returned.object_type != rt.definition.object_type:
+        raise Unkept("returned an object of another type")
+    values = returned.identity.anchor.values
+    if len(values) != len(rt.object_type.anchor) or not all(isinstance(value, str) for value in values):
+        raise Unkept("returned an object whose anchor is not one text for each of its attributes")
+    return returned
+
+
 def apply_live(
-    target: Target, rt: ResourceType, space: Space, objects: Sequence[ConnectorObject], *, noted: int
+    target: Target, rt: ResourceType, space: Space, objects: Sequence[ConnectorObject], *, noted: int, operation: str
 ) -> None:
     """Record objects just read from the target, unless the space learnt something newer since `noted`."""
     if objects:
-        target.store.space.apply(space, [write_of(rt, obj) for obj in objects], noted=noted, now=now_text())
+        with connector_edge(target.name, operation):
+            writes = [write_of(rt, obj) for obj in objects]
+        target.store.space.apply(space, writes, noted=noted, now=now_text())
 
 
 def anchor_text(anchor: Sequence[str]) -> str:

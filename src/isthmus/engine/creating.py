@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from isthmus.engine.applying import checked
 from isthmus.engine.auditing import Trail, intent_of, plain_values
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Entries
@@ -123,13 +124,14 @@ class Creator:
 
         def write(connector: Connector, call: Call) -> ConnectorObject:
             assert isinstance(connector, SupportsCreate)
-            return connector.create(
+            made = connector.create(
                 rt.definition.object_type,
                 attributes,
                 dn=plan.dn,
                 password=plan.password if in_create else None,
                 call=call,
             )
+            return checked(rt, made)
 
         result = self._sender.send(rt, entry, write, trail=trail, caller=caller, stored=None)
         assert result is not None

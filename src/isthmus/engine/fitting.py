@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from typing import Literal
 
 from isthmus.config.documents import Configuration, ConnectorDocument
@@ -11,13 +14,15 @@ from isthmus.config.settings import open_connector
 from isthmus.config.source import Source
 from isthmus.engine.answers import connector_edge
 from isthmus.engine.host import Host
-from isthmus.engine.target import compiled
+from isthmus.engine.target import compiled, told
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.problems import MappingProblem
-from isthmus.spi import Call, ConnectorError, MisconfiguredConnector, Schema
+from isthmus.spi import Call, ConnectorError, MisconfiguredConnector, Schema, TargetUnavailable
 
 Ask = Literal["never", "misfit", "always"]
 """When the target itself is asked: never; where the file does not fit what is known of it; in any case."""
+
+_MARGIN = 1.0
 
 LONGEST_SECONDS = 10.0
 """How long a target may take to tell its schema here; one that is slower counts as one that cannot be reached."""
@@ -49,20 +54,37 @@ def misfits(host: Host, name: str, *, ask: Ask) -> list[ConfigError]:
 def unopened(configuration: Configuration, name: str) -> list[ConfigError]:
     """Return what keeps the connector from being opened; its target is not asked."""
     try:
-        open_connector(configuration, name).close()
-    except ConfigError as exc:
-        return [exc]
+        with connector_edge(name, "open"):
+            try:
+                opened = open_connector(configuration, name)
+            except ConfigError as exc:
+                return [exc]
+            opened.close()
+    except ConnectorError as exc:  # a bug of the connector: it keeps nobody else's file from being taken over
+        return [ConfigError(exc.message, _source(configuration, name).where(("type",)))]
     return []
 
 
 def _read(configuration: Configuration, name: str, document: ConnectorDocument) -> Schema:
-    """Ask the target with the settings of the file, apart from the connector that may be in use."""
-    connector = open_connector(configuration, name)
+    """Ask the target with the settings of the file, apart from the connector that may be in use.
+
+    In a thread that is left behind, should the connector look at no deadline.
+    """
+    seconds = min(document.timeout, LONGEST_SECONDS)
+    answer: Future[Schema] = Future()
+
+    def ask() -> None:
+        try:
+            with connector_edge(name, "read_schema"), closing(open_connector(configuration, name)) as connector:
+                answer.set_result(told(connector.read_schema(call=Call(timeout=seconds))))
+        except BaseException as exc:  # noqa: BLE001 - raised where it is waited for
+            answer.set_exception(exc)
+
+    threading.Thread(target=ask, name=f"schema of {name}", daemon=True).start()
     try:
-        with connector_edge(name, "read_schema"):
-            return connector.read_schema(call=Call(timeout=min(document.timeout, LONGEST_SECONDS)))
-    finally:
-        connector.close()
+        return answer.result(seconds + _MARGIN)
+    except TimeoutError:
+        raise TargetUnavailable("the target did not tell its schema in time") from None
 
 
 def _compared(

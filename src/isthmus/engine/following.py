@@ -72,12 +72,13 @@ class Following:
         all_types = target.resource_types(now=True)
         types = published(target, self._scope)
         noted = target.store.number()
+        call = Call(timeout=FOREVER, correlation="watch", cancelled=self._stop)
         pages = connector.watch(
             self._scope,
             since=Watermark(since),
             attributes={name: rt.read_attributes for name, rt in types.items()},
             page_size=target.document.page_size,
-            call=Call(timeout=FOREVER, correlation="watch", cancelled=self._stop),
+            call=call,
         )
         for page in pages:
             if target.attention.blocking or target.resource_types(now=True) is not all_types:
@@ -85,6 +86,7 @@ class Following:
             self._take(page, types, noted)
             self._keep(page.watermark)
             self._told()
+            call.check()
             noted = target.store.number()  # before the next page is waited for, so before anything in it was read
         raise ConnectorError(f"the watch of {self._scope.key!r} ended without a reason")
 

@@ -21,6 +21,7 @@ from isthmus.store import Store, StoreError
 log = structlog.get_logger("isthmus.host")
 
 REPAIR_INTERVAL = 1.0
+CLOSE_SECONDS = 15.0  # for what is being repaired when the host closes
 CLOSE_DELAY = 60.0  # how long a connector that was replaced by a reload may still answer what it began
 
 
@@ -43,6 +44,8 @@ class Host:
         self._retired: list[tuple[float, Endpoint]] = []
         self._stop = threading.Event()
         self._repairer: threading.Thread | None = None
+        self._repairs: dict[str, threading.Thread] = {}
+        """Of each connector one at most, so that a target that hangs holds up nobody else's."""
         self._replace_endpoints(configuration)
 
     @classmethod
@@ -53,8 +56,11 @@ class Host:
     def close(self) -> None:
         """Stop the repair thread, close every connector and the store; call it when no request is under way."""
         self._stop.set()
+        until = time.monotonic() + CLOSE_SECONDS
         if self._repairer is not None:
-            self._repairer.join(timeout=15)
+            self._repairer.join(CLOSE_SECONDS)
+        for thread in self._repairs.values():
+            thread.join(max(0.0, until - time.monotonic()))
         with self._lock:
             endpoints = [*self._endpoints.values(), *(endpoint for _, endpoint in self._retired)]
             self._endpoints, self._retired = {}, []
@@ -119,12 +125,32 @@ class Host:
     def _repair_forever(self) -> None:
         while not self._stop.wait(REPAIR_INTERVAL):
             try:
-                self.repair()
+                self._begin_repairs()
                 self._close_retired()
             except StoreError as exc:
                 log.error("repair_failed", reason=str(exc))  # noqa: TRY400 - the reason says it all; tried again in a second
             except Exception:  # whatever it was, such as too many open files: the next round tries again
                 log.exception("repair_failed")
+
+    def _begin_repairs(self) -> None:
+        if not self.store.journal.unfinished():
+            return
+        for key, endpoint in list(self._endpoints.items()):
+            running = self._repairs.get(key)
+            if (running is None or not running.is_alive()) and self.store.journal.unfinished(key):
+                name = f"repair {endpoint.name}"
+                thread = self._repairs[key] = threading.Thread(
+                    target=self._repair_one, args=(endpoint,), name=name, daemon=True
+                )
+                thread.start()
+
+    def _repair_one(self, endpoint: Endpoint) -> None:
+        try:
+            endpoint.recovery.repair_all(self._stop.is_set)
+        except StoreError as exc:
+            log.error("repair_failed", connector=endpoint.name, reason=str(exc))  # noqa: TRY400 - tried again in a second
+        except Exception:  # whatever it was: the next round tries again
+            log.exception("repair_failed", connector=endpoint.name)
 
     def repair(self) -> int:
         """Try to settle every open entry that nobody works on; return how many are left."""

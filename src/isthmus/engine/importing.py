@@ -156,6 +156,7 @@ class Import:
                 for page in pages:
                     self._full_page(page, types, spaces, sightings, digests, read, doubts, noted)
                     self._tick(len(page.objects))
+                    call.check()  # a connector that never asks, and whose pages never end, must end all the same
         self._behind = None
         self._tick(0, force=True)
         call.check()  # cancelled, or out of time: then nothing is removed
@@ -277,6 +278,7 @@ class Import:
                     store.settings.set(self._watermark_key(scope), mark.token)
                     mark = None
                 self._tick(len(page.objects) + len(page.deleted))
+                call.check()
             # At the end and not at each page: one write whose outcome nobody knows would hold all of them up.
             if mark is not None and self._overtaken.settle(until=time.monotonic() + OVERTAKEN_SECONDS):
                 store.settings.set(self._watermark_key(scope), mark.token)  # else the next delta is told again

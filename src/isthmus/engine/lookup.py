@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from isthmus.engine.answers import answer_for, unavailable
-from isthmus.engine.applying import apply_live, identity_of
+from isthmus.engine.answers import Unkept, answer_for, unavailable
+from isthmus.engine.applying import apply_live, checked, identity_of
 from isthmus.engine.asking import Asking
 from isthmus.engine.caller import Caller
 from isthmus.engine.single_flight import SingleFlight
@@ -69,15 +69,19 @@ class LiveLookup:
         with target.using_unbounded("find") as connector:
             wanted, call = rt.read_attributes, target.call(caller)
             object_type = rt.definition.object_type
+            answers: Sequence[Sequence[ConnectorObject]]
             if len(values) > 1 and isinstance(connector, SupportsFindMany):
-                found = connector.find_many(object_type, attribute, values, attributes=wanted, call=call)
+                answers = connector.find_many(object_type, attribute, values, attributes=wanted, call=call)
             else:
                 assert isinstance(connector, SupportsLookup)
-                found = [
+                answers = [
                     connector.find(object_type, attribute, value, attributes=wanted, call=call) for value in values
                 ]
+            found = [[checked(rt, obj) for obj in each] for each in answers]
+            if len(found) != len(values):  # whoever waits for one that is missing would wait for ever
+                raise Unkept(f"gave {len(found)} answers for {len(values)} values")
         objects = [obj for each in found for obj in each]
-        apply_live(target, rt, target.space(rt), objects, noted=noted)
+        apply_live(target, rt, target.space(rt), objects, noted=noted, operation="find")
         return found
 
     def refresh(self, rt: ResourceType, stored: StoredObject, caller: Caller) -> StoredObject | None:
@@ -96,11 +100,13 @@ class LiveLookup:
                     attributes=rt.read_attributes,
                     call=target.call(caller),
                 )
+                if found is not None:
+                    checked(rt, found)
+            if found is None:
+                # Where another write holds the object, the space keeps it until that is settled.
+                target.store.space.remove(space, [stored.row], noted=noted)
+                return None
+            apply_live(target, rt, space, [found], noted=noted, operation="read")
         except ConnectorError as exc:
             raise answer_for(exc) from exc
-        if found is None:
-            # Where another write holds the object, the space keeps it until that is settled.
-            target.store.space.remove(space, [stored.row], noted=noted)
-            return None
-        apply_live(target, rt, space, [found], noted=noted)
         return target.store.space.by_id(space, stored.id, hidden=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from isthmus.engine.answers import answer_for
-from isthmus.engine.applying import completed, write_of
+from isthmus.engine.answers import Unkept, answer_for, connector_edge
+from isthmus.engine.applying import checked, completed, identity_of, write_of
 from isthmus.engine.auditing import Trail
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Repairer
@@ -15,7 +15,7 @@ from isthmus.engine.keeping import Keeping
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
-from isthmus.spi import Call, Connector, ConnectorError, ConnectorObject, NotFound, SupportsLookup
+from isthmus.spi import Call, Connector, ConnectorError, ConnectorObject, NotFound, Operation, SupportsLookup
 from isthmus.store import UNSET, StoreError, Unset
 from isthmus.store.records import Applied, Entry, EntryState, State, StoredObject
 
@@ -56,6 +56,8 @@ class Sender:
             with target.using(trail.operation) as connector:
                 result = write(connector, call)
                 reached("after-send")
+                if result is not None and stored is not None and result.identity.anchor.values != stored.anchor:
+                    _must_be_renamed(rt, connector, stored, call)
                 if result is not None:
                     result = self._whole(rt, connector, result, call, keeping)
             target.leave()
@@ -87,7 +89,7 @@ class Sender:
                 exc.outcome_unknown = True  # the write itself is done: repair records it
                 raise
             if read is not None:
-                whole = completed(rt, read, None)
+                whole = completed(rt, checked(rt, read), None)
         if not _has(whole, wanted) and keeping is not None:
             whole = keeping.whole(whole)
         return whole
@@ -130,11 +132,20 @@ class Sender:
         guard: tuple[str, str] | None = None,
         remove: bool = False,
     ) -> Applied | None:
-        """Record the object as it now is and close the entry, in one store transaction; return what was applied."""
+        """Record the object as it now is and close the entry, in one store transaction; return what was applied.
+
+        Raises:
+            ScimError: what the connector returned cannot be recorded; the entry stays open.
+        """
         reached("before-close")
         write = None
-        if result is not None:
-            write = write_of(rt, result) if keeping is None else keeping.write(result)
+        try:
+            if result is not None:
+                with connector_edge(self._target.name, trail.operation):
+                    write = write_of(rt, result) if keeping is None else keeping.write(result)
+        except ConnectorError as exc:
+            self._failed(entry, exc, trail, stored)
+            raise answer_for(exc) from exc
         renamed = stored is not None and write is not None and write.anchor != stored.anchor
         applied = self._close(
             entry,
@@ -156,6 +167,23 @@ class Sender:
         except StoreError as exc:
             self._repairer.abandon(entry, f"the store could not record the outcome: {exc}")
             raise
+
+
+def _must_be_renamed(rt: ResourceType, connector: Connector, stored: StoredObject, call: Call) -> None:
+    """Make sure that an object with a new anchor is not just another one: its id would mean that one from now on.
+
+    Raises:
+        Unkept: the object that was to be changed is still there under its own anchor.
+    """
+    if not isinstance(connector, SupportsLookup) or Operation.LOOKUP not in rt.object_type.operations:
+        return
+    try:
+        found = connector.read(rt.definition.object_type, identity_of(stored), attributes=(), call=call)
+    except ConnectorError as exc:
+        exc.outcome_unknown = True  # the write itself is done: repair records it
+        raise
+    if found is not None and found.identity.anchor.values == stored.anchor:
+        raise Unkept("returned another object than the one that it was to change")
 
 
 def _has(obj: ConnectorObject, names: Sequence[str]) -> bool:

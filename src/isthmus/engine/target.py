@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TypeVar
 
@@ -19,13 +19,14 @@ from isthmus.config.errors import ConfigError
 from isthmus.config.registry import connector_type
 from isthmus.config.settings import open_connector
 from isthmus.engine.admission import Admission
-from isthmus.engine.answers import answer_for, connector_edge, unavailable
+from isthmus.engine.answers import Unkept, answer_for, connector_edge, unavailable
 from isthmus.engine.asking import Asking
 from isthmus.engine.attention import Attention
 from isthmus.engine.caller import Caller
 from isthmus.engine.drift import appeared, drift, unreadable
 from isthmus.engine.glance import Glance
 from isthmus.engine.sessions import Sessions
+from isthmus.engine.single_flight import SingleFlight
 from isthmus.engine.turns import Turns
 from isthmus.mapping.definition import ResourceTypeDefinition
 from isthmus.mapping.problems import MappingProblem
@@ -78,6 +79,7 @@ class Target:
         self._connector: Connector | None = None
         self._compiled: tuple[str, dict[str, ResourceType]] | None = None
         self._asked_at = float("-inf")
+        self._questions: SingleFlight[str] = SingleFlight()
         self._schema_key = f"schema:{self.key}"
         self._added_key = f"added:{self.key}"
         self._schema_text = Glance(store, self._schema_key)
@@ -108,7 +110,7 @@ class Target:
         with self._lock:
             connector, self._connector = self._connector, None
         if connector is not None:
-            with connector_edge(self.name, "close"):
+            with suppress(ConnectorError), connector_edge(self.name, "close"):  # the log has it; the others close too
                 connector.close()
 
     @contextmanager
@@ -210,48 +212,58 @@ class Target:
         """
         raw = self._schema_text.fresh() if now else self._schema_text.get()
         if not raw:
-            raw = self._first_schema()
+            raw = self._asked_schema(first=True)
         compiled = self._compiled
         if compiled is None or compiled[0] is not raw:
             compiled = self._compiled_anew(raw)
         return compiled[1]
 
     def _compiled_anew(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
-        # The target may be asked for its schema. Who waits here must not keep the place from who asks, and takes what
-        # that one has found.
+        """Compile the schema in the store; where the document does not fit, ask whether the target has a newer one."""
+        try:
+            return self._compiled_kept(raw)
+        except MisconfiguredConnector as exc:
+            if time.monotonic() - self._asked_at >= RETRY_SECONDS:
+                raw = self._asked_schema(first=False)
+            elif self._schema_text.get() is raw:  # else it was just asked for another request
+                raise answer_for(exc) from exc
+        try:
+            return self._compiled_kept(raw)
+        except MisconfiguredConnector as exc:
+            raise answer_for(exc) from exc
+
+    def _compiled_kept(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
+        # Who waits here must not keep the place from who compiles, and takes what that one has made.
         with self.turns.lent(), self._lock:
             raw = self._schema_text.get() or raw
             compiled = self._compiled
             if compiled is None or compiled[0] is not raw:
-                try:
-                    compiled = self._compiled = self._compile_kept(raw)
-                except ConnectorError as exc:
-                    raise answer_for(exc) from exc
+                compiled = self._compiled = raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema))
             return compiled
 
-    def _compile_kept(self, raw: str) -> tuple[str, dict[str, ResourceType]]:
-        """Compile the schema in the store; where the document does not fit, ask whether the target has a newer one."""
-        try:
-            return raw, self._compile(msgspec.json.decode(raw.encode(), type=Schema))
-        except MisconfiguredConnector:
-            now = time.monotonic()
-            if now - self._asked_at < RETRY_SECONDS:
-                raise
-            self._asked_at = now
-            schema = self.discover()
-            return self._schema_text.fresh(), self._compile(schema)
+    def _asked_schema(self, *, first: bool) -> str:
+        """Return the schema as the target tells it now; `first`: only if nobody has kept one meanwhile.
 
-    def _first_schema(self) -> str:
-        # One question for all who wait for the first answer. Who waits here must not keep the place from who asks.
-        with self.turns.lent(), self._lock:
+        One question for all who want to know. They wait for the target like any others: one that hangs must not hold
+        every thread.
+        """
+        try:
+            with self.waiting():
+                return self._questions.run(first, lambda: self._ask_for_schema(first=first), self.document.timeout)
+        except TimeoutError as exc:
+            raise unavailable("the target did not tell its schema in time") from exc
+        except ConnectorError as exc:
+            raise answer_for(exc) from exc
+
+    def _ask_for_schema(self, *, first: bool) -> str:
+        raw = self._schema_text.fresh()
+        if not (first and raw):
+            try:
+                self.discover()
+            finally:
+                self._asked_at = time.monotonic()
             raw = self._schema_text.fresh()
-            if not raw:
-                try:
-                    self.discover()
-                except ConnectorError as exc:
-                    raise answer_for(exc) from exc
-                raw = self._schema_text.fresh()
-            return raw
+        return raw
 
     def resource_type_of(self, object_type: str) -> ResourceType:
         """Return the resource type that publishes an object type."""
@@ -272,7 +284,7 @@ class Target:
         writes: it never means that values were cleared. `anew`: an operator takes it as it is (`connector rebuild`).
         """
         with self.using_unbounded("read_schema") as connector:
-            schema = connector.read_schema(call=self.call())
+            schema = told(connector.read_schema(call=self.call()))
         before = None if anew else self.schema()
         if anew:
             self._leave_gone(schema)
@@ -381,6 +393,24 @@ def compiled(document: ConnectorDocument, definition: ResourceTypeDefinition, ob
         groups=any(each.has_members for each in document.resource_types),
         names={each.object_type: each.name for each in document.resource_types},
     )
+
+
+def told(schema: object) -> Schema:
+    """Return what a connector told of its target; call it where `connector_edge` holds.
+
+    Raises:
+        Unkept: it is no schema.
+    """
+    if not isinstance(schema, Schema):
+        raise Unkept(f"returned {type(schema).__name__} in place of a schema")
+    for name, object_type in schema.object_types.items():
+        if not isinstance(object_type, ObjectType) or object_type.name != name:
+            raise Unkept(f"returned something else than an object type of the name {name!r}")
+        for anchor in object_type.anchor or ("",):
+            if object_type.attribute(anchor) is None:
+                raise Unkept(f"returned the object type {name!r} without the attribute {anchor!r} of its anchor")
+    encode_schema(schema)  # what cannot be kept, such as an attribute of no known type, is no schema either
+    return schema
 
 
 def encode_schema(schema: Schema) -> str:

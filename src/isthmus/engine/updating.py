@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from isthmus.engine.answers import answer_for, unavailable
-from isthmus.engine.applying import identity_of
+from isthmus.engine.applying import checked, identity_of
 from isthmus.engine.auditing import REDACTED, Trail, changed_values, intent_of
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Entries
@@ -217,9 +217,10 @@ class Updater:
 
                 def send(connector: Connector, call: Call) -> ConnectorObject:
                     assert isinstance(connector, SupportsUpdate)
-                    return connector.update(
+                    changed = connector.update(
                         rt.definition.object_type, identity_of(stored), changes, new_dn=new_dn, password=None, call=call
                     )
+                    return checked(rt, changed)
 
                 result = self._sender.send(rt, entry, send, trail=trail, caller=caller, stored=stored, keeping=keeping)
             applied = self._sender.done(

@@ -27,10 +27,14 @@ class ConnectorError(Exception):
     that the target has applied, or will still apply, the change.
     """
 
+    message: str = ""
+    outcome_unknown: bool = False
+
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
+        # Answers, journal and audit are UTF-8: what is not (half of a surrogate pair) is shown as "?".
+        self.message = str(message).encode("utf-8", "replace").decode()
         self.outcome_unknown = outcome_unknown
+        super().__init__(self.message)
 
 
 class TargetUnavailable(ConnectorError):

@@ -53,6 +53,9 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
     if state not in (EntryState.OPEN, EntryState.IN_DOUBT):
         raise EntryClosed(f"journal entry {entry_id} is closed already")
     space = Space(*head[5:8])
+    if operation == CREATE and object_id is None and _key_is_used_again(head):
+        removing.remove(connection, space, [head[12]], noted=None, except_entry=entry_id)
+        head = connection.execute(_HEAD, (entry_id, anchor)).fetchone()
     applied: Applied | None
     if anchor is not None and closing.write is not None:
         applied = recording.record(
@@ -84,6 +87,16 @@ def close(connection: sqlite3.Connection, entry_id: str, closing: Closing) -> Ap
          space.object_type, CREATE if created else None, *audited),
     )  # fmt: skip
     return applied
+
+
+def _key_is_used_again(head: Sequence[Any]) -> bool:
+    """Tell whether what was created has the anchor of an object that was known when the entry was opened.
+
+    Then that one is gone, and the target has given its key away again, as SQLite does with the highest. Whoever knows
+    the old one by its id must not meet the new one (RFC 7643 3.1).
+    """
+    row, number, noted = head[12], head[14], head[23]
+    return row is not None and number <= noted
 
 
 def _ground(space: Space, head: Sequence[Any]) -> Ground:

@@ -449,7 +449,7 @@ WHERE (?1 IS NULL OR s.connector = ?1) ORDER BY e.opened DESC, e.id LIMIT ?2;
 SELECT e.state, e.operation, e.object_id, e.anchor, e.locks, s.number, s.connector, s.object_type, s.last, s.dropped, s.id_form,
     EXISTS (SELECT 1 FROM identities AS i WHERE i.space = s.number),
     o.row, o.id, o.number, o.state, d.canonical, o.created, o.modified, o.external_id, o.keys,
-    EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row), (SELECT value FROM counter)
+    EXISTS (SELECT 1 FROM links AS l WHERE l.row = o.row), (SELECT value FROM counter), e.noted
 FROM entries AS e CROSS JOIN spaces AS s ON s.number = e.space
 LEFT JOIN objects AS o ON o.space = e.space AND o.anchor = ?2
 LEFT JOIN digests AS d ON d.row = o.row

@@ -9,10 +9,13 @@ the next look at dead owners; what it had applied stays, and nothing is removed 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +25,8 @@ from isthmus.web import logs, process
 
 if TYPE_CHECKING:
     from isthmus.config.documents import Configuration
+    from isthmus.engine.host import Host
+    from isthmus.store.records import Run
 
 log = structlog.get_logger("isthmus.import")
 
@@ -29,6 +34,8 @@ AGAIN_SECONDS = 10.0
 """How long to wait where the store cannot be written, while connectors are still to be put on their timers."""
 
 _COLLECT_AFTER = 100_000
+_GRACE = 60.0
+"""Seconds that a run may go on after its time is over, or it was cancelled: for the page that it works on."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +55,7 @@ def main(arguments: list[str]) -> int:
 def carry_out(configuration: Configuration, names: Sequence[str]) -> None:
     """Put these connectors on their timers, whatever time that takes, and carry out at most one run."""
     from isthmus.engine.host import opened
-    from isthmus.engine.scheduling import execute_next, start, tick
+    from isthmus.engine.scheduling import execute, start, tick
     from isthmus.store import StoreError
 
     while True:
@@ -59,7 +66,10 @@ def carry_out(configuration: Configuration, names: Sequence[str]) -> None:
                 begun = True
                 tick(host)
                 gc.freeze()
-                execute_next(host)
+                run = host.store.runs.claim(host.store.owner)
+                if run is not None:
+                    Overdue(host, run).start()
+                    execute(host, run)
         except StoreError as exc:
             if begun:
                 raise
@@ -69,9 +79,62 @@ def carry_out(configuration: Configuration, names: Sequence[str]) -> None:
             return
 
 
+class Overdue(threading.Thread):
+    """Ends this process where the run does not end, for its connector stands still or looks at no deadline.
+
+    It would keep one of the few places for imports, and the target of the connector would not be imported any more.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        run: Run,
+        *,
+        grace: float = _GRACE,
+        every: float = 1.0,
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
+        super().__init__(name="overdue", daemon=True)
+        self._host = host
+        self._run = run
+        self._grace = grace
+        self._every = every
+        self._end = end
+
+    def run(self) -> None:
+        """Look until the run has ended."""
+        from isthmus.store import StoreError
+
+        if not self._host.has(self._run.connector):
+            return
+        until = time.monotonic() + self._host.target(self._run.connector).document.import_timeout + self._grace
+        while True:
+            time.sleep(self._every)
+            try:
+                now = self._host.store.runs.get(self._run.id)
+            except StoreError:
+                continue  # the run itself meets that too; looked at again in a second
+            if now is None or now.state != "running":
+                return
+            if now.cancel_requested:
+                until = min(until, time.monotonic() + self._grace)
+            if time.monotonic() >= until:
+                break
+        state = "cancelled" if now.cancel_requested else "failed"
+        message = "the connector did not end the import in time; its process was ended"
+        log.error("import_overdue", connector=now.connector, run=now.id, state=state)
+        with suppress(StoreError):  # else it is found by the next look at dead owners
+            self._host.store.runs.finish(
+                now.id, state, message, objects=now.objects, changed=now.changed, removed=now.removed
+            )
+        self._end(1)
+
+
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     """End in order: the run's own clean-up runs, its owner's lock is released."""
-    raise SystemExit(0)
+    from isthmus.engine.answers import Stopped
+
+    raise Stopped(0)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import multiprocessing.util
 import os
+import re
 import select
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +22,7 @@ import structlog
 
 from isthmus.config.documents import LogSettings
 
+_ACTING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _GATHERED_SECONDS = 0.02
 _MOST_LINES = 1_000
 _PIPE_BUF = select.PIPE_BUF
@@ -96,9 +99,22 @@ def _exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> M
 
 
 def _json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
-    return orjson.dumps(
-        {"at": stamp(time.time()), "process": os.getpid(), **event}, default=str, option=orjson.OPT_NON_STR_KEYS
-    )
+    return _line({"at": stamp(time.time()), "process": os.getpid(), **event})
+
+
+def _line(event: Mapping[str, Any]) -> bytes:
+    """Return the event as JSON in which nothing but itself acts on a terminal.
+
+    JSON wants only the controls of ASCII escaped. Those of Latin-1 (U+009B begins a sequence as ESC [ does), DEL and
+    what turns the direction of writing are as good for forging what an operator reads.
+    """
+    try:
+        line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # half of a surrogate pair
+        return json.dumps(event, default=str).encode()
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
 
 def _console(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
@@ -153,7 +169,7 @@ class AccessLog:
             line = _console(None, "", {"level": "info", "event": "request", **fields}) + b"\n"
         else:
             event = {"at": stamp(now), "level": "info", "event": "request", **fields}
-            line = orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE)
+            line = _line(event) + b"\n"
         if not self._gathering or not 0.0 <= now - self._written_at < _GATHERED_SECONDS:
             self._written_at = now
             self._lines.append(line)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import orjson
+import structlog
 
 from isthmus.store import StoreError
 from isthmus.web.answers import reason
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from isthmus.engine.host import Host
+
+log = structlog.get_logger("isthmus.web")
 
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
@@ -52,9 +55,21 @@ def operations_application(host: Host, metrics: Callable[[], tuple[str, bytes]])
             status, kind, body = 405, _TEXT, b"only GET\n"
             headers.append(("Allow", "GET, HEAD"))
         else:
-            status, kind, body = page()
+            status, kind, body = _answered(page)
         headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
         start_response(reason(status), headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
     return application
+
+
+def _answered(page: Callable[[], Answer]) -> Answer:
+    """Return the page; whatever goes wrong is told here, and in the log, in one line."""
+    try:
+        return page()
+    except StoreError as exc:
+        log.error("store_failed", reason=str(exc))  # noqa: TRY400 - the reason says it all
+        return 503, _TEXT, f"the store failed: {exc}\n".encode()
+    except Exception:
+        log.exception("bug")
+        return 500, _TEXT, b"an unexpected error; the log has it\n"

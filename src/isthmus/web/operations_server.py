@@ -67,6 +67,11 @@ class _Quiet(ServerHandler):
 class _Request(WSGIRequestHandler):
     timeout = _TIMEOUT
 
+    def setup(self) -> None:
+        super().setup()
+        address: Any = self.client_address
+        self.client_address = address or ("", 0)  # a Unix socket's clients have none
+
     def address_string(self) -> str:
         return str(self.client_address[0]) if self.client_address else ""
 

@@ -6,12 +6,15 @@ import http.client
 import socket
 import threading
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import until
+from isthmus.store import StoreError
 from isthmus.web import operations_server
+from isthmus.web.operations import operations_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,4 +70,37 @@ def test_requests_that_trickle_in_do_not_keep_probes_out(monkeypatch: pytest.Mon
     finally:
         server.shutdown()
         serving.join(20)
+        server.server_close()
+
+
+def test_a_unix_socket_is_answered_and_so_is_a_failing_store(tmp_path: Path) -> None:
+    def metrics() -> tuple[str, bytes]:
+        raise StoreError("the disk is full")
+
+    class NoHost:
+        """Nothing here asks it."""
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "operations"))
+    listener.listen()
+    server = operations_server._Server(listener)
+    server.set_app(operations_application(NoHost(), metrics))  # type: ignore[arg-type]
+    serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+    serving.start()
+
+    def answer(path: str) -> bytes:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(tmp_path / "operations"))
+            client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            with client.makefile("rb") as stream:
+                return stream.read()
+
+    try:
+        assert answer("/healthz").startswith(b"HTTP/1.0 200")
+        assert answer("/metrics").startswith(b"HTTP/1.0 503")
+        assert b"the disk is full" in answer("/metrics")
+    finally:
+        server.shutdown()
+        serving.join(10)
         server.server_close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from isthmus.config.documents import Configuration, ConnectorDocument, HostDocum
 from isthmus.config.listening import ListenAddress
 from isthmus.config.loading import load
 from isthmus.mapping.definition import ResourceTypeDefinition
-from isthmus.web import claim
+from isthmus.web import claim, logs
 from isthmus.web.claim import Claim, claimant
 from isthmus.web.errors import AddressInUse, AlreadyServing, CannotServe
 from isthmus.web.logs import AccessLog
@@ -139,6 +140,22 @@ def test_control_characters_forge_no_log_line(form: str) -> None:
         written = stream.read()
     assert written.count(b"\n") == 1
     assert b"\x1b" not in written
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("acting", ["\x7f", "\x9b31m", "\x85", "\u2028", "\u202e", "\u2066", "\ud800"])
+def test_nothing_in_a_log_line_acts_on_a_terminal(form: str, acting: str) -> None:
+    reading, writing = os.pipe()
+    settings = LogSettings(format=form)  # type: ignore[arg-type]
+    AccessLog(settings, writing).write({"path": f"Zoë {acting}x", "status": 404})
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        written = stream.read()
+    assert acting[0] not in written
+    if form == "json":
+        assert json.loads(written)["path"] == f"Zoë {acting}x"
+    event = {"event": "x", "level": "info", "reason": f"Zoë {acting}x"}
+    assert acting[0] not in (logs._json if form == "json" else logs._console)(None, "", event).decode()
 
 
 def test_server_processes_do_without_rich() -> None:
