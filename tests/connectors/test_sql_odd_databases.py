@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,6 +190,48 @@ def test_a_trigger_that_marks_rows_instead_of_deleting_them(postgres: Target, op
         connector.delete("people", at("ann"), call=call())
     refuses(lambda: connector.delete("all_people", at("bob"), call=call()), "the row is there")
     assert postgres.run("SELECT login, gone FROM all_people ORDER BY login") == [("ann", True), ("bob", False)]
+
+
+def test_a_row_that_others_delete_meanwhile_is_gone(server_target: Target, opened: Callable[..., Any]) -> None:
+    """A transaction of InnoDB goes on showing a row that it has seen, although its DELETE finds none."""
+    server_target.run("CREATE TABLE people (login varchar(20) PRIMARY KEY)")
+    server_target.run("CREATE TABLE gone (login varchar(20))")
+    server_target.run("INSERT INTO people VALUES ('ann')")
+    if server_target.dialect == "postgresql":
+        server_target.run(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN INSERT INTO gone VALUES (OLD.login); RETURN OLD; END$$"
+        )
+        server_target.run("CREATE TRIGGER g AFTER DELETE ON people FOR EACH ROW EXECUTE FUNCTION note()")
+    else:
+        server_target.run(
+            "CREATE TRIGGER g AFTER DELETE ON people FOR EACH ROW INSERT INTO gone VALUES (OLD.login)"
+        )
+    connector = opened(server_target)
+    connector.read_schema(call=call())
+    assert server_target.server is not None
+    other = server_target.server.connect(server_target.database, administrator=False)
+    with closing(other), ThreadPoolExecutor(1) as pool, other.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute("DELETE FROM people WHERE login = 'ann'")
+        deleting = pool.submit(connector.delete, "people", at("ann"), call=call())
+        until = time.monotonic() + 10
+        while not waits_for_a_lock(server_target):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        cursor.execute("COMMIT")
+        try:
+            deleting.result()
+        except NotFound:
+            pass  # as good: the row is gone
+
+
+def waits_for_a_lock(target: Target) -> bool:
+    if target.dialect == "postgresql":
+        asked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(target.run(asked))
+    assert target.server is not None
+    return bool(target.server.run("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"))
 
 
 def test_members_that_a_trigger_passes_over_are_refused(silent: Target, opened: Callable[..., Any]) -> None:
@@ -408,6 +453,26 @@ def test_citext_of_a_schema_that_is_not_searched(postgres: Target, opened: Calla
     created = connector.create("people", {"login": ("Ann",)}, call=call())
     assert connector.read("people", created.identity, attributes=(), call=call()) is not None
     assert change(connector, *created.identity.anchor.values, mail="a@x").attributes["mail"] == ("a@x",)
+
+
+def test_a_schema_that_the_account_may_not_use(postgres: Target, opened: Callable[..., Any]) -> None:
+    """Types and collations of such columns work, but cannot be named; the rest of the connector is not to stop."""
+    server, database = postgres.server, postgres.database
+    assert server is not None
+    server.run("CREATE SCHEMA hidden", database=database)
+    server.run("CREATE EXTENSION citext SCHEMA hidden", database=database)
+    server.run(
+        "CREATE COLLATION hidden.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        database=database,
+    )
+    for table, kind in (("people", "hidden.citext"), ("teams", "varchar(20) COLLATE hidden.ci")):
+        server.run(f"CREATE TABLE {table} (login {kind} PRIMARY KEY, mail varchar(40))", database=database)
+        server.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {server.user}", database=database)
+    connector = opened(postgres, SqlObjectType(name="people"), SqlObjectType(name="teams"))
+    for kind in ("people", "teams"):
+        created = connector.create(kind, {"login": ("Ann",)}, call=call())
+        assert created.identity == at("Ann")
+        assert change(connector, "Ann", kind=kind, mail="a@x").attributes["mail"] == ("a@x",)
 
 
 def test_settings_for_all_sessions_leave_nobody_out(maria: Target, opened: Callable[..., Any]) -> None:

@@ -131,6 +131,10 @@ def check_integer(low: int, high: int) -> Callable[[Value], int]:
     return check
 
 
+_DIGITS = 131_072
+"""Digits of the longest number that a database takes (PostgreSQL's numeric, before the point)."""
+
+
 def _finite(value: Value) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unfit("it is not a number")
@@ -146,6 +150,8 @@ def check_decimal(precision: int | None = None, scale: int | None = None) -> Cal
     def check(value: Value) -> Decimal:
         number = _finite(value)
         digits, exponent = _digits(number)
+        if digits + exponent > _DIGITS or -exponent > _DIGITS:
+            raise Unfit(f"it has more than {_DIGITS} digits")  # 1e999999999 would be written out as it is sent
         if scale is not None and -exponent > scale:
             raise Unfit(f"it has more than {scale} digits after the point")
         if precision is not None and digits + exponent > precision - (scale or 0):
