@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -61,8 +62,8 @@ _VIEWS = sa.text(
     "SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'"
 )
 
-_TOLD_APART: dict[tuple[Any, str], frozenset[str]] = {}
-"""By server version and collation, the capitals that are not equal to their small letters."""
+_TOLD_APART: dict[tuple[Any, str], tuple[frozenset[str], frozenset[str]]] = {}
+"""By server version and collation, the capitals, and pairs such as "cH", that are not equal to their small letters."""
 
 _RULES = re.compile(
     r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*?\)((?: ON (?:DELETE|UPDATE) [A-Z ]+)*),?$", re.MULTILINE
@@ -237,18 +238,26 @@ def _any_case(collation: str | None) -> bool:
 
 
 def _fold(connection: Connection, charset: str, collation: str) -> Callable[[str], str]:
-    """Return how text of a collation is folded: the server is asked once about every letter."""
+    """Return how text of a collation is folded: the server is asked once about every letter, and about pairs."""
     key = (connection.dialect.server_version_info, collation)
     if key not in _TOLD_APART:
-        asked = [
-            " = ".join(f"CONVERT(_utf8mb4'{letter}' USING {charset}) COLLATE {collation}" for letter in pair)
-            for pair in values.capitals().items()
-        ]
-        same = connection.exec_driver_sql(f"SELECT {', '.join(asked)}").one()
-        _TOLD_APART[key] = frozenset(
-            capital for capital, is_same in zip(values.capitals(), same, strict=True) if str(is_same) == "0"
-        )
-    return values.folding(_TOLD_APART[key])
+        asked = values.capitals()
+        small = string.ascii_lowercase
+        pairs = {first + second.upper(): first + second for first in small for second in (*small, "ž")}
+        differing = _differing(connection, charset, collation, {**asked, **pairs})
+        apart = differing & asked.keys()
+        _TOLD_APART[key] = frozenset(apart), frozenset(pair for pair in differing - apart if pair[1] not in apart)
+    return values.folding(*_TOLD_APART[key])
+
+
+def _differing(connection: Connection, charset: str, collation: str, pairs: Mapping[str, str]) -> set[str]:
+    """Return the texts that are not equal to the others beside them."""
+    asked = [
+        " = ".join(f"CONVERT(_utf8mb4'{text}' USING {charset}) COLLATE {collation}" for text in pair)
+        for pair in pairs.items()
+    ]
+    same = connection.exec_driver_sql(f"SELECT {', '.join(asked)}").one()
+    return {text for text, is_same in zip(pairs, same, strict=True) if str(is_same) == "0"}
 
 
 def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, KeyFacts]:

@@ -7,6 +7,7 @@ returns what the driver binds, `parse` reads the canonical text that anchors are
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -239,17 +240,28 @@ def capitals() -> Mapping[str, str]:
 
 
 @cache
-def folding(apart: frozenset[str]) -> Callable[[str], str]:
+def folding(apart: frozenset[str], mixed: frozenset[str] = frozenset()) -> Callable[[str], str]:
     """Return `fold_letters`, but for the capitals that the target tells apart from their small letters.
 
     In Turkish that is "I" and "i"; in MariaDB's older collations it is letters that were not thought of, such as "Š" in
-    latin1_swedish_ci.
+    latin1_swedish_ci. `mixed` are pairs in which the capital is kept: "cH" is not "ch" where that counts as one letter.
     """
+    if mixed:
+        fold = folding(apart)
+        capital = re.compile("|".join(f"(?<={pair[0]}){pair[1]}" for pair in sorted(mixed)))
+        return lambda text: _keeping(capital, text, fold(text))
     if not apart:
         return fold_letters
     table = {ord(capital): small for capital, small in capitals().items() if capital not in apart}
     lower = all(capital in table for capital in range(ord("A"), ord("Z") + 1))
     return lambda text: text.lower() if lower and text.isascii() else text.translate(table)
+
+
+def _keeping(kept: re.Pattern[str], text: str, folded: str) -> str:
+    """Return the folded text with what matches in the text as it was there; letters fold to one letter each."""
+    for found in kept.finditer(text):
+        folded = folded[: found.start()] + found[0] + folded[found.end() :]
+    return folded
 
 
 @cache
