@@ -135,6 +135,27 @@ def imported(connector: Any, kind: str, *names: str, page_size: int = 100) -> di
     return found
 
 
+def test_values_that_are_one_to_the_database_are_sent_once(target: Target, opened: Callable[..., Any]) -> None:
+    """A new person with two spellings of one address was answered as if the person existed."""
+    ci = CI[target.dialect]
+    target.run("CREATE TABLE people (login varchar(20) NOT NULL PRIMARY KEY)")
+    target.run(f"CREATE TABLE tags (login varchar(20), tag {ci} NOT NULL, PRIMARY KEY (login, tag))")
+    target.run(f"CREATE TABLE mails (login varchar(20), mail {ci}, kind varchar(9), PRIMARY KEY (login, mail, kind))")
+    tags = ChildTable(attribute="tags", table="tags", owner_columns=("login",))
+    mails = ChildTable(attribute="mails", table="mails", owner_columns=("login",), columns=("mail", "kind"))
+    connector = opened(object_types=(SqlObjectType(name="person", table="people", child_tables=(tags, mails)),))
+    doubled = [Complex({"mail": "A@x", "kind": "work"}), Complex({"mail": "a@x", "kind": "work"})]
+    home = Complex({"mail": "a@x", "kind": "home"})
+    made = connector.create(
+        "person", {"login": ("ann",), "tags": ("VIP", "vip"), "mails": (*doubled, home)}, call=call()
+    )
+    assert (made.attributes["tags"], set(made.attributes["mails"])) == (("VIP",), {doubled[0], home})
+    for change in (AttributeChange("tags", replace=("New", "NEW")), AttributeChange("tags", add=("More", "more"))):
+        connector.update("person", made.identity, [change], call=call())
+    found = connector.read("person", made.identity, attributes=("tags",), call=call())
+    assert set(found.attributes["tags"]) == {"New", "More"}
+
+
 def test_the_schema_is_read_from_foreign_keys(connector: Any) -> None:
     types = connector.read_schema(call=call()).object_types
     person = {a.name: a for a in types["person"].attributes}
