@@ -70,6 +70,8 @@ _RULES = re.compile(
 )
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+_NUMBERS = {*_BITS, "decimal", "float", "double", "year"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LIMITED = {"char", "varchar", "binary", "varbinary"}
 _BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 _GEOMETRY = {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
@@ -129,7 +131,16 @@ def _encode_bit(value: Value) -> int:
     return int(values.check_boolean(value))
 
 
+def _number_text(value: Value) -> str:
+    """Refuse text that is no number: compared with a number, the server takes "abc" for 0 and "7abc" for 7."""
+    text = values.check_text(value)
+    if not _NUMBER.fullmatch(text):
+        raise values.Unfit("it is not a number")
+    return text
+
+
 STRING = Codec(AttributeType.STRING, _decode_text, values.check_text, values.parse_text)
+NUMBER_TEXT = Codec(AttributeType.STRING, _decode_text, _number_text, values.parse_text)
 BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_bit, values.parse_boolean)
 BIT = Codec(AttributeType.BOOLEAN, _decode_bit, _encode_bit, values.parse_boolean)
 BINARY = Codec(AttributeType.BINARY, bytes, values.check_binary, values.parse_binary)
@@ -217,7 +228,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
                 name=row["column_name"],
                 native=row["column_type"],
                 codec=codec(kind, row["column_type"], row["digits"], row["scale"], fold),
-                text_codec=STRING,
+                text_codec=NUMBER_TEXT if kind in _NUMBERS else STRING,
                 nullable=row["is_nullable"] == "YES",
                 generated=row["column_default"] not in {None, "NULL"} or "auto_increment" in extra,
                 computed="virtual generated" in extra or "stored generated" in extra or kind in _GEOMETRY,
