@@ -190,6 +190,23 @@ def test_a_name_of_another_kind_takes_nothing_away(connector: Any, plain_slapd: 
     assert values == {"uid": [b"joe"], "cn": [b"Jo", b"Jo Ann"]}
 
 
+def test_a_name_that_is_not_published_stays_as_well(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    person = LdapObjectType(
+        name="person", structural_class="inetOrgPerson", bases=(PEOPLE,), attributes=("uid", "sn", "mail")
+    )
+    given = {"objectClass": ["inetOrgPerson"], "sn": ["Ray"], "uid": ["ann"], "mobile": ["123"], "cn": ["Ann"]}
+    connector: Any = connector_type.open(plain_slapd.settings(object_types=(person,)))
+    for former in ("mobile=123", "cn=Ann"):
+        plain_slapd.remove_all()
+        plain_slapd.add(f"{former},{PEOPLE}", given)
+        (found,) = connector.find("person", "uid", "ann", attributes=(), call=call())
+        connector.update("person", found.identity, [], new_dn=f"uid=ann,{PEOPLE}", call=call())
+        ((dn, values),) = plain_slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", ["cn", "mobile"]).items()
+        assert (dn, values) == (f"uid=ann,{PEOPLE}", {"cn": [b"Ann"], "mobile": [b"123"]})
+    connector.close()
+
+
 @pytest.mark.parametrize("name", ["cn=Second", "cn=Third", "uid=new"])
 def test_a_refused_change_leaves_every_value(connector: Any, plain_slapd: SlapdServer, name: str) -> None:
     """The name that is given back has stood in the entry before, has not, or is of another kind."""

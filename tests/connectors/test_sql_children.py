@@ -22,6 +22,7 @@ from isthmus.spi import (
     Complex,
     ConnectorObject,
     Identity,
+    ImportScope,
     InvalidValue,
     MisconfiguredConnector,
     NotFound,
@@ -133,6 +134,46 @@ def imported(connector: Any, kind: str, *names: str, page_size: int = 100) -> di
         for each in page.objects:
             found["/".join(each.identity.anchor.values)] = each
     return found
+
+
+def test_owners_in_a_column_of_another_type(target: Target, opened: Callable[..., Any]) -> None:
+    """PostgreSQL compares no text with numbers; MariaDB takes "abc" for 0 and "7abc" for 7: another person's roles."""
+    target.run("CREATE TABLE people (id integer NOT NULL PRIMARY KEY)")
+    target.run("CREATE TABLE roles (person varchar(20), role varchar(20))")
+    target.run("INSERT INTO people VALUES (0), (7)")
+    target.run("INSERT INTO roles VALUES ('7', 'one'), ('7abc', 'other'), ('abc', 'other')")
+    roles = ChildTable(attribute="roles", table="roles", owner_columns=("person",))
+    connector = opened(object_types=(SqlObjectType(name="person", table="people", child_tables=(roles,)),))
+    for key, expected in (("0", ()), ("7", ("one",))):
+        identity = Identity(Anchor((key,)))
+        assert connector.read("person", identity, attributes=("roles",), call=call()).attributes["roles"] == expected
+        connector.update("person", identity, [AttributeChange("roles", replace=("new",))], call=call())
+    scope = ImportScope("person", ("person",))
+    pages = connector.import_full(scope, attributes={"person": ("roles",)}, page_size=9, call=call())
+    assert [each.attributes["roles"] for page in pages for each in page.objects] == [("new",), ("new",)]
+    assert not connector.find("person", "roles", "other", attributes=(), call=call())
+    assert sorted(target.run("SELECT person FROM roles")) == [("0",), ("7",), ("7abc",), ("abc",)]
+
+
+def test_values_that_are_one_to_the_database_are_sent_once(target: Target, opened: Callable[..., Any]) -> None:
+    """A new person with two spellings of one address was answered as if the person existed."""
+    ci = CI[target.dialect]
+    target.run("CREATE TABLE people (login varchar(20) NOT NULL PRIMARY KEY)")
+    target.run(f"CREATE TABLE tags (login varchar(20), tag {ci} NOT NULL, PRIMARY KEY (login, tag))")
+    target.run(f"CREATE TABLE mails (login varchar(20), mail {ci}, kind varchar(9), PRIMARY KEY (login, mail, kind))")
+    tags = ChildTable(attribute="tags", table="tags", owner_columns=("login",))
+    mails = ChildTable(attribute="mails", table="mails", owner_columns=("login",), columns=("mail", "kind"))
+    connector = opened(object_types=(SqlObjectType(name="person", table="people", child_tables=(tags, mails)),))
+    doubled = [Complex({"mail": "A@x", "kind": "work"}), Complex({"mail": "a@x", "kind": "work"})]
+    home = Complex({"mail": "a@x", "kind": "home"})
+    made = connector.create(
+        "person", {"login": ("ann",), "tags": ("VIP", "vip"), "mails": (*doubled, home)}, call=call()
+    )
+    assert (made.attributes["tags"], set(made.attributes["mails"])) == (("VIP",), {doubled[0], home})
+    for change in (AttributeChange("tags", replace=("New", "NEW")), AttributeChange("tags", add=("More", "more"))):
+        connector.update("person", made.identity, [change], call=call())
+    found = connector.read("person", made.identity, attributes=("tags",), call=call())
+    assert set(found.attributes["tags"]) == {"New", "More"}
 
 
 def test_the_schema_is_read_from_foreign_keys(connector: Any) -> None:

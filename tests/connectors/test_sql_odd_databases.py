@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,6 +192,46 @@ def test_a_trigger_that_marks_rows_instead_of_deleting_them(postgres: Target, op
     assert postgres.run("SELECT login, gone FROM all_people ORDER BY login") == [("ann", True), ("bob", False)]
 
 
+def test_a_row_that_others_delete_meanwhile_is_gone(server_target: Target, opened: Callable[..., Any]) -> None:
+    """A transaction of InnoDB goes on showing a row that it has seen, although its DELETE finds none."""
+    server_target.run("CREATE TABLE people (login varchar(20) PRIMARY KEY)")
+    server_target.run("CREATE TABLE gone (login varchar(20))")
+    server_target.run("INSERT INTO people VALUES ('ann')")
+    if server_target.dialect == "postgresql":
+        server_target.run(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN INSERT INTO gone VALUES (OLD.login); RETURN OLD; END$$"
+        )
+        server_target.run("CREATE TRIGGER g AFTER DELETE ON people FOR EACH ROW EXECUTE FUNCTION note()")
+    else:
+        server_target.run("CREATE TRIGGER g AFTER DELETE ON people FOR EACH ROW INSERT INTO gone VALUES (OLD.login)")
+    connector = opened(server_target)
+    connector.read_schema(call=call())
+    assert server_target.server is not None
+    other = server_target.server.connect(server_target.database, administrator=False)
+    with closing(other), ThreadPoolExecutor(1) as pool, other.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute("DELETE FROM people WHERE login = 'ann'")
+        deleting = pool.submit(connector.delete, "people", at("ann"), call=call())
+        until = time.monotonic() + 10
+        while not waits_for_a_lock(server_target):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        cursor.execute("COMMIT")
+        with suppress(NotFound):  # as good: the row is gone
+            deleting.result()
+
+
+def waits_for_a_lock(target: Target) -> bool:
+    if target.dialect == "postgresql":
+        asked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(target.run(asked))
+    assert target.server is not None
+    # Not innodb_trx: who asks more often than ten times a second is shown the first answer again and again.
+    asked = "SELECT 1 FROM information_schema.processlist WHERE db = %s AND state = 'Updating' AND time_ms > 100"
+    return bool(target.server.run(asked, target.database))
+
+
 def test_members_that_a_trigger_passes_over_are_refused(silent: Target, opened: Callable[..., Any]) -> None:
     """Nobody may be told that somebody has joined or left a group who has not."""
     silent.run("CREATE TABLE people (login varchar(20) PRIMARY KEY)")
@@ -340,6 +383,19 @@ def test_a_column_that_nobody_selected_is_not_read_back(target: Target, opened: 
     assert changed.attributes == {"login": ("ann",), "mail": ("a@x",)}
 
 
+def test_text_is_never_a_part_of_a_number(target: Target, opened: Callable[..., Any]) -> None:
+    """MariaDB takes "abc" for 0 and "7abc" for 7 where the other side is a number."""
+    target.run("CREATE TABLE people (id integer PRIMARY KEY, rank smallint, share decimal(5,2))")
+    target.run("INSERT INTO people VALUES (0, 0, 0), (7, 7, 7)")
+    connector = opened(target, SqlObjectType(name="people", text_columns=("id", "rank", "share")))
+    for text in ("abc", "7abc", ""):
+        for name in ("id", "rank", "share"):
+            assert not connector.find("people", name, text, attributes=(), call=call()), f"{name} {text!r}"
+        assert connector.read("people", at(text), attributes=(), call=call()) is None
+    assert [each.identity for each in connector.find("people", "rank", "7", attributes=(), call=call())] == [at("7")]
+    assert change(connector, "7", rank="-12").attributes["rank"] == ("-12",)
+
+
 def test_text_is_never_the_number_of_a_word(maria: Target, opened: Callable[..., Any]) -> None:
     """MariaDB takes '1' for the first word of an ENUM, and '3' for the first two of a SET."""
     maria.run(
@@ -388,6 +444,24 @@ def test_letters_that_a_collation_tells_apart(
     assert maria.run("SELECT login FROM people") == [(f"{letters[1]}A",)]
 
 
+@pytest.mark.parametrize(
+    ("collation", "names"),
+    [("czech", ("Mach", "macH")), ("danish", ("Aage", "aAge")), ("croatian", ("Džo", "dŽo"))],
+)
+def test_two_letters_that_count_as_one(
+    collation: str, names: Sequence[str], maria: Target, opened: Callable[..., Any]
+) -> None:
+    """Where "ch" is a letter with the capitals "Ch" and "CH", "cH" is two others; alone they are equal as anywhere."""
+    maria.run(f"CREATE TABLE people (login varchar(20) COLLATE utf8mb4_{collation}_ci PRIMARY KEY)")
+    connector = opened(maria)
+    made = [connector.create("people", {"login": (name,)}, call=call()) for name in names]
+    assert made[0].identity != made[1].identity
+    made.append(connector.create("people", {"login": ("HAnŽ",)}, call=call()))
+    assert made[2].identity == at("hanž")
+    for each in made:
+        assert connector.read("people", each.identity, attributes=("login",), call=call()) == each
+
+
 def test_letters_that_turkish_tells_apart(postgres: Target, opened: Callable[..., Any]) -> None:
     postgres.run("CREATE COLLATION tr (provider = icu, locale = 'tr-u-ks-level2', deterministic = false)")
     postgres.run("CREATE TABLE people (login varchar(20) COLLATE tr PRIMARY KEY)")
@@ -408,6 +482,26 @@ def test_citext_of_a_schema_that_is_not_searched(postgres: Target, opened: Calla
     created = connector.create("people", {"login": ("Ann",)}, call=call())
     assert connector.read("people", created.identity, attributes=(), call=call()) is not None
     assert change(connector, *created.identity.anchor.values, mail="a@x").attributes["mail"] == ("a@x",)
+
+
+def test_a_schema_that_the_account_may_not_use(postgres: Target, opened: Callable[..., Any]) -> None:
+    """Types and collations of such columns work, but cannot be named; the rest of the connector is not to stop."""
+    server, database = postgres.server, postgres.database
+    assert server is not None
+    server.run("CREATE SCHEMA hidden", database=database)
+    server.run("CREATE EXTENSION citext SCHEMA hidden", database=database)
+    server.run(
+        "CREATE COLLATION hidden.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        database=database,
+    )
+    for table, kind in (("people", "hidden.citext"), ("teams", "varchar(20) COLLATE hidden.ci")):
+        server.run(f"CREATE TABLE {table} (login {kind} PRIMARY KEY, mail varchar(40))", database=database)
+        server.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {server.user}", database=database)
+    connector = opened(postgres, SqlObjectType(name="people"), SqlObjectType(name="teams"))
+    for kind in ("people", "teams"):
+        created = connector.create(kind, {"login": ("Ann",)}, call=call())
+        assert created.identity == at("Ann")
+        assert change(connector, "Ann", kind=kind, mail="a@x").attributes["mail"] == ("a@x",)
 
 
 def test_settings_for_all_sessions_leave_nobody_out(maria: Target, opened: Callable[..., Any]) -> None:

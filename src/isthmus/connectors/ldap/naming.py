@@ -61,6 +61,13 @@ def own_values(layout: Layout, dn: str) -> dict[str, bytes]:
     return found
 
 
+def own_kinds(layout: Layout, dn: str) -> set[str]:
+    """Return which attributes make an entry's own name, those that are not published too."""
+    known = layout.by_alias
+    folded = (kind.casefold() for kind, _ in parse(dn)[0])
+    return {known[kind].name if kind in known else kind for kind in folded}
+
+
 def naming_columns(layout: Layout, dn: str | None) -> set[str]:
     """Return the columns whose change may change the entry's name."""
     names = set(layout.template.attributes) if layout.template is not None else set()

@@ -63,7 +63,7 @@ class Renaming:
         return rest
 
     def run(self, dn: str) -> None:
-        before, after = (naming.own_values(self._layout, name).keys() for name in (self._entry.dn, dn))
+        before, after = (naming.own_kinds(self._layout, name) for name in (self._entry.dn, dn))
         # A value leaves the entry when another of its kind takes its place; uid=a that becomes cn=b keeps its uid.
         self._move(self._entry.dn, dn, delete_old=before <= after)
 

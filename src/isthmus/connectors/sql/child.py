@@ -109,6 +109,21 @@ class Child:
         decode = self.decoder()
         return tuple(dict.fromkeys(value for row in rows if (value := decode(row)) is not None))
 
+    def distinct(self, values: Sequence[Value]) -> Iterable[Value]:
+        """Return the values, of those that are one to the database by its case rule the first."""
+        if self.type is AttributeType.REFERENCE:  # spelled by that rule already
+            return dict.fromkeys(values)
+        found: dict[object, Value] = {}
+        for value in values:
+            found.setdefault(self._compared(value), value)
+        return found.values()
+
+    def _compared(self, value: Value) -> object:
+        if not isinstance(value, Complex):
+            return self.values[0].key(value)
+        columns = dict(zip(self.names, self.values, strict=True))
+        return frozenset((name, columns[name].key(part) if name in columns else part) for name, part in value.parts)
+
     def bound(self, value: Value) -> Bound:
         """Return a new value as its columns take it.
 

@@ -119,23 +119,18 @@ class ChildStatements(Compiled):
     def exists(self, owner: FromClause, parts: Sequence[Part | None]) -> sa.ColumnElement[bool]:
         """Return the condition that a row of the owner's table has a value; None stands for any part."""
         found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self._table)
-        same = [
-            self._table.c[mine.name] == owner.c[theirs.name]
-            for mine, theirs in zip(self._child.owner, self._owner.anchor, strict=True)
-        ]
-        return found.where(*same, *self._equal(self._table, parts)).correlate(owner).exists()
+        return found.where(*self._owned_by(owner), *self._equal(self._table, parts)).correlate(owner).exists()
 
     def _owned(self, *before: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        joined = self._table.join(
-            self._parent,
-            sa.and_(
-                *(
-                    self._table.c[mine.name] == self._parent.c[theirs.name]
-                    for mine, theirs in zip(self._child.owner, self._owner.anchor, strict=True)
-                )
-            ),
-        )
+        joined = self._table.join(self._parent, sa.and_(*self._owned_by(self._parent)))
         return sa.select(*before, *self._values()).select_from(joined).where(self._has_value())
+
+    def _owned_by(self, owner: FromClause) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions that a row belongs to the row of the owner's table."""
+        return [
+            self.alike(mine, self._table.c[mine.name], theirs, owner.c[theirs.name])
+            for mine, theirs in zip(self._child.owner, self._owner.anchor, strict=True)
+        ]
 
     def _values(self) -> list[sa.ColumnElement[Any]]:
         return [read_as(c, self._table.c[c.name]) for c in self._child.values]

@@ -37,17 +37,17 @@ class ChildChange:
 def plan_new(child: Child, values: Sequence[Value]) -> ChildChange:
     """Return the values of an object that is to be created."""
     _check_writable(child)
-    return ChildChange(child, add=tuple(child.bound(value) for value in dict.fromkeys(values)))
+    return ChildChange(child, add=tuple(child.bound(value) for value in child.distinct(values)))
 
 
 def plan_change(child: Child, change: AttributeChange) -> ChildChange:
     _check_writable(child)
     if change.replace is not None:
-        return ChildChange(child, replace=tuple(child.bound(value) for value in dict.fromkeys(change.replace)))
+        return ChildChange(child, replace=tuple(child.bound(value) for value in child.distinct(change.replace)))
     remove = [child.located(value) for value in dict.fromkeys(change.remove)]
     return ChildChange(
         child,
-        add=tuple(child.bound(value) for value in dict.fromkeys(change.add)),
+        add=tuple(child.bound(value) for value in child.distinct(change.add)),
         remove=tuple(each for each in remove if each is not None),
     )
 

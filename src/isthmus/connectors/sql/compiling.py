@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -12,6 +13,9 @@ from isthmus.connectors.sql.columns import Column
 from isthmus.connectors.sql.database import Database, Statement
 
 _KEPT = 1000
+_TEXT = re.compile("char|text|clob|enum", re.IGNORECASE)
+"""What the types of text have in their names."""
+
 T = TypeVar("T")
 
 
@@ -47,8 +51,23 @@ class Compiled:
     def same(self, column: Column, expression: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         """Return the condition that a column equals what is bound under a name, as the database compares."""
         if not column.comparable:
-            expression = sa.cast(expression, sa.CHAR if self._database.dialect.name == "mariadb" else sa.Text)
+            expression = self._as_text(expression)
         return expression == bound(name)
+
+    def alike(
+        self, mine: Column, one: sa.ColumnElement[Any], theirs: Column, other: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Return the condition that two columns are equal, as text where one of them is text and the other is not.
+
+        PostgreSQL compares no text with a number, and MariaDB takes text that is none for 0.
+        """
+        texts = [bool(_TEXT.search(column.definition.native_type)) for column in (mine, theirs)]
+        if mine.comparable and theirs.comparable and texts[0] != texts[1]:
+            return self._as_text(one) == self._as_text(other)
+        return one == other
+
+    def _as_text(self, expression: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.cast(expression, sa.CHAR if self._database.dialect.name == "mariadb" else sa.Text)
 
 
 def table_of(schema: str | None, name: str, columns: Iterable[str]) -> sa.TableClause:

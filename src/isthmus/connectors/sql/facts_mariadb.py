@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -61,14 +62,16 @@ _VIEWS = sa.text(
     "SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'"
 )
 
-_TOLD_APART: dict[tuple[Any, str], frozenset[str]] = {}
-"""By server version and collation, the capitals that are not equal to their small letters."""
+_TOLD_APART: dict[tuple[Any, str], tuple[frozenset[str], frozenset[str]]] = {}
+"""By server version and collation, the capitals, and pairs such as "cH", that are not equal to their small letters."""
 
 _RULES = re.compile(
     r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*?\)((?: ON (?:DELETE|UPDATE) [A-Z ]+)*),?$", re.MULTILINE
 )
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+_NUMBERS = {*_BITS, "decimal", "float", "double", "year"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LIMITED = {"char", "varchar", "binary", "varbinary"}
 _BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 _GEOMETRY = {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
@@ -128,7 +131,16 @@ def _encode_bit(value: Value) -> int:
     return int(values.check_boolean(value))
 
 
+def _number_text(value: Value) -> str:
+    """Refuse text that is no number: compared with a number, the server takes "abc" for 0 and "7abc" for 7."""
+    text = values.check_text(value)
+    if not _NUMBER.fullmatch(text):
+        raise values.Unfit("it is not a number")
+    return text
+
+
 STRING = Codec(AttributeType.STRING, _decode_text, values.check_text, values.parse_text)
+NUMBER_TEXT = Codec(AttributeType.STRING, _decode_text, _number_text, values.parse_text)
 BOOLEAN = Codec(AttributeType.BOOLEAN, _decode_boolean, _encode_bit, values.parse_boolean)
 BIT = Codec(AttributeType.BOOLEAN, _decode_bit, _encode_bit, values.parse_boolean)
 BINARY = Codec(AttributeType.BINARY, bytes, values.check_binary, values.parse_binary)
@@ -216,7 +228,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
                 name=row["column_name"],
                 native=row["column_type"],
                 codec=codec(kind, row["column_type"], row["digits"], row["scale"], fold),
-                text_codec=STRING,
+                text_codec=NUMBER_TEXT if kind in _NUMBERS else STRING,
                 nullable=row["is_nullable"] == "YES",
                 generated=row["column_default"] not in {None, "NULL"} or "auto_increment" in extra,
                 computed="virtual generated" in extra or "stored generated" in extra or kind in _GEOMETRY,
@@ -237,18 +249,26 @@ def _any_case(collation: str | None) -> bool:
 
 
 def _fold(connection: Connection, charset: str, collation: str) -> Callable[[str], str]:
-    """Return how text of a collation is folded: the server is asked once about every letter."""
+    """Return how text of a collation is folded: the server is asked once about every letter, and about pairs."""
     key = (connection.dialect.server_version_info, collation)
     if key not in _TOLD_APART:
-        asked = [
-            " = ".join(f"CONVERT(_utf8mb4'{letter}' USING {charset}) COLLATE {collation}" for letter in pair)
-            for pair in values.capitals().items()
-        ]
-        same = connection.exec_driver_sql(f"SELECT {', '.join(asked)}").one()
-        _TOLD_APART[key] = frozenset(
-            capital for capital, is_same in zip(values.capitals(), same, strict=True) if str(is_same) == "0"
-        )
-    return values.folding(_TOLD_APART[key])
+        asked = values.capitals()
+        small = string.ascii_lowercase
+        pairs = {first + second.upper(): first + second for first in small for second in (*small, "ž")}
+        differing = _differing(connection, charset, collation, {**asked, **pairs})
+        apart = differing & asked.keys()
+        _TOLD_APART[key] = frozenset(apart), frozenset(pair for pair in differing - apart if pair[1] not in apart)
+    return values.folding(*_TOLD_APART[key])
+
+
+def _differing(connection: Connection, charset: str, collation: str, pairs: Mapping[str, str]) -> set[str]:
+    """Return the texts that are not equal to the others beside them."""
+    asked = [
+        " = ".join(f"CONVERT(_utf8mb4'{text}' USING {charset}) COLLATE {collation}" for text in pair)
+        for pair in pairs.items()
+    ]
+    same = connection.exec_driver_sql(f"SELECT {', '.join(asked)}").one()
+    return {text for text, is_same in zip(pairs, same, strict=True) if str(is_same) == "0"}
 
 
 def keys(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[str, KeyFacts]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import Inspector
@@ -216,7 +217,8 @@ def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> 
 def _fold(connection: Connection, how: str) -> Callable[[str], str]:
     """Return how text is folded that is compared in a way; `how` stands after a literal, quoted by the server itself.
 
-    The server is asked: where citext lies in a schema that is not searched, its text has the equality of any text.
+    The server is asked: where citext lies in a schema that is not searched, its text has the equality of any text. That
+    is so too where the account may not use the schema. A collation there cannot be asked about.
     """
     statement = sa.text(_APART.format(how=how.replace(":", r"\:")))
     every = values.capitals()
@@ -226,7 +228,12 @@ def _fold(connection: Connection, how: str) -> Callable[[str], str]:
         pairs = {"capitals": list(capitals), "small": [every[letter] for letter in capitals]}
         return set(connection.scalars(statement, pairs))
 
-    if len(apart(latin)) == len(latin):
+    try:
+        if len(apart(latin)) == len(latin):
+            return values.exact
+    except DBAPIError as error:
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise
         return values.exact
     try:
         return values.folding(frozenset(apart([*every])))

@@ -7,6 +7,7 @@ returns what the driver binds, `parse` reads the canonical text that anchors are
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -131,6 +132,10 @@ def check_integer(low: int, high: int) -> Callable[[Value], int]:
     return check
 
 
+_DIGITS = 131_072
+"""Digits of the longest number that a database takes (PostgreSQL's numeric, before the point)."""
+
+
 def _finite(value: Value) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unfit("it is not a number")
@@ -146,6 +151,8 @@ def check_decimal(precision: int | None = None, scale: int | None = None) -> Cal
     def check(value: Value) -> Decimal:
         number = _finite(value)
         digits, exponent = _digits(number)
+        if digits + exponent > _DIGITS or -exponent > _DIGITS:
+            raise Unfit(f"it has more than {_DIGITS} digits")  # 1e999999999 would be written out as it is sent
         if scale is not None and -exponent > scale:
             raise Unfit(f"it has more than {scale} digits after the point")
         if precision is not None and digits + exponent > precision - (scale or 0):
@@ -233,17 +240,28 @@ def capitals() -> Mapping[str, str]:
 
 
 @cache
-def folding(apart: frozenset[str]) -> Callable[[str], str]:
+def folding(apart: frozenset[str], mixed: frozenset[str] = frozenset()) -> Callable[[str], str]:
     """Return `fold_letters`, but for the capitals that the target tells apart from their small letters.
 
     In Turkish that is "I" and "i"; in MariaDB's older collations it is letters that were not thought of, such as "Š" in
-    latin1_swedish_ci.
+    latin1_swedish_ci. `mixed` are pairs in which the capital is kept: "cH" is not "ch" where that counts as one letter.
     """
+    if mixed:
+        fold = folding(apart)
+        capital = re.compile("|".join(f"(?<={pair[0]}){pair[1]}" for pair in sorted(mixed)))
+        return lambda text: _keeping(capital, text, fold(text))
     if not apart:
         return fold_letters
     table = {ord(capital): small for capital, small in capitals().items() if capital not in apart}
     lower = all(capital in table for capital in range(ord("A"), ord("Z") + 1))
     return lambda text: text.lower() if lower and text.isascii() else text.translate(table)
+
+
+def _keeping(kept: re.Pattern[str], text: str, folded: str) -> str:
+    """Return the folded text with what matches in the text as it was there; letters fold to one letter each."""
+    for found in kept.finditer(text):
+        folded = folded[: found.start()] + found[0] + folded[found.end() :]
+    return folded
 
 
 @cache

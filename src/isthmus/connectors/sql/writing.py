@@ -254,9 +254,8 @@ class Writer:
     def _only_one(self, result: Result, bound: Mapping[str, Any]) -> None:
         if result.count == 1:
             return
-        problem = not_unique(self.layout) if result.count else self._left_alone(bound)
-        self.link.rollback(seconds=self._left())
-        raise problem
+        self.link.rollback(seconds=self._left())  # InnoDB shows within a transaction what others have deleted since
+        raise not_unique(self.layout) if result.count else self._left_alone(bound)
 
     def _is_there(self, bound: Mapping[str, Any]) -> bool:
         try:
