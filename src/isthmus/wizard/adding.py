@@ -320,7 +320,7 @@ def choose(draft: Draft, object_type: str) -> Draft:
         object_type=types[0],
         definition=definition,
         groups=groups,
-        notes=(*_notes(types[0], definition), *notes),
+        notes=(*_notes(types[0], definition), *([] if groups is None else _group_notes(groups)), *notes),
     )
 
 
@@ -377,6 +377,14 @@ def _types(schema: Schema, wanted: Sequence[Mapping[str, Any]]) -> list[ObjectTy
     return [schema.object_types[each["name"]] for each in wanted]
 
 
+def _group_notes(definition: ResourceTypeDefinition) -> list[str]:
+    lacking = [path for path in ("displayName", "members") if path not in definition.flows]
+    if not lacking:
+        return []
+    what = f"no attribute of the groups in {definition.object_type} looks like {' or '.join(lacking)}"
+    return [f"{what}: add a flow, since clients send nothing else of a group"]
+
+
 def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[str]:
     notes = []
     missing = [one.name for one in object_type.attributes if one.required and one.name not in definition.attributes]
@@ -398,6 +406,8 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
         notes.append(f"not published, since they look like secrets: {', '.join(hidden)}")
     if not definition.matching:
         notes.append("no matching attribute could be suggested; name one with --matching, or doubles may be made")
+    if definition.endpoint == GROUPS:
+        notes += _group_notes(definition)
     if definition.endpoint == PEOPLE and "userName" not in definition.flows:
         notes.append("no attribute looks like userName; add a flow for it if your identity provider is not Entra")
     generated = [

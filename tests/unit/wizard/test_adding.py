@@ -102,6 +102,15 @@ def test_groups_have_no_disable() -> None:
     assert published["disable"] is None
 
 
+def test_a_group_without_name_or_members_is_told_of() -> None:
+    nameless = ObjectType(
+        name="role", anchor=("client", "number"), attributes=(PEOPLE.attributes[2],), operations=frozenset(Operation)
+    )
+    told = "\n".join(adding.choose(draft(nameless), "role").notes)
+    assert "displayName or members" in told
+    assert "looks like members" in "\n".join(adding.choose(draft(TEAMS), "groups").notes)
+
+
 def test_an_unknown_table_or_matching_attribute_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean people"):
         adding.choose(draft(PEOPLE, TEAMS), "peple")
