@@ -99,10 +99,13 @@ def add(
         for remark in draft.notes:
             typer.echo(f"note: {printable(remark)}", err=True)
         document = adding.complete(draft, **deprovisioning(draft, disable, delete))
+        notes = [*draft.notes, *(later := adding.lasting(document, draft))]
+        for remark in later:
+            typer.echo(f"note: {printable(remark)}", err=True)
         path = add_connector(configuration, name, document)
         note(host, "add connector", actor=operator(), connector=name, message=str(path))
     if json:
-        write_json({"path": path, "notes": list(draft.notes), "document": document})
+        write_json({"path": path, "notes": notes, "document": document})
         return
     typer.echo(f"made {path}")
     for flow, attribute in sorted(draft.definition.flows.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from isthmus.config.names import connector_name_problem
 from isthmus.config.registry import connector_type, connector_type_ids
 from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
+from isthmus.mapping.activity import no_way_back
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.mapping.suggesting import looks_like_a_switch, looks_secret, suggest_flows
@@ -473,8 +475,37 @@ def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:
             known = [one.name for one in object_type.attributes]
             hint = f"; {nearest(name.strip(), known, what='attributes')}" if equals else ""
             raise ConfigError(f"{text!r} is neither nothing, delete nor ATTRIBUTE=VALUE{hint}")
+        if found.name in values:
+            raise ConfigError(f"{text!r} gives {found.name} two values")
         values[found.name] = _typed(found.name, value.strip(), found.type)
-    return Deprovisioning(action="set", values=values)
+    return Deprovisioning(action="set", values=values, restore=_other_words(values, object_type))
+
+
+def _other_words(values: Mapping[str, Any], object_type: ObjectType) -> dict[str, Any]:
+    """Return what takes the values back where an attribute has just one other: Y for N."""
+    others = {}
+    for name, value in values.items():
+        found = object_type.attribute(name)
+        choices = () if found is None else found.choices
+        if len(choices) == 2 and value in choices:
+            others[name] = choices[1 - choices.index(value)]
+    return others
+
+
+def lasting(document: Mapping[str, Any], draft: Draft) -> list[str]:
+    """Return notes on what disable and delete write that enabling and reviving do not take back."""
+    notes = []
+    for name in ("disable", "delete"):
+        rule = document["resource_types"][0][name]
+        assert draft.object_type is not None
+        lacking = no_way_back(None if rule is None else msgspec.convert(rule, Deprovisioning), draft.object_type)
+        if lacking:
+            keys = ", ".join(f"{json.dumps(one, ensure_ascii=False)} = ..." for one in lacking)
+            notes.append(
+                f"{' and '.join(lacking)} will stay as {name} writes it when people come back: say in "
+                f"connectors/{draft.answers.name}.toml what is written then, by restore = {{ {keys} }} beside values"
+            )
+    return notes
 
 
 def _typed(name: str, text: str, type: AttributeType) -> Any:

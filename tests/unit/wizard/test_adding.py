@@ -68,7 +68,7 @@ def test_what_disable_and_delete_do_is_typed_as_the_target_is() -> None:
     assert adding.deprovisioning("nothing", PEOPLE) == Deprovisioning(action="nothing")
     assert adding.deprovisioning("delete", PEOPLE) == Deprovisioning(action="delete")
     assert adding.deprovisioning("disabled=true, level=0", PEOPLE).values == {"disabled": True, "level": 0}
-    for wrong in ("", "drop", "disabld=true", "disabled=perhaps", "level=high"):
+    for wrong in ("", "drop", "disabld=true", "disabled=perhaps", "level=high", "level=1,level=2"):
         with pytest.raises(ConfigError):
             adding.deprovisioning(wrong, PEOPLE)
 
@@ -92,6 +92,22 @@ def test_the_document_holds_what_was_said_and_no_defaults() -> None:
     assert published["delete"] == {"action": "nothing"}
     assert published["flows"]["active"] == {"attribute": "disabled", "invert": True}
     assert "autosync_minutes" not in document
+
+
+def test_enabling_takes_back_what_has_just_one_other_value() -> None:
+    active = AttributeDefinition(name="active", choices=("Y", "N"), required=True)
+    status = AttributeDefinition(name="status", choices=("active", "suspended", "deleted"))
+    switched = ObjectType(name="people", anchor=("login",), attributes=(*PEOPLE.attributes, active, status))
+    chosen = adding.choose(draft(switched), "people")
+    document = adding.complete(chosen, disable="active=N", delete="delete")
+    assert document["resource_types"][0]["disable"] == {
+        "action": "set", "values": {"active": "N"}, "restore": {"active": "Y"},
+    }  # fmt: skip
+    assert adding.lasting(document, chosen) == []
+    lasting = adding.complete(chosen, disable="status=suspended,disabled=true", delete="status=deleted")
+    told = adding.lasting(lasting, chosen)
+    assert len(told) == 2, "one for disable, one for delete"
+    assert 'restore = { "status" = ... }' in told[0]
 
 
 def test_groups_have_no_disable() -> None:
