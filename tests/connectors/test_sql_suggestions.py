@@ -28,6 +28,11 @@ CREATE TABLE team_people (
 CREATE TABLE friends (
   mine integer NOT NULL REFERENCES people (id), other integer NOT NULL REFERENCES people (id),
   PRIMARY KEY (mine, other));
+CREATE TABLE salaries (
+  person integer NOT NULL REFERENCES people (id), month varchar(7) NOT NULL, amount integer NOT NULL,
+  PRIMARY KEY (person, month));
+CREATE TABLE orders (
+  {key}, person integer NOT NULL REFERENCES people (id) ON DELETE CASCADE, total integer);
 CREATE TABLE loans (
   id integer NOT NULL PRIMARY KEY, person integer REFERENCES people (id), device integer REFERENCES devices (id),
   amount integer)
@@ -49,13 +54,16 @@ def suggested(target: Target) -> dict[str, SqlObjectType]:
     connector: Any = connector_type.open(target.settings())
     offered = connector.suggest(call=call())["object_types"].values
     connector.close()
-    assert [each.name for each in offered] == ["people", "departments", "teams", "devices", "loans"]
+    assert [each.name for each in offered] == [
+        "people", "departments", "teams", "devices", "loans", "orders", "salaries",
+    ]  # fmt: skip
     return {each.name: each for each in offered}
 
 
 def test_tables_that_belong_to_others_are_no_types_of_their_own(suggested: dict[str, SqlObjectType]) -> None:
     people = {each.attribute: each for each in suggested["people"].child_tables}
     assert people["emails"] == ChildTable(attribute="emails", table="person_emails")
+    assert set(people) == {"emails", "phoneNumbers", "friends"}, "salaries and orders are nobody's attributes"
     assert people["phoneNumbers"] == ChildTable(attribute="phoneNumbers", table="phones", order_column="pos")
     friends = people["friends"]
     assert {friends.owner_columns, friends.columns} == {("mine",), ("other",)}
