@@ -89,3 +89,22 @@ def test_what_is_suggested_works_as_it_is(suggested: dict[str, SqlObjectType], t
     assert types["people"].attribute("friends").reference_to == "people"
     assert types["teams"].attribute("members").type is AttributeType.REFERENCE
     assert team.identity.anchor.values == ("1",)
+
+
+@pytest.mark.parametrize("order", [("grp", "usr"), ("usr", "grp")])
+def test_groups_of_users_are_groups(target: Target, order: tuple[str, str]) -> None:
+    columns = {
+        "grp": "grp integer NOT NULL REFERENCES user_groups (id)",
+        "usr": "usr integer NOT NULL REFERENCES users (id)",
+    }
+    target.script(f"""
+CREATE TABLE users (id integer NOT NULL PRIMARY KEY, login varchar(40) NOT NULL);
+CREATE TABLE user_groups (id integer NOT NULL PRIMARY KEY, name varchar(40) NOT NULL);
+CREATE TABLE user_group_members ({columns[order[0]]}, {columns[order[1]]}, PRIMARY KEY (grp, usr))""")
+    connector: Any = connector_type.open(target.settings())
+    offered = connector.suggest(call=call())["object_types"].values
+    connector.close()
+    assert [(each.name, [child.attribute for child in each.child_tables]) for each in offered] == [
+        ("users", []),
+        ("user_groups", ["members"]),
+    ]

@@ -181,8 +181,9 @@ def _plain(name: str) -> str:
 
 
 def _rank(name: str) -> int:
-    """Return 0 for what looks like people, 1 for what looks like groups."""
+    """Return 0 for what looks like people, 1 for what looks like groups; of two words the last one says what it is."""
     plain = _plain(name)
-    if any(word in plain for word in _PEOPLE):
-        return 0
-    return 1 if any(word in plain for word in _GROUPS) else 2
+    people, groups = (max(plain.rfind(word) for word in words) for words in (_PEOPLE, _GROUPS))
+    if people == groups:  # neither is there
+        return 2
+    return 0 if people > groups else 1
