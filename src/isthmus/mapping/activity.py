@@ -149,7 +149,7 @@ class Activity:
                 continue  # reported with all other unknown names
             problem = self._unwritable(definition)
             try:
-                converted[name] = () if raw is None else (_accept(definition, raw),)
+                converted[name] = () if _clears(definition, raw) else (_accept(definition, raw),)
                 problem = problem or _unlisted(definition, converted[name])
             except Unfit as exc:
                 problem = str(exc)
@@ -183,6 +183,11 @@ def _unlisted(definition: AttributeDefinition, values: tuple[Value, ...]) -> str
     if not definition.choices or {same(one) for one in values} <= {same(one) for one in definition.choices}:
         return None
     return f"the target takes only {', '.join(map(repr, definition.choices))}"
+
+
+def _clears(definition: AttributeDefinition, raw: object) -> bool:
+    """Tell whether no value is meant: TOML has no null, so an empty text says so, where there may be none."""
+    return raw is None or (raw == "" and not definition.required and not definition.generated)
 
 
 def _accept(definition: AttributeDefinition, raw: object) -> Value:
