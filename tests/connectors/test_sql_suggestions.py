@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connectors.servers.postgresql import PostgresServer
 from connectors.servers.targets import Target
+from isthmus.config.documents import Configuration, HostDocument
+from isthmus.config.errors import ConfigError
 from isthmus.connectors.sql import connector_type
 from isthmus.connectors.sql.settings import ChildTable, ReferenceColumn, SqlObjectType
 from isthmus.spi import AttributeType, Call
+from isthmus.wizard.adding import Answers, discover
 
 SCRIPT = """
 CREATE TABLE departments (code varchar(10) NOT NULL PRIMARY KEY, title varchar(40));
@@ -108,3 +114,28 @@ CREATE TABLE user_group_members ({columns[order[0]]}, {columns[order[1]]}, PRIMA
         ("users", []),
         ("user_groups", ["members"]),
     ]
+
+
+@pytest.mark.parametrize("table", [None, "people"])
+def test_the_wizard_tells_of_tables_in_another_schema(
+    postgresql: PostgresServer, tmp_path: Path, table: str | None
+) -> None:
+    target = Target("postgresql", postgresql.create_database(), postgresql)
+    target.script("""
+CREATE SCHEMA "HR";
+CREATE TABLE "HR".people (id integer PRIMARY KEY)""")
+    settings = {
+        "host": postgresql.host,
+        "port": postgresql.port,
+        "database": target.database,
+        "user": postgresql.user,
+        "password": {"env": "HR_PASSWORD"},
+    }
+    configuration = Configuration(path=tmp_path / "isthmus.toml", host=HostDocument(), connectors={}, names={})
+    answers = Answers(name="hr", table=table, settings={"dialect": "postgresql", **settings})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HR_PASSWORD", postgresql.password)
+        with pytest.raises(ConfigError, match="--set schema=NAME: there are HR, public"):
+            discover(configuration, answers)
+        found = discover(configuration, replace(answers, settings={**answers.settings, "schema": "HR"}))
+    assert list(found.schema.object_types) == ["people"]

@@ -171,12 +171,12 @@ def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     for path, names in _NAMES.items():
         if re.split(r"[.\[]", path)[0] in heads:
             continue
-        free = [attribute for attribute in plain if attribute.name not in taken]
+        free = [attribute for attribute in plain if attribute.name not in taken and _fits(path, attribute)]
         found = _first(free, names)
         if path == "displayName":
             # A directory asks for cn of everybody, and clients send displayName for everybody: a create goes through.
             found = _first([attribute for attribute in free if attribute.required], names) or found
-        if found is not None and _fits(path, found):
+        if found is not None:
             flows[path] = _flow(found)
             taken.add(found.name)
     if _is_state_of_account(flows):

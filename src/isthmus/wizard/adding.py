@@ -193,7 +193,11 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
             raise
         raise ConfigError(f"{exc.message}; {hint}") from exc
     if not schema.object_types and answers.type == "sql":
-        raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
+        where = _other_schemas(configuration, answers, settings)
+        hint = f"; {where}" if where else ""
+        raise ConfigError(
+            f"the target shows no table or view with a primary key; name one with --table and --anchor{hint}"
+        )
     if not schema.object_types:
         raise ConfigError(
             "the target shows no objects to this account; name a class with --table, or where they are with "
@@ -281,7 +285,25 @@ def _other_tables(configuration: Configuration, answers: Answers, settings: dict
         known = _read(configuration, answers, settings).object_types
     except (ConnectorError, ConfigError):
         return ""  # the first error says what is wrong
-    return "" if answers.table in known or not known else nearest(answers.table, known, what="tables")
+    if answers.table in known:
+        return ""
+    hints = [nearest(answers.table, known, what="tables")] if known else []
+    hints.append(_other_schemas(configuration, answers, settings))
+    return "; ".join(hint for hint in hints if hint)
+
+
+def _other_schemas(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> str:
+    """Return where else tables may be; empty where the target has one schema."""
+
+    def ask(connector: Connector, call: Call) -> tuple[Any, ...]:
+        offered = connector.suggest(call=call).get("schema") if isinstance(connector, SupportsSuggestions) else None
+        return () if offered is None else tuple(offered.values)
+
+    found = _asked(configuration, answers, settings, ask)
+    others = [name for name in found if name != settings.get("schema")]
+    if len(found) < 2 or not others:
+        return ""
+    return f"tables of another schema are seen with --set schema=NAME: there are {', '.join(others)}"
 
 
 def choose(draft: Draft, object_type: str) -> Draft:

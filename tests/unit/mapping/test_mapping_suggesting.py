@@ -108,6 +108,13 @@ def test_a_number_is_nobodys_name() -> None:
     }
 
 
+def test_what_does_not_fit_leaves_the_place_to_the_next() -> None:
+    found = flows(
+        "user_id", "upn", "email", "mail", "title", "position", user_id=T.INTEGER, mail=T.BOOLEAN, title=T.INTEGER
+    )
+    assert found == {"userName": "upn", 'emails[type eq "work"].value': "email", "title": "position"}
+
+
 def test_an_email_serves_as_user_name_where_there_is_none() -> None:
     assert flows("id", "email")["userName"] == "email"
 
