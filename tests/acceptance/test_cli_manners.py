@@ -105,6 +105,18 @@ def test_a_reader_that_leaves_early_is_no_error_worth_a_traceback(hr: Shell) -> 
     assert process.wait(20) in (1, 141)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_bug(shell: Shell, closed: str) -> None:
+    add = f'"{PROGRAM}" connector add hr --url "{shell.url}" {closed}'  # asks, or says that nobody can be asked
+    ran = subprocess.run(
+        ["sh", "-c", f'"{PROGRAM}" connector list {closed} && {add}'],
+        cwd=shell.folder, env=shell.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "bug in Isthmus" not in ran.stderr
+
+
 def test_a_full_disk_behind_standard_output_is_one_line(shell: Shell) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(

@@ -99,10 +99,13 @@ def add(
         for remark in draft.notes:
             typer.echo(f"note: {printable(remark)}", err=True)
         document = adding.complete(draft, **deprovisioning(draft, disable, delete))
+        notes = [*draft.notes, *(later := adding.lasting(document, draft))]
+        for remark in later:
+            typer.echo(f"note: {printable(remark)}", err=True)
         path = add_connector(configuration, name, document)
         note(host, "add connector", actor=operator(), connector=name, message=str(path))
     if json:
-        write_json({"path": path, "notes": list(draft.notes), "document": document})
+        write_json({"path": path, "notes": notes, "document": document})
         return
     typer.echo(f"made {path}")
     for flow, attribute in sorted(draft.definition.flows.items()):
@@ -170,7 +173,7 @@ def ask_where(given: Answers, before: Answers, *, url: bool, type_given: bool) -
 
 @contextmanager
 def stored_password(configuration: Configuration, answers: Answers, *, wanted: bool) -> Iterator[Answers]:
-    """Keep the password, if one is given, under a name of its own; not if nothing comes of the connector."""
+    """Keep the password, if one is given, under the connector's name; what was there before if nothing comes of it."""
     from isthmus.config.secrets import Secrets
     from isthmus.wizard.adding import with_password
 
@@ -189,13 +192,16 @@ def stored_password(configuration: Configuration, answers: Answers, *, wanted: b
         return
     secrets = Secrets(configuration)
     secret_name = f"{answers.name}.password"
-    existed = secret_name in secrets.names()
+    reference = {"secret": secret_name}
+    before = secrets.resolve(reference) if secret_name in secrets.names() else None
     secrets.set(secret_name, given)
     try:
         yield with_password(answers, secret_name)
     except BaseException:
-        if not existed:
+        if before is None:
             secrets.remove(secret_name)
+        else:
+            secrets.set(secret_name, before)  # other connectors may use it
         raise
 
 

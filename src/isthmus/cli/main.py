@@ -89,6 +89,7 @@ app.add_typer(guard.app, name="guard")
 
 def run() -> None:
     """Run the command line; exit code 1 for an expected error and Ctrl-C, 2 for wrong usage."""
+    stand_in_for_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character shows its number
@@ -114,6 +115,13 @@ def run() -> None:
             code = _complain(bug(exc), 1)
     _drop_what_cannot_be_written()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def stand_in_for_closed_streams() -> None:
+    """Read from nothing and write to nothing where whoever started us has closed a standard stream (`>&-`)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # what Python makes of a closed one
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
 
 
 def refuse_what_is_no_text(arguments: list[str]) -> None:

@@ -13,6 +13,7 @@ import tomlkit
 
 from isthmus.config import tls
 from isthmus.demo.table import DemoProblem
+from isthmus.web.claim import claimant
 
 CONNECTOR = "hr"
 _MARK = ".isthmus-demo"
@@ -100,7 +101,7 @@ def clear(folder: Path) -> None:
     """Make `folder` and empty it of an earlier demo; its CA stays, so that whoever trusts it need not again.
 
     Raises:
-        DemoProblem: the folder holds something the demo did not make.
+        DemoProblem: the folder holds something the demo did not make, or a host that still runs.
     """
     if folder.exists():
         if not folder.is_dir():
@@ -110,6 +111,11 @@ def clear(folder: Path) -> None:
             raise DemoProblem(
                 f"{folder} holds files that the demo did not make, so it leaves them alone. "
                 "Choose another: isthmus demo --dir FOLDER"
+            )
+        if (running := claimant(folder / "state")) is not None:
+            raise DemoProblem(
+                f"{folder} is in use: process {running.pid} serves it on {running.scim}. "
+                "Stop that first, or choose another folder: isthmus demo --dir FOLDER"
             )
         for each in content:
             if each.name == "tls" and not each.is_symlink():

@@ -20,6 +20,7 @@ from isthmus.config.listening import parse_listen
 from isthmus.config.tls import describe_configured
 from isthmus.engine.host import Host
 from isthmus.engine.target import Target
+from isthmus.mapping.activity import no_way_back
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.scim.errors import ScimError
 from isthmus.spi import ConnectorError, Operation, SupportsSettling
@@ -147,6 +148,13 @@ def _resource_type(target: Target, rt: ResourceType) -> Iterator[Finding]:
     for name in ("disable", "delete") if definition.endpoint == "Users" else ("delete",):
         if getattr(definition, name) is None:
             yield Finding(endpoint, "failure", f"{name!r} is not set: say nothing, set or delete")
+        if lasting := no_way_back(getattr(definition, name), object_type):
+            yield Finding(
+                endpoint,
+                "warning",
+                f"{', '.join(lasting)} stays as {name!r} writes it when people come back: say in its 'restore' what is "
+                "written then",
+            )
     if not definition.matching:
         yield Finding(endpoint, "warning", "no matching attribute: clients cannot find people before they create them")
     yield _repairable(target, rt, endpoint)

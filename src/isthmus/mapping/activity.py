@@ -31,6 +31,7 @@ class Activity:
     def __init__(self, definition: ResourceTypeDefinition, object_type: ObjectType, slot: Slot | None) -> None:
         self.problems: list[tuple[Where, str]] = []
         self._definitions = {attribute.name: attribute for attribute in object_type.attributes}
+        self._anchor = object_type.anchor
         self.slot = slot
         self.action = None if definition.disable is None else definition.disable.action
         self._disable = self._setting("disable", definition.disable)
@@ -148,7 +149,8 @@ class Activity:
                 continue  # reported with all other unknown names
             problem = self._unwritable(definition)
             try:
-                converted[name] = () if raw is None else (_accept(definition, raw),)
+                converted[name] = () if _clears(definition, raw) else (_accept(definition, raw),)
+                problem = problem or _unlisted(definition, converted[name])
             except Unfit as exc:
                 problem = str(exc)
             if problem is not None:
@@ -158,11 +160,34 @@ class Activity:
     def _unwritable(self, definition: AttributeDefinition) -> str | None:
         if definition.readonly:
             return "the target computes this attribute; it cannot be set"
+        if definition.name in self._anchor:
+            return "this attribute identifies the object; one value for all would make them one"
         if definition.type is AttributeType.REFERENCE:
             return "a reference cannot be set to a constant"
         if definition.type is AttributeType.COMPLEX:
             return "an attribute made of parts cannot be set to a constant"
         return "a secret attribute cannot show whether an object is active" if definition.secret else None
+
+
+def no_way_back(rule: Deprovisioning | None, object_type: ObjectType) -> list[str]:
+    """Return what disable or delete writes and `active` = true leaves as it is: only booleans have one other value."""
+    if rule is None or rule.action != "set":
+        return []
+    written = (object_type.attribute(name) for name in rule.values if name not in rule.restore)
+    return [one.name for one in written if one is not None and one.type is not AttributeType.BOOLEAN]
+
+
+def _unlisted(definition: AttributeDefinition, values: tuple[Value, ...]) -> str | None:
+    """Return what is wrong with a text that is none of those the target takes."""
+    same = normaliser(definition)
+    if not definition.choices or {same(one) for one in values} <= {same(one) for one in definition.choices}:
+        return None
+    return f"the target takes only {', '.join(map(repr, definition.choices))}"
+
+
+def _clears(definition: AttributeDefinition, raw: object) -> bool:
+    """Tell whether no value is meant: TOML has no null, so an empty text says so, where there may be none."""
+    return raw is None or (raw == "" and not definition.required and not definition.generated)
 
 
 def _accept(definition: AttributeDefinition, raw: object) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from isthmus.mapping.definition import Flow, ResourceTypeDefinition
@@ -14,16 +14,24 @@ from isthmus.spi import AttributeDefinition, AttributeType, ObjectType
 _SECRET = frozenset(
     {
         "password", "passwd", "pwd", "pass", "passwort", "kennwort", "hash", "salt", "secret", "token", "apikey",
-        "privatekey", "pin", "ssn", "otp", "totp", "mfa", "credential", "credentials", "sessionid", "cookie", "iban",
-        "creditcard",
+        "privatekey", "pin", "ssn", "otp", "totp", "mfa", "credential", "sessionid", "sessionkey", "cookie", "iban",
+        "creditcard", "pw", "passphrase", "passcode", "recoverycode", "backupcode", "securityanswer", "activationkey",
+        "activationcode", "resetkey", "resetcode", "verificationcode", "confirmationcode", "accesskey", "authkey",
+        "encryptionkey", "signingkey", "principalkey", "pkcs12",
     }
+)  # fmt: skip
+# Some servers fold names to one case, which leaves no words apart: passwordhash, mfasecret
+_SECRET_BEGINS = ("password", "passwd", "passwort", "kennwort", "pwd", "token", "secretkey", "secretanswer")
+_SECRET_ENDS = (
+    "password", "passwd", "passwort", "kennwort", "pwd", "userpass", "passphrase", "secret", "token", "hash", "salt",
+    "apikey", "privatekey", "credential", "recoverycode",
 )  # fmt: skip
 
 # SCIM path -> names seen in real tables and directories, best first, as words run together in lower case
 _NAMES: dict[str, tuple[str, ...]] = {
     "userName": (
         "username", "login", "loginname", "userid", "samaccountname", "uid", "userprincipalname", "upn", "account",
-        "accountname", "benutzername", "benutzer", "anmeldename", "logon", "logonname", "loginid",
+        "accountname", "benutzername", "benutzer", "kennung", "anmeldename", "logon", "logonname", "loginid",
     ),
     "name.givenName": ("givenname", "firstname", "forename", "fname", "vorname", "first", "given"),
     "name.familyName": (
@@ -35,6 +43,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "nickName": ("nickname", "preferredname", "rufname"),
     'emails[type eq "work"].value': (
         "mail", "email", "emailaddress", "workemail", "businessemail", "primaryemail", "mailaddress", "emailadresse",
+        "useremail", "usermail",
     ),
     'emails[type eq "home"].value': ("homeemail", "privateemail", "personalemail", "homemail"),
     'phoneNumbers[type eq "work"].value': (
@@ -64,6 +73,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "costCenter": ("costcenter", "costcentre", "kostenstelle"),
     "organization": ("organization", "organisation", "company", "firma"),
 }  # fmt: skip
+_REGION = 'addresses[type eq "work"].region'
 _ALSO_NUMBERS = {
     "employeeNumber",
     "costCenter",
@@ -87,8 +97,10 @@ def looks_secret(attribute: AttributeDefinition) -> bool:
     if any(looks_secret(part) for part in attribute.sub_attributes):
         return True
     parts = words(attribute.name)
-    pairs = {first + second for first, second in pairwise(parts)}
-    return attribute.secret or not _SECRET.isdisjoint(parts) or not _SECRET.isdisjoint(pairs | {"".join(parts)})
+    runs = {*parts, *(first + second for first, second in pairwise(parts)), "".join(parts)}
+    if attribute.secret or not _SECRET.isdisjoint(runs | {run.removesuffix("s") for run in runs}):
+        return True
+    return any(part.startswith(_SECRET_BEGINS) or part.removesuffix("s").endswith(_SECRET_ENDS) for part in parts)
 
 
 def looks_like_a_switch(attribute: AttributeDefinition) -> bool:
@@ -96,6 +108,8 @@ def looks_like_a_switch(attribute: AttributeDefinition) -> bool:
     if attribute.readonly or attribute.multivalued:
         return False
     called = "".join(words(attribute.name))
+    if called == "state" and attribute.choices:
+        return True
     return attribute.type is AttributeType.BOOLEAN or called in (*_ACTIVE, *_INACTIVE, *_STATE)
 
 
@@ -127,13 +141,13 @@ def _is_group(object_type: ObjectType, attributes: Iterable[AttributeDefinition]
 def _group(object_type: ObjectType, attributes: list[AttributeDefinition]) -> ResourceTypeDefinition:
     flows: dict[str, Flow] = {}
     texts = [attribute for attribute in attributes if attribute.type is AttributeType.STRING]
-    named = _first(texts, ("displayname", "groupname", "name", "cn", "gruppenname", "title"))
-    if named is None:
+    named = _first(texts, ("displayname", "groupname", "name", "cn", "gruppenname", "bezeichnung", "title"))
+    if named is None and len(object_type.anchor) == 1:  # one part of a longer key is a tenant's number, for example
         named = next((attribute for attribute in texts if attribute.name in object_type.anchor), None)
     if named is not None:
         flows["displayName"] = _flow(named)
     links = [a for a in attributes if a.type is AttributeType.REFERENCE and a.multivalued]
-    members = _first(links, _MEMBERS)
+    members = _first(links, _MEMBERS) or (links[0] if len(links) == 1 else None)
     if members is not None:
         flows["members"] = _flow(members)
     return ResourceTypeDefinition(
@@ -157,14 +171,18 @@ def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     for path, names in _NAMES.items():
         if re.split(r"[.\[]", path)[0] in heads:
             continue
-        free = [attribute for attribute in plain if attribute.name not in taken]
+        free = [attribute for attribute in plain if attribute.name not in taken and _fits(path, attribute)]
         found = _first(free, names)
         if path == "displayName":
             # A directory asks for cn of everybody, and clients send displayName for everybody: a create goes through.
             found = _first([attribute for attribute in free if attribute.required], names) or found
-        if found is not None and _fits(path, found):
+        if found is not None:
             flows[path] = _flow(found)
             taken.add(found.name)
+    if _is_state_of_account(flows):
+        del flows[_REGION]
+    if "name.givenName" in flows and "name.familyName" not in flows and _is_just_name(flows.get("displayName")):
+        flows["name.familyName"] = flows.pop("displayName")
     flows |= lists
     if "userName" not in flows and (substitute := _user_name(attributes)) is not None:
         flows = {"userName": _flow(substitute), **flows}
@@ -179,10 +197,22 @@ def _user_flows(attributes: list[AttributeDefinition]) -> dict[str, Flow]:
     return flows
 
 
+def _is_just_name(flow: Flow | None) -> bool:
+    return flow is not None and words(flow.attribute) == ["name"]
+
+
+def _is_state_of_account(flows: Mapping[str, Flow]) -> bool:
+    """Return whether a column `state` stands without any other part of an address: it tells who is blocked, then."""
+    parts = [path for path in flows if path.startswith("addresses[")]
+    return parts == [_REGION] and "".join(words(flows[_REGION].attribute)) == "state"
+
+
 def _fits(path: str, attribute: AttributeDefinition) -> bool:
     """Return whether the attribute's type goes with the path; a number the target counts up is nobody's name."""
     if attribute.type is AttributeType.INTEGER:
         return not attribute.generated and path in _ALSO_NUMBERS
+    if path == _REGION and attribute.choices:
+        return False
     return attribute.type is AttributeType.STRING
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from isthmus.config.names import connector_name_problem
 from isthmus.config.registry import connector_type, connector_type_ids
 from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
+from isthmus.mapping.activity import no_way_back
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.mapping.suggesting import looks_like_a_switch, looks_secret, suggest_flows
@@ -191,7 +193,11 @@ def discover(configuration: Configuration, answers: Answers) -> Draft:
             raise
         raise ConfigError(f"{exc.message}; {hint}") from exc
     if not schema.object_types and answers.type == "sql":
-        raise ConfigError("the target shows no table or view with a primary key; name one with --table and --anchor")
+        where = _other_schemas(configuration, answers, settings)
+        hint = f"; {where}" if where else ""
+        raise ConfigError(
+            f"the target shows no table or view with a primary key; name one with --table and --anchor{hint}"
+        )
     if not schema.object_types:
         raise ConfigError(
             "the target shows no objects to this account; name a class with --table, or where they are with "
@@ -279,7 +285,25 @@ def _other_tables(configuration: Configuration, answers: Answers, settings: dict
         known = _read(configuration, answers, settings).object_types
     except (ConnectorError, ConfigError):
         return ""  # the first error says what is wrong
-    return "" if answers.table in known or not known else nearest(answers.table, known, what="tables")
+    if answers.table in known:
+        return ""
+    hints = [nearest(answers.table, known, what="tables")] if known else []
+    hints.append(_other_schemas(configuration, answers, settings))
+    return "; ".join(hint for hint in hints if hint)
+
+
+def _other_schemas(configuration: Configuration, answers: Answers, settings: dict[str, Any]) -> str:
+    """Return where else tables may be; empty where the target has one schema."""
+
+    def ask(connector: Connector, call: Call) -> tuple[Any, ...]:
+        offered = connector.suggest(call=call).get("schema") if isinstance(connector, SupportsSuggestions) else None
+        return () if offered is None else tuple(offered.values)
+
+    found = _asked(configuration, answers, settings, ask)
+    others = [name for name in found if name != settings.get("schema")]
+    if len(found) < 2 or not others:
+        return ""
+    return f"tables of another schema are seen with --set schema=NAME: there are {', '.join(others)}"
 
 
 def choose(draft: Draft, object_type: str) -> Draft:
@@ -320,7 +344,7 @@ def choose(draft: Draft, object_type: str) -> Draft:
         object_type=types[0],
         definition=definition,
         groups=groups,
-        notes=(*_notes(types[0], definition), *notes),
+        notes=(*_notes(types[0], definition), *([] if groups is None else _group_notes(groups)), *notes),
     )
 
 
@@ -377,6 +401,14 @@ def _types(schema: Schema, wanted: Sequence[Mapping[str, Any]]) -> list[ObjectTy
     return [schema.object_types[each["name"]] for each in wanted]
 
 
+def _group_notes(definition: ResourceTypeDefinition) -> list[str]:
+    lacking = [path for path in ("displayName", "members") if path not in definition.flows]
+    if not lacking:
+        return []
+    what = f"no attribute of the groups in {definition.object_type} looks like {' or '.join(lacking)}"
+    return [f"{what}: add a flow, since clients send nothing else of a group"]
+
+
 def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[str]:
     notes = []
     missing = [one.name for one in object_type.attributes if one.required and one.name not in definition.attributes]
@@ -398,6 +430,8 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
         notes.append(f"not published, since they look like secrets: {', '.join(hidden)}")
     if not definition.matching:
         notes.append("no matching attribute could be suggested; name one with --matching, or doubles may be made")
+    if definition.endpoint == GROUPS:
+        notes += _group_notes(definition)
     if definition.endpoint == PEOPLE and "userName" not in definition.flows:
         notes.append("no attribute looks like userName; add a flow for it if your identity provider is not Entra")
     generated = [
@@ -463,8 +497,37 @@ def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:
             known = [one.name for one in object_type.attributes]
             hint = f"; {nearest(name.strip(), known, what='attributes')}" if equals else ""
             raise ConfigError(f"{text!r} is neither nothing, delete nor ATTRIBUTE=VALUE{hint}")
+        if found.name in values:
+            raise ConfigError(f"{text!r} gives {found.name} two values")
         values[found.name] = _typed(found.name, value.strip(), found.type)
-    return Deprovisioning(action="set", values=values)
+    return Deprovisioning(action="set", values=values, restore=_other_words(values, object_type))
+
+
+def _other_words(values: Mapping[str, Any], object_type: ObjectType) -> dict[str, Any]:
+    """Return what takes the values back where an attribute has just one other: Y for N."""
+    others = {}
+    for name, value in values.items():
+        found = object_type.attribute(name)
+        choices = () if found is None else found.choices
+        if len(choices) == 2 and value in choices:
+            others[name] = choices[1 - choices.index(value)]
+    return others
+
+
+def lasting(document: Mapping[str, Any], draft: Draft) -> list[str]:
+    """Return notes on what disable and delete write that enabling and reviving do not take back."""
+    notes = []
+    for name in ("disable", "delete"):
+        rule = document["resource_types"][0][name]
+        assert draft.object_type is not None
+        lacking = no_way_back(None if rule is None else msgspec.convert(rule, Deprovisioning), draft.object_type)
+        if lacking:
+            keys = ", ".join(f"{json.dumps(one, ensure_ascii=False)} = ..." for one in lacking)
+            notes.append(
+                f"{' and '.join(lacking)} will stay as {name} writes it when people come back: say in "
+                f"connectors/{draft.answers.name}.toml what is written then, by restore = {{ {keys} }} beside values"
+            )
+    return notes
 
 
 def _typed(name: str, text: str, type: AttributeType) -> Any:

@@ -13,6 +13,8 @@ import pytest
 
 from acceptance.shell import Shell
 from isthmus.config import editing
+from isthmus.config.loading import load
+from isthmus.config.secrets import Secrets
 from isthmus.store import Store
 
 FATE = ("--disable", "Disabled=true", "--delete", "delete")
@@ -87,6 +89,14 @@ def test_a_password_is_forgotten_if_nothing_came_of_the_connector(shell: Shell) 
     ran = shell.good(*add, "--delete", "delete", stdin="hunter2\n")
     assert shell.good("secret", "list", "--json").json == ["hr.password"]
     assert "hunter2" not in ran.text + (shell.folder / "connectors" / "hr.toml").read_text()
+
+
+def test_a_password_that_was_there_before_is_kept_if_nothing_came_of_the_connector(shell: Shell) -> None:
+    shell.good("secret", "set", "hr.password", stdin="used elsewhere\n")
+    add = ("connector", "add", "hr", "--url", shell.url, "--table", "Employees", "--password", "--disable", "nothing")
+    shell.refused(*add, "--delete", "wrong", stdin="hunter2\n")
+    kept = Secrets(load(shell.folder / "isthmus.toml"), key_file=shell.folder / "home" / ".config" / "isthmus" / "key")
+    assert kept.resolve({"secret": "hr.password"}).reveal() == "used elsewhere"
 
 
 def test_schema_and_rebuild_take_a_changed_anchor_over(hr: Shell) -> None:

@@ -12,6 +12,7 @@ from isthmus.config.loading import load
 from isthmus.demo import folder
 from isthmus.demo.folder import Ports
 from isthmus.demo.table import DemoProblem, PeopleTable, parse_url
+from isthmus.web.claim import Claim
 
 PORTS = Ports(18585, 18586, 18587)
 URL = sa.URL.create("postgresql+psycopg", username="me", password="p@ss/word", host="127.0.0.1", database="hr")
@@ -66,6 +67,20 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(DemoProblem, match="--dir"):
         folder.clear(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_folder_that_is_served_is_left_alone(tmp_path: Path) -> None:
+    where = tmp_path / "demo"
+    folder.clear(where)
+    (where / "hr.db").write_text("people")
+    with (
+        Claim(where / "state", scim="127.0.0.1:18585", operations="127.0.0.1:18587"),
+        pytest.raises(DemoProblem, match=r"127\.0\.0\.1:18585.*--dir"),
+    ):
+        folder.clear(where)
+    assert (where / "hr.db").exists()
+    folder.clear(where)
+    assert not (where / "hr.db").exists()
 
 
 def test_a_link_in_the_folder_is_removed_and_not_followed(tmp_path: Path) -> None:

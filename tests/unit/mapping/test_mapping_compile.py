@@ -92,11 +92,23 @@ def test_disable_set_needs_something_to_set() -> None:
         ({"Serial": 1}, "computes"),
         ({"Manager": "x"}, "reference"),
         ({"Pin": "1"}, "secret"),
+        ({"Login": "gone"}, "identifies"),
     ],
 )
 def test_disable_values_must_fit(values: dict[str, object], says: str) -> None:
     found = problem(disable=Deprovisioning(action="set", values=values))
     assert says in found.message
+
+
+def test_disable_values_are_among_those_the_target_takes() -> None:
+    state = attribute("state", choices=("on", "off"))
+    object_type = ObjectType(name="Employees", anchor=("Login",), attributes=(*EMPLOYEE.attributes, state))
+    for wrong in (
+        Deprovisioning(action="set", values={"state": "gone"}),
+        Deprovisioning(action="set", values={"state": "off"}, restore={"state": "yes"}),
+    ):
+        assert "'on', 'off'" in problem(object_type=object_type, disable=wrong).message
+    employees(object_type=object_type, disable=Deprovisioning(action="set", values={"state": "OFF"}))
 
 
 def test_values_that_the_flow_on_active_would_not_show_are_refused() -> None:

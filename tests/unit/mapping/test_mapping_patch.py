@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mapping_samples import CORE, ENTERPRISE, OWN, attribute, current, employees, op, patch, teams, written
+from mapping_samples import CORE, EMPLOYEE, ENTERPRISE, OWN, T, attribute, current, employees, op, patch, teams, written
 
 from isthmus.mapping.definition import Deprovisioning, Flow, ResourceTypeDefinition
 from isthmus.mapping.plans import UNSET, CurrentObject, ReferenceChange
@@ -517,6 +518,21 @@ def status(**restore: Any) -> Any:
         flows=flows,
         disable=Deprovisioning(action="set", values={"Status": "gone", "Remote": False}, restore=restore),
     )
+
+
+def test_an_empty_text_takes_back_what_had_no_value() -> None:
+    """Such as the moment of a soft delete, or pwdAccountLockedTime; a configuration file has no null."""
+    left = attribute("LeftAt", T.DATETIME)
+    object_type = replace(EMPLOYEE, attributes=(*EMPLOYEE.attributes, left))
+    flows = {path: flow for path, flow in RT.definition.flows.items() if path != "active"}
+    rule = Deprovisioning(action="set", values={"LeftAt": "2026-01-31T00:00:00Z"}, restore={"LeftAt": ""})
+    rt = employees(object_type=object_type, flows=flows, disable=rule)
+    assert rt.is_active({"LeftAt": ()})
+    off = patch(rt, op("replace", "active", False))
+    assert written(off)["LeftAt"] != ()
+    gone = current({"LeftAt": written(off)["LeftAt"]})
+    assert not rt.is_active(gone.attributes)
+    assert written(patch(rt, op("replace", "active", True), on=gone)) == {"LeftAt": ()}
 
 
 def test_disable_by_values() -> None:

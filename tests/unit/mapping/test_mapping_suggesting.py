@@ -108,6 +108,13 @@ def test_a_number_is_nobodys_name() -> None:
     }
 
 
+def test_what_does_not_fit_leaves_the_place_to_the_next() -> None:
+    found = flows(
+        "user_id", "upn", "email", "mail", "title", "position", user_id=T.INTEGER, mail=T.BOOLEAN, title=T.INTEGER
+    )
+    assert found == {"userName": "upn", 'emails[type eq "work"].value': "email", "title": "position"}
+
+
 def test_an_email_serves_as_user_name_where_there_is_none() -> None:
     assert flows("id", "email")["userName"] == "email"
 
@@ -127,6 +134,20 @@ def test_an_email_serves_as_user_name_where_there_is_none() -> None:
         "client_secret",
         "Pin",
         "PASSWORT",
+        "passwordhash",  # a server that folds names to lower case leaves no words apart
+        "userpassword",
+        "pwdhash",
+        "mfasecret",
+        "resettoken",
+        "api_keys",
+        "refresh_tokens",
+        "user_activation_key",
+        "two_factor_recovery_codes",
+        "BackupCode",
+        "SecurityAnswer",
+        "passphrase",
+        "krbPrincipalKey",
+        "userPKCS12",
     ],
 )
 def test_secrets_are_not_suggested(name: str) -> None:
@@ -134,7 +155,13 @@ def test_secrets_are_not_suggested(name: str) -> None:
     assert name not in suggest_flows(table("login", name)).attributes
 
 
-@pytest.mark.parametrize("name", ["Shipping", "Passage", "keyword", "Tokyo", "hashtagless", "Compass", "login"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Shipping", "Passage", "keyword", "Tokyo", "hashtagless", "Compass", "login", "secretary", "users_alt",
+        "sshPublicKey", "licence_key", "postal_codes", "Bypass",
+    ],
+)  # fmt: skip
 def test_what_only_resembles_a_secret_is_suggested(name: str) -> None:
     assert not looks_secret(attribute(name))
 
@@ -148,6 +175,50 @@ def test_groups_are_recognised() -> None:
     assert (suggested.name, suggested.endpoint) == ("Group", "Groups")
     assert suggested.flows == {"displayName": Flow(attribute="displayName"), "members": Flow(attribute="members")}
     assert suggested.matching == ("displayName",)
+
+
+def group(*names: str, anchor: tuple[str, ...], members: str | None = None) -> ObjectType:
+    links = () if members is None else (attribute(members, T.REFERENCE, multivalued=True, reference_to="MITARBEITER"),)
+    return ObjectType(name="GRUPPE", anchor=anchor, attributes=(*(attribute(name) for name in names), *links))
+
+
+def test_one_part_of_a_groups_key_is_not_its_name() -> None:
+    suggested = suggest_flows(group("MANDANT", "GRPNR", anchor=("MANDANT", "GRPNR")))
+    assert "displayName" not in suggested.flows, "all groups of a client have the same"
+    assert suggested.matching == ()
+    assert suggest_flows(group("GRPNR", anchor=("GRPNR",))).flows["displayName"].attribute == "GRPNR"
+
+
+def test_the_only_references_of_a_group_are_its_members() -> None:
+    suggested = suggest_flows(group("name", anchor=("name",), members="MITARBEITER"))
+    assert suggested.flows["members"].attribute == "MITARBEITER"
+
+
+def test_a_name_beside_a_given_name_is_the_family_name() -> None:
+    assert flows("KENNUNG", "NAME", "VORNAME") == {
+        "userName": "KENNUNG",
+        "name.givenName": "VORNAME",
+        "name.familyName": "NAME",
+    }
+    assert flows("login", "name") == {"userName": "login", "displayName": "name"}
+    assert flows("login", "first_name", "last_name", "name")["displayName"] == "name"
+
+
+def test_the_address_of_a_user_is_an_email() -> None:
+    assert flows("user_login", "user_email")['emails[type eq "work"].value'] == "user_email"
+
+
+def test_a_state_is_a_region_only_in_an_address() -> None:
+    assert flows("login", "state") == {"userName": "login"}, "more likely tells whether the account is blocked"
+    address = flows("login", "city", "state")
+    assert address['addresses[type eq "work"].region'] == "state"
+
+
+def test_a_state_of_few_words_is_no_region() -> None:
+    state = attribute("state", choices=("active", "blocked"))
+    object_type = ObjectType(name="users", anchor=("login",), attributes=(attribute("login"), attribute("city"), state))
+    assert 'addresses[type eq "work"].region' not in suggest_flows(object_type).flows
+    assert looks_like_a_switch(state)
 
 
 def test_read_only_attributes_flow_one_way() -> None:

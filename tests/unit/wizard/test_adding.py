@@ -68,7 +68,7 @@ def test_what_disable_and_delete_do_is_typed_as_the_target_is() -> None:
     assert adding.deprovisioning("nothing", PEOPLE) == Deprovisioning(action="nothing")
     assert adding.deprovisioning("delete", PEOPLE) == Deprovisioning(action="delete")
     assert adding.deprovisioning("disabled=true, level=0", PEOPLE).values == {"disabled": True, "level": 0}
-    for wrong in ("", "drop", "disabld=true", "disabled=perhaps", "level=high"):
+    for wrong in ("", "drop", "disabld=true", "disabled=perhaps", "level=high", "level=1,level=2"):
         with pytest.raises(ConfigError):
             adding.deprovisioning(wrong, PEOPLE)
 
@@ -94,12 +94,37 @@ def test_the_document_holds_what_was_said_and_no_defaults() -> None:
     assert "autosync_minutes" not in document
 
 
+def test_enabling_takes_back_what_has_just_one_other_value() -> None:
+    active = AttributeDefinition(name="active", choices=("Y", "N"), required=True)
+    status = AttributeDefinition(name="status", choices=("active", "suspended", "deleted"))
+    switched = ObjectType(name="people", anchor=("login",), attributes=(*PEOPLE.attributes, active, status))
+    chosen = adding.choose(draft(switched), "people")
+    document = adding.complete(chosen, disable="active=N", delete="delete")
+    assert document["resource_types"][0]["disable"] == {
+        "action": "set", "values": {"active": "N"}, "restore": {"active": "Y"},
+    }  # fmt: skip
+    assert adding.lasting(document, chosen) == []
+    lasting = adding.complete(chosen, disable="status=suspended,disabled=true", delete="status=deleted")
+    told = adding.lasting(lasting, chosen)
+    assert len(told) == 2, "one for disable, one for delete"
+    assert 'restore = { "status" = ... }' in told[0]
+
+
 def test_groups_have_no_disable() -> None:
     chosen = adding.choose(draft(TEAMS), "groups")
     assert not chosen.disables
     assert adding.choose(draft(PEOPLE), "people").disables
     [published] = adding.complete(chosen, disable=None, delete="delete")["resource_types"]
     assert published["disable"] is None
+
+
+def test_a_group_without_name_or_members_is_told_of() -> None:
+    nameless = ObjectType(
+        name="role", anchor=("client", "number"), attributes=(PEOPLE.attributes[2],), operations=frozenset(Operation)
+    )
+    told = "\n".join(adding.choose(draft(nameless), "role").notes)
+    assert "displayName or members" in told
+    assert "looks like members" in "\n".join(adding.choose(draft(TEAMS), "groups").notes)
 
 
 def test_an_unknown_table_or_matching_attribute_is_answered_with_the_nearest() -> None:

@@ -119,17 +119,17 @@ def _is_link(table: _Table) -> bool:
 
 
 def _is_child(table: _Table) -> bool:
-    """Whether rows are values of other objects: keyed by their owner, or by a number and named for values."""
+    """Whether rows are values of other objects: named for such values, and keyed by their owner or by a number.
+
+    Keys alone do not tell e-mails from salaries, which nobody means to publish, or to delete with their owner.
+    """
     if len(table.pointing) != 1 or table.pointing[0].table == table.name:
         return False
     key, primary = table.pointing[0], set(table.keys.primary)
-    if not _values(table):
+    if not _values(table) or _several(table.name, key.table) is None:
         return False
-    if primary and set(key.columns) < primary:
-        return True
-    by_name = _several(table.name, key.table) is not None
     numbered = len(primary) == 1 and any(c.name in primary and c.generated for c in table.columns)
-    return (numbered or not primary) and (by_name or key.delete_cascades)
+    return numbered or not primary or set(key.columns) < primary
 
 
 def _values(table: _Table) -> list[ColumnFacts]:
@@ -181,8 +181,9 @@ def _plain(name: str) -> str:
 
 
 def _rank(name: str) -> int:
-    """Return 0 for what looks like people, 1 for what looks like groups."""
+    """Return 0 for what looks like people, 1 for what looks like groups; of two words the last one says what it is."""
     plain = _plain(name)
-    if any(word in plain for word in _PEOPLE):
-        return 0
-    return 1 if any(word in plain for word in _GROUPS) else 2
+    people, groups = (max(plain.rfind(word) for word in words) for words in (_PEOPLE, _GROUPS))
+    if people == groups:  # neither is there
+        return 2
+    return 0 if people > groups else 1
