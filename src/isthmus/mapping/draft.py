@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
+from isthmus.mapping.index import normaliser
 from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
 from isthmus.scim.errors import InvalidValue, NotMutable
-from isthmus.spi import AttributeChange, Value
+from isthmus.spi import AttributeChange, AttributeType, Value
 
 Verb = Literal["create", "put", "add", "replace"]
 
@@ -41,8 +42,8 @@ class Draft:
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
-        self._adds: dict[str, dict[Value, None]] = {}
-        self._removes: dict[str, dict[Value, None]] = {}
+        self._adds: dict[str, dict[Hashable, Value]] = {}
+        self._removes: dict[str, dict[Hashable, Value]] = {}
         self._links: dict[str, _Links] = {}
 
     def warn(self, text: str) -> None:
@@ -66,8 +67,10 @@ class Draft:
         removed, added = self._removes.get(attribute), self._adds.get(attribute)
         if not removed and not added:
             return self.before(attribute)
-        kept = dict.fromkeys(value for value in self.before(attribute) if value not in (removed or ()))
-        return tuple(kept | (added or {}))
+        same, gone = _sameness(self._slots[attribute]), removed or {}
+        kept = {value: key for value in self.before(attribute) if (key := same(value)) not in gone}
+        present = frozenset(kept.values())
+        return (*kept, *(value for key, value in (added or {}).items() if key not in present))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
         """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
@@ -100,9 +103,9 @@ class Draft:
         earlier = self.values.get(attribute)
         if earlier is None or attribute in self._weak or _equal(slot, earlier, values):
             return False
-        if weak:
-            return True
         other = self._slots.get(attribute)
+        if weak:  # but of the operations of a PATCH the later one counts (RFC 7644 3.5.2)
+            return not self.patch or other is not slot
         if other is slot or other is None:
             return False
         if self.current is not None and attribute in self.current.attributes:
@@ -129,26 +132,34 @@ class Draft:
             new = tuple(value for value in values if value not in present)
             self._refuse(slot, self.before(attribute) + new, weak=False)
         elif attribute in self.values:
-            self.values[attribute] = tuple(dict.fromkeys([*self.values[attribute], *values]))
+            same, there = _sameness(slot), self.values[attribute]
+            more = {same(value): value for value in values}
+            for value in there:
+                more.pop(same(value), None)
+            self.values[attribute] = (*there, *more.values())
         else:
-            removed = self._removes.setdefault(attribute, {})
+            same = _sameness(slot)
+            removed, added = self._removes.setdefault(attribute, {}), self._adds.setdefault(attribute, {})
             for value in values:
-                removed.pop(value, None)
-            self._adds.setdefault(attribute, {}).update(dict.fromkeys(values))
+                key = same(value)
+                if removed.get(key) == value:
+                    del removed[key]
+                added[key] = value
             self._slots[attribute] = slot
 
     def remove(self, slot: Slot, values: Sequence[Value]) -> None:
         """Remove values from a multi-valued attribute."""
-        attribute, gone = slot.attribute, frozenset(values)
+        attribute, same = slot.attribute, _sameness(slot)
+        gone = {same(value): value for value in values}
         if not slot.writable:
-            self._refuse(slot, tuple(value for value in self.before(attribute) if value not in gone), weak=False)
+            self._refuse(slot, tuple(value for value in self.before(attribute) if same(value) not in gone), weak=False)
         elif attribute in self.values:
-            self.values[attribute] = tuple(value for value in self.values[attribute] if value not in gone)
+            self.values[attribute] = tuple(value for value in self.values[attribute] if same(value) not in gone)
         else:
             added = self._adds.setdefault(attribute, {})
-            for value in values:
-                added.pop(value, None)
-            self._removes.setdefault(attribute, {}).update(dict.fromkeys(values))
+            for key in gone:
+                added.pop(key, None)
+            self._removes.setdefault(attribute, {}).update(gone)
             self._slots[attribute] = slot
 
     def link(self, slot: Slot, ids: Sequence[str]) -> None:
@@ -231,7 +242,7 @@ class Draft:
         """Return the values of an object to be created, pseudo attributes left out."""
         created = {attribute: values for attribute, values in self.values.items() if attribute[0] != "#" and values}
         for attribute, added in self._adds.items():
-            created[attribute] = tuple(added)
+            created[attribute] = tuple(added.values())
         return created
 
     def attribute_changes(self) -> list[AttributeChange]:
@@ -242,7 +253,7 @@ class Draft:
             if not attribute.startswith("#")
         ]
         for attribute in dict.fromkeys([*self._adds, *self._removes]):
-            added, removed = tuple(self._adds.get(attribute, ())), tuple(self._removes.get(attribute, ()))
+            added, removed = (tuple(each.get(attribute, {}).values()) for each in (self._adds, self._removes))
             if added or removed:
                 changes.append(AttributeChange(attribute, add=added, remove=removed))
         return changes
@@ -250,6 +261,15 @@ class Draft:
     def slot_of(self, attribute: str) -> Slot | None:
         """Return the slot by which the attribute was last named."""
         return self._slots.get(attribute)
+
+
+def _sameness(slot: Slot) -> Callable[[Value], Hashable]:
+    """Return what is equal for values that the target takes for one; of those made of parts only the very same are."""
+    return _itself if slot.definition.type is AttributeType.COMPLEX else normaliser(slot.definition)
+
+
+def _itself(value: Value) -> Hashable:
+    return value
 
 
 def _equal(slot: Slot, left: tuple[Value, ...], right: tuple[Value, ...]) -> bool:
