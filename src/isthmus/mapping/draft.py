@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal
 
 from isthmus.mapping.index import normaliser
@@ -16,6 +16,10 @@ from isthmus.spi import AttributeChange, AttributeType, Value
 Verb = Literal["create", "put", "add", "replace"]
 
 _MOST_WARNINGS = 50
+
+
+_Alike = dict[Hashable, dict[Value, None]]
+"""Values by what is equal for those that may be one; whether they are, the target decides."""
 
 
 @dataclass(slots=True)
@@ -42,8 +46,8 @@ class Draft:
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
-        self._adds: dict[str, dict[Hashable, Value]] = {}
-        self._removes: dict[str, dict[Hashable, Value]] = {}
+        self._adds: dict[str, _Alike] = {}
+        self._removes: dict[str, _Alike] = {}
         self._links: dict[str, _Links] = {}
 
     def warn(self, text: str) -> None:
@@ -67,10 +71,9 @@ class Draft:
         removed, added = self._removes.get(attribute), self._adds.get(attribute)
         if not removed and not added:
             return self.before(attribute)
-        same, gone = _sameness(self._slots[attribute]), removed or {}
-        kept = {value: key for value in self.before(attribute) if (key := same(value)) not in gone}
-        present = frozenset(kept.values())
-        return (*kept, *(value for key, value in (added or {}).items() if key not in present))
+        same, gone = _sameness(self._slots[attribute]), {key for key, alike in (removed or {}).items() if alike}
+        kept = [value for value in self.before(attribute) if same(value) not in gone]
+        return tuple(dict.fromkeys([*kept, *_all(added or {})]))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
         """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
@@ -132,34 +135,31 @@ class Draft:
             new = tuple(value for value in values if value not in present)
             self._refuse(slot, self.before(attribute) + new, weak=False)
         elif attribute in self.values:
-            same, there = _sameness(slot), self.values[attribute]
-            more = {same(value): value for value in values}
-            for value in there:
-                more.pop(same(value), None)
-            self.values[attribute] = (*there, *more.values())
+            self.values[attribute] = tuple(dict.fromkeys([*self.values[attribute], *values]))
         else:
             same = _sameness(slot)
             removed, added = self._removes.setdefault(attribute, {}), self._adds.setdefault(attribute, {})
             for value in values:
                 key = same(value)
-                if removed.get(key) == value:
-                    del removed[key]
-                added[key] = value
+                if value in removed.get(key, ()):
+                    del removed[key][value]
+                added.setdefault(key, {})[value] = None
             self._slots[attribute] = slot
 
     def remove(self, slot: Slot, values: Sequence[Value]) -> None:
         """Remove values from a multi-valued attribute."""
         attribute, same = slot.attribute, _sameness(slot)
-        gone = {same(value): value for value in values}
+        gone = {same(value) for value in values}
         if not slot.writable:
             self._refuse(slot, tuple(value for value in self.before(attribute) if same(value) not in gone), weak=False)
         elif attribute in self.values:
             self.values[attribute] = tuple(value for value in self.values[attribute] if same(value) not in gone)
         else:
-            added = self._adds.setdefault(attribute, {})
+            added, removed = self._adds.setdefault(attribute, {}), self._removes.setdefault(attribute, {})
             for key in gone:
                 added.pop(key, None)
-            self._removes.setdefault(attribute, {}).update(gone)
+            for value in values:
+                removed.setdefault(same(value), {})[value] = None
             self._slots[attribute] = slot
 
     def link(self, slot: Slot, ids: Sequence[str]) -> None:
@@ -242,7 +242,7 @@ class Draft:
         """Return the values of an object to be created, pseudo attributes left out."""
         created = {attribute: values for attribute, values in self.values.items() if attribute[0] != "#" and values}
         for attribute, added in self._adds.items():
-            created[attribute] = tuple(added.values())
+            created[attribute] = _all(added)
         return created
 
     def attribute_changes(self) -> list[AttributeChange]:
@@ -253,7 +253,7 @@ class Draft:
             if not attribute.startswith("#")
         ]
         for attribute in dict.fromkeys([*self._adds, *self._removes]):
-            added, removed = (tuple(each.get(attribute, {}).values()) for each in (self._adds, self._removes))
+            added, removed = _all(self._adds.get(attribute, {})), _all(self._removes.get(attribute, {}))
             if added or removed:
                 changes.append(AttributeChange(attribute, add=added, remove=removed))
         return changes
@@ -266,6 +266,10 @@ class Draft:
 def _sameness(slot: Slot) -> Callable[[Value], Hashable]:
     """Return what is equal for values that the target takes for one; of those made of parts only the very same are."""
     return _itself if slot.definition.type is AttributeType.COMPLEX else normaliser(slot.definition)
+
+
+def _all(values: _Alike) -> tuple[Value, ...]:
+    return tuple(chain.from_iterable(values.values()))
 
 
 def _itself(value: Value) -> Hashable:
