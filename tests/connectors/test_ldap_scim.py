@@ -118,6 +118,16 @@ def test_a_life(bench: harness.Bench, server: LdapPrograms) -> None:
     assert client.get(f"/Users/{made.id}").status == 404
 
 
+def test_nobody_is_created_with_the_second_address_of_another(bench: harness.Bench, server: LdapPrograms) -> None:
+    values = {"uid": ["ann"], "cn": ["ann"], "sn": ["ann"], "mail": ["a@example.org", "b@example.org"]}
+    server.add(f"uid=ann,{PEOPLE}", {"objectClass": ["inetOrgPerson"], **values})
+    client = bench.client("people")
+    for taken in ("A@example.org", "b@example.org"):
+        answer = client.post(person("eve", emails=[{"type": "work", "value": taken}]))
+        assert "mail" in answer.refused(409, "uniqueness")
+    assert stored(server, "eve") is None
+
+
 def test_groups(bench: harness.Bench, server: LdapPrograms) -> None:
     client = bench.client("people")
     one, two = client.post(person("one")).id, client.post(person("two")).id

@@ -264,6 +264,26 @@ def test_what_is_there_is_not_added_twice_and_what_is_gone_is_no_error(connector
     assert read(connector, ann, "roles")["roles"] == {"admin", "user"}
 
 
+def test_what_the_database_makes_of_a_value_is_returned(target: Target, opened: Callable[..., Any]) -> None:
+    target.script("""
+CREATE TABLE people (id integer PRIMARY KEY);
+CREATE TABLE phones (
+  person integer NOT NULL, number varchar(30) NOT NULL, kind varchar(10) DEFAULT 'other',
+  low varchar(30) GENERATED ALWAYS AS (lower(number)) STORED, FOREIGN KEY (person) REFERENCES people (id));
+INSERT INTO people VALUES (1)
+""")
+    phones = ChildTable(attribute="phones", table="phones", columns=("number", "kind", "low"))
+    connector = opened(object_types=(SqlObjectType(name="people", child_tables=(phones,)),))
+    one = Identity(Anchor(("1",)))
+    added = AttributeChange("phones", add=(Complex({"number": "+1A"}),))
+    updated = connector.update("people", one, [added], call=call(wanted=("phones",)))
+    made = Complex({"number": "+1A", "kind": "other", "low": "+1a"})
+    assert updated.attributes["phones"] == (made,)
+    changed = AttributeChange("phones", remove=(made,), add=(Complex({"number": "+2B", "kind": "work"}),))
+    updated = connector.update("people", one, [changed], call=call(wanted=("phones",)))
+    assert updated.attributes["phones"] == (Complex({"number": "+2B", "kind": "work", "low": "+2b"}),)
+
+
 def test_replacing_sends_the_difference(connector: Any, target: Target) -> None:
     ann = add(connector, "ann", emails=tuple(mail(f"{n}@x", kind="work") for n in range(5)))
     before = dict(target.run("SELECT address, id FROM emails"))

@@ -174,9 +174,10 @@ class Creator:
             if identifier.enforced:
                 continue
             found = self._reader.live.find(rt, identifier.attributes[0], identifier.values[0], caller)
-            for obj in found:
-                if identifier.is_one_of(identifiers(rt, obj.attributes)):
-                    raise duplicate(rt, identifier)
+            if len(identifier.attributes) > 1:
+                found = [obj for obj in found if identifier.is_one_of(identifiers(rt, obj.attributes))]
+            if found:  # also one that shows another value: of a directory's several only the first is read
+                raise duplicate(rt, identifier)
 
     def _meet(
         self,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from isthmus.engine.applying import anchor_text
 from isthmus.mapping.resource_type import ResourceType
-from isthmus.spi import Attributes, Reference, Value
+from isthmus.spi import AttributeChange, Attributes, Reference, Value
 from isthmus.store import Store
 from isthmus.store.records import Space, StoredObject
 
@@ -44,16 +44,22 @@ def identifying_attributes(rt: ResourceType) -> tuple[tuple[str, ...], ...]:
 
 
 def identifiers(rt: ResourceType, attributes: Attributes) -> list[Identifier]:
-    """Return what identifies an object with these attributes; combinations that lack a value are left out."""
+    """Return what identifies an object with these attributes; combinations that lack a value are left out.
+
+    Where an attribute has several values (a directory's `mail`), each of them does.
+    """
     result = []
     for names in identifying_attributes(rt):
-        values = tuple([attributes[name][0] for name in names if attributes.get(name)])
-        if len(values) != len(names) or "" in values or any(isinstance(value, Reference) for value in values):
+        first = tuple([attributes[name][0] for name in names if attributes.get(name)])
+        if len(first) != len(names):
             continue
-        keys = tuple([rt.normalise(name, value) for name, value in zip(names, values, strict=True)])
         definition = rt.object_type.attribute(names[0])
         enforced = len(names) == 1 and definition is not None and definition.unique
-        result.append(Identifier(names, values, keys, names == rt.object_type.anchor, enforced))
+        for values in [first] if len(names) > 1 else [(value,) for value in attributes[names[0]]]:
+            if "" in values or any(isinstance(value, Reference) for value in values):
+                continue
+            keys = tuple([rt.normalise(name, value) for name, value in zip(names, values, strict=True)])
+            result.append(Identifier(names, values, keys, names == rt.object_type.anchor, enforced))
     return result
 
 
@@ -82,6 +88,16 @@ def locks_for(anchors: Iterable[Sequence[str]], *identified: Sequence[Identifier
     return sorted(locks)
 
 
-def after(attributes: Attributes, replaced: Mapping[str, tuple[Value, ...]]) -> dict[str, tuple[Value, ...]]:
-    """Return the attributes as they will be once `replaced` is written."""
-    return {**attributes, **replaced}
+def after(rt: ResourceType, attributes: Attributes, changes: Iterable[AttributeChange]) -> Attributes:
+    """Return the attributes as they will be once this is written, as far as they identify."""
+    result = dict(attributes)
+    identifying = {name for names in identifying_attributes(rt) for name in names}
+    for change in changes:
+        name = change.name
+        if change.replace is not None:
+            result[name] = change.replace
+        elif name in identifying:
+            gone = {rt.normalise(name, value) for value in change.remove}
+            kept = [value for value in attributes.get(name, ()) if rt.normalise(name, value) not in gone]
+            result[name] = (*kept, *change.add)
+    return result

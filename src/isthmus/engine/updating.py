@@ -169,11 +169,11 @@ class Updater:
         target = self._target
         space = target.space(rt)
         before = rt.decode(stored.attributes) if before is None else before
-        replaced = {change.name: change.replace for change in changes if change.replace is not None}
-        old_ids, new_ids = identifiers(rt, before), identifiers(rt, after(before, replaced))
+        old_ids, new_ids = identifiers(rt, before), identifiers(rt, after(rt, before, changes))
         if changes or new_dn is not None:
             require_update(rt)
-        taken = [identifier for identifier in new_ids if identifier not in old_ids]
+        had = frozenset(old_ids)
+        taken = [identifier for identifier in new_ids if identifier not in had]
         if taken:
             self._ask_for_others(rt, stored, taken, caller)
         reached("before-open")

@@ -24,8 +24,7 @@ from isthmus.mapping.bound import (
     negated,
     some,
 )
-from isthmus.mapping.conditions import boolean, composite_test, element, slot_condition
-from isthmus.mapping.elements import satisfies
+from isthmus.mapping.conditions import boolean, composite_test, element, element_condition, slot_condition
 from isthmus.mapping.layout import (
     CREATED,
     ID,
@@ -233,29 +232,10 @@ class Binder:
         return some([self._element(node, element, inner) for element in node.elements])
 
     def _element(self, node: Plural, element: Element, inner: Filter) -> BoundFilter:
-        bound = self._within(node, element, inner)
+        bound = element_condition(node, element, inner, self._slot)
         if bound == FALSE or _needs_value(bound):
             return bound
         return every([self._exists(element), bound])
-
-    def _within(self, node: Plural, element: Element, inner: Filter) -> BoundFilter:
-        match inner:
-            case And(parts=parts):
-                return every([self._within(node, element, part) for part in parts])
-            case Or(parts=parts):
-                return some([self._within(node, element, part) for part in parts])
-            case Not(part=part):
-                return negated(self._within(node, element, part))
-            case Comparison(path=path) | Presence(path=path):
-                slot = element.subs.get(path.name.lower())
-                if slot is not None:
-                    return self._slot(slot, inner)
-                constants: dict[str, Any] = dict(element.selector)
-                if node.has_primary:
-                    constants.setdefault("primary", element.primary)
-                return BoundConstant(satisfies(inner, constants))
-            case ValueFilter():
-                raise InvalidFilter(f"{node.path}: elements have no elements of their own")
 
     def _exists(self, element: Element) -> BoundFilter:
         return some([BoundPresence(slot.attribute) for slot in element.subs.values() if slot.readable])

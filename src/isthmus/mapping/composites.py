@@ -175,7 +175,7 @@ class Composites:
         changes: list[tuple[Complex | None, Complex | None]] = []
         for element in elements:
             alike = present.get(like(element))
-            changes.append((alike, element if alike is None else Complex({**_parts([alike]), **dict(element.parts)})))
+            changes.append((alike, element if alike is None else _joined(node, alike, element)))
         self._change(draft, node, changes)
 
     def _change(self, draft: Draft, node: Composite, changes: Sequence[tuple[Complex | None, Complex | None]]) -> None:
@@ -323,6 +323,12 @@ def _computed(node: Composite) -> set[str]:
 
 def _without(value: Complex | None, names: set[str]) -> Complex | None:
     return None if value is None else Complex({name: part for name, part in value.parts if name not in names})
+
+
+def _joined(node: Composite, old: Complex, new: Complex) -> Complex:
+    """Return an element with what is new of it, to be written: without what the target makes itself."""
+    parts = {**dict(old.parts), **dict(new.parts)}
+    return Complex({name: part for name, part in parts.items() if name not in _computed(node)})
 
 
 def _cut(node: Composite, value: Complex) -> tuple[tuple[str, Part], ...]:

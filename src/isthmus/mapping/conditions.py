@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from isthmus.mapping.bound import (
@@ -15,7 +16,7 @@ from isthmus.mapping.bound import (
     some,
 )
 from isthmus.mapping.elements import satisfies
-from isthmus.mapping.layout import Composite, Slot
+from isthmus.mapping.layout import Composite, Element, Plural, Slot
 from isthmus.mapping.literals import allowed, comparison, truth
 from isthmus.mapping.problems import nearest_hint
 from isthmus.mapping.values import Unfit, accept_boolean
@@ -121,6 +122,29 @@ def value_condition(slot: Slot, inner: Filter) -> BoundFilter:
             return slot_condition(slot, inner)
         case _:
             return BoundConstant(satisfies(inner, {}))
+
+
+def element_condition(
+    node: Plural, element: Element, inner: Filter, bind: Callable[[Slot, Comparison | Presence], BoundFilter]
+) -> BoundFilter:
+    """Return the condition over the attributes behind one element; what the element's flow fixes is a constant."""
+    match inner:
+        case And(parts=parts):
+            return every([element_condition(node, element, part, bind) for part in parts])
+        case Or(parts=parts):
+            return some([element_condition(node, element, part, bind) for part in parts])
+        case Not(part=part):
+            return negated(element_condition(node, element, part, bind))
+        case Comparison(path=path) | Presence(path=path):
+            slot = element.subs.get(path.name.lower())
+            if slot is not None:
+                return bind(slot, inner)
+            constants: dict[str, Any] = dict(element.selector)
+            if node.has_primary:
+                constants.setdefault("primary", element.primary)
+            return BoundConstant(satisfies(inner, constants))
+        case ValueFilter():
+            raise InvalidFilter(f"{node.path}: elements have no elements of their own")
 
 
 def part_condition(node: Composite, inner: Filter, *, lenient: bool = False) -> BoundFilter:

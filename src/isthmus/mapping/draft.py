@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal
 
+from isthmus.mapping.index import normaliser
 from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
 from isthmus.scim.errors import InvalidValue, NotMutable
-from isthmus.spi import AttributeChange, Value
+from isthmus.spi import AttributeChange, AttributeType, Value
 
 Verb = Literal["create", "put", "add", "replace"]
 
 _MOST_WARNINGS = 50
+
+
+_Alike = dict[Hashable, dict[Value, None]]
+"""Values by what is equal for those that may be one; whether they are, the target decides."""
 
 
 @dataclass(slots=True)
@@ -41,8 +46,8 @@ class Draft:
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
-        self._adds: dict[str, dict[Value, None]] = {}
-        self._removes: dict[str, dict[Value, None]] = {}
+        self._adds: dict[str, _Alike] = {}
+        self._removes: dict[str, _Alike] = {}
         self._links: dict[str, _Links] = {}
 
     def warn(self, text: str) -> None:
@@ -66,8 +71,9 @@ class Draft:
         removed, added = self._removes.get(attribute), self._adds.get(attribute)
         if not removed and not added:
             return self.before(attribute)
-        kept = dict.fromkeys(value for value in self.before(attribute) if value not in (removed or ()))
-        return tuple(kept | (added or {}))
+        same, gone = _sameness(self._slots[attribute]), {key for key, alike in (removed or {}).items() if alike}
+        kept = [value for value in self.before(attribute) if same(value) not in gone]
+        return tuple(dict.fromkeys([*kept, *_all(added or {})]))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
         """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
@@ -100,9 +106,9 @@ class Draft:
         earlier = self.values.get(attribute)
         if earlier is None or attribute in self._weak or _equal(slot, earlier, values):
             return False
-        if weak:
-            return True
         other = self._slots.get(attribute)
+        if weak:  # but of the operations of a PATCH the later one counts (RFC 7644 3.5.2)
+            return not self.patch or other is not slot
         if other is slot or other is None:
             return False
         if self.current is not None and attribute in self.current.attributes:
@@ -131,24 +137,29 @@ class Draft:
         elif attribute in self.values:
             self.values[attribute] = tuple(dict.fromkeys([*self.values[attribute], *values]))
         else:
-            removed = self._removes.setdefault(attribute, {})
+            same = _sameness(slot)
+            removed, added = self._removes.setdefault(attribute, {}), self._adds.setdefault(attribute, {})
             for value in values:
-                removed.pop(value, None)
-            self._adds.setdefault(attribute, {}).update(dict.fromkeys(values))
+                key = same(value)
+                if value in removed.get(key, ()):
+                    del removed[key][value]
+                added.setdefault(key, {})[value] = None
             self._slots[attribute] = slot
 
     def remove(self, slot: Slot, values: Sequence[Value]) -> None:
         """Remove values from a multi-valued attribute."""
-        attribute, gone = slot.attribute, frozenset(values)
+        attribute, same = slot.attribute, _sameness(slot)
+        gone = {same(value) for value in values}
         if not slot.writable:
-            self._refuse(slot, tuple(value for value in self.before(attribute) if value not in gone), weak=False)
+            self._refuse(slot, tuple(value for value in self.before(attribute) if same(value) not in gone), weak=False)
         elif attribute in self.values:
-            self.values[attribute] = tuple(value for value in self.values[attribute] if value not in gone)
+            self.values[attribute] = tuple(value for value in self.values[attribute] if same(value) not in gone)
         else:
-            added = self._adds.setdefault(attribute, {})
+            added, removed = self._adds.setdefault(attribute, {}), self._removes.setdefault(attribute, {})
+            for key in gone:
+                added.pop(key, None)
             for value in values:
-                added.pop(value, None)
-            self._removes.setdefault(attribute, {}).update(dict.fromkeys(values))
+                removed.setdefault(same(value), {})[value] = None
             self._slots[attribute] = slot
 
     def link(self, slot: Slot, ids: Sequence[str]) -> None:
@@ -231,7 +242,7 @@ class Draft:
         """Return the values of an object to be created, pseudo attributes left out."""
         created = {attribute: values for attribute, values in self.values.items() if attribute[0] != "#" and values}
         for attribute, added in self._adds.items():
-            created[attribute] = tuple(added)
+            created[attribute] = _all(added)
         return created
 
     def attribute_changes(self) -> list[AttributeChange]:
@@ -242,7 +253,7 @@ class Draft:
             if not attribute.startswith("#")
         ]
         for attribute in dict.fromkeys([*self._adds, *self._removes]):
-            added, removed = tuple(self._adds.get(attribute, ())), tuple(self._removes.get(attribute, ()))
+            added, removed = _all(self._adds.get(attribute, {})), _all(self._removes.get(attribute, {}))
             if added or removed:
                 changes.append(AttributeChange(attribute, add=added, remove=removed))
         return changes
@@ -250,6 +261,19 @@ class Draft:
     def slot_of(self, attribute: str) -> Slot | None:
         """Return the slot by which the attribute was last named."""
         return self._slots.get(attribute)
+
+
+def _sameness(slot: Slot) -> Callable[[Value], Hashable]:
+    """Return what is equal for values that the target takes for one; of those made of parts only the very same are."""
+    return _itself if slot.definition.type is AttributeType.COMPLEX else normaliser(slot.definition)
+
+
+def _all(values: _Alike) -> tuple[Value, ...]:
+    return tuple(chain.from_iterable(values.values()))
+
+
+def _itself(value: Value) -> Hashable:
+    return value
 
 
 def _equal(slot: Slot, left: tuple[Value, ...], right: tuple[Value, ...]) -> bool:

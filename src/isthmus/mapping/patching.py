@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from isthmus.mapping.assigning import Assigner
-from isthmus.mapping.conditions import value_condition
+from isthmus.mapping.bound import FALSE, BoundFilter
+from isthmus.mapping.conditions import element_condition, slot_condition, value_condition
 from isthmus.mapping.draft import Draft, Verb
-from isthmus.mapping.elements import chosen, implied, same, satisfies, view
+from isthmus.mapping.elements import chosen, implied, same, view
+from isthmus.mapping.index import normaliser
 from isthmus.mapping.judging import holds
 from isthmus.mapping.layout import (
     Activation,
@@ -26,10 +28,11 @@ from isthmus.mapping.layout import (
     Unmapped,
 )
 from isthmus.mapping.problems import nearest_hint
+from isthmus.mapping.values import Unfit
 from isthmus.scim.errors import InvalidPath, InvalidValue, NoTarget, NotMutable, TooLarge
 from isthmus.scim.filter import parse_path
 from isthmus.scim.patch import MAX_OPERATIONS, PatchOperation
-from isthmus.scim.syntax import AttributePath, Comparison, Filter, Or, PatchPath
+from isthmus.scim.syntax import AttributePath, Comparison, Filter, Or, PatchPath, Presence
 from isthmus.spi import Complex as Parts
 from isthmus.spi import Value
 
@@ -231,6 +234,8 @@ class Patcher:
         if step.sub not in {None, "value", "$ref"}:
             raise NotMutable(f"{step.text} is read-only; a reference is changed by its value")
         slot = node.slot
+        if step.condition is not None and not node.plural:
+            raise InvalidPath(f"{step.text}: {slot.path} has one value, so a filter has nothing to choose from")
         chosen_ids = None if step.condition is None else _ids(step.condition)
         if step.condition is not None and chosen_ids is None:
             raise InvalidPath(f'{step.text}: references are chosen by their id, as in members[value eq "..."]')
@@ -295,7 +300,7 @@ class Patcher:
         told = {name: part for name, part in sent.items() if name != "display" and not self._assign.is_empty(part)}
         for element in node.elements if told else ():
             seen = view(node, element, draft.now)
-            if seen is not None and all(same(part, seen.get(name)) for name, part in told.items()):
+            if seen is not None and all(_agrees(element, name, part, seen, draft) for name, part in told.items()):
                 self._clear(draft, element)
 
     def _all(self, draft: Draft, op: str, node: Plural) -> Sequence[Element]:
@@ -308,8 +313,8 @@ class Patcher:
     def _chosen(self, draft: Draft, node: Plural, condition: Filter, step: Step) -> Sequence[Element]:
         """Return the elements that fit the filter; where none does but one can be made, that one."""
         op, text = step.op, step.text
-        seen = [(element, view(node, element, draft.now)) for element in node.elements]
-        matching = [element for element, shown in seen if shown is not None and satisfies(condition, shown)]
+        present = [element for element in node.elements if view(node, element, draft.now) is not None]
+        matching = [element for element in present if _fits(node, element, condition, draft)]
         if matching:
             return matching
         if self._strict and op in {"replace", "remove"}:
@@ -325,8 +330,7 @@ class Patcher:
             return ()
         # `primary` is ours to say, so a wrong guess about it must not make Entra try for ever
         rest = constants.keys() - element.selector.keys() - {"primary"}
-        absent = next(shown for candidate, shown in seen if candidate is element) is None
-        if not rest or (absent and rest == {"value"}):
+        if not rest or (element not in present and rest == {"value"}):
             return (element,)
         if op == "remove":
             return ()
@@ -367,6 +371,29 @@ class Patcher:
 def _step(op: str, path: PatchPath, value: Any, text: str) -> Step:
     sub = path.path.sub or path.sub
     return Step(op, path.filter, None if sub is None else sub.lower(), value, text)
+
+
+def _fits(node: Plural, element: Element, condition: Filter, draft: Draft) -> bool:
+    """Tell whether an element fulfils a path's filter, each of its attributes compared as the target compares it."""
+
+    def bind(slot: Slot, test: Comparison | Presence) -> BoundFilter:
+        return slot_condition(slot, test) if slot.readable else FALSE
+
+    now = {slot.attribute: values[0] for slot in element.subs.values() if (values := draft.now(slot.attribute))}
+    return holds(element_condition(node, element, condition, bind), Parts(now))  # type: ignore[arg-type]
+
+
+def _agrees(element: Element, name: str, sent: Any, seen: Mapping[str, Any], draft: Draft) -> bool:
+    """Tell whether what was sent of an element is what it has."""
+    slot = element.subs.get(name)
+    if slot is None or name not in seen:
+        return same(sent, seen.get(name))
+    try:
+        wanted = slot.accept(sent)
+    except Unfit:
+        return False
+    form = normaliser(slot.definition)
+    return form(wanted) == form(draft.now(slot.attribute)[0])
 
 
 def _ids(condition: Filter) -> list[str] | None:

@@ -6,10 +6,11 @@ import random
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness import Answer, Bench, Client, SqlPeople, bench, sql_document, until
+from harness import OWN, Answer, Bench, Client, SqlPeople, bench, sql_document, until
 from memory_host import MemoryHost, Serve
 
 SECONDS = 2.0
@@ -154,3 +155,34 @@ def test_a_name_that_became_free_behind_our_back_can_be_taken(
         assert "already" in answer.refused(409, "uniqueness")
         assert app.listed() == ["ann", "bob"]
     assert app.bench.unfinished() == []
+
+
+PHONES = f"{OWN}:phones"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "add", "path": PHONES, "value": ["2"]},
+        {"op": "replace", "path": PHONES, "value": ["7", "2"]},
+        {"op": "replace", "path": f'{PHONES}[value eq "9"]', "value": "2"},
+    ],
+)
+def test_each_value_of_a_matching_attribute_belongs_to_one_person(serve: Serve, operation: dict[str, Any]) -> None:
+    app = serve(matching='["login", "phones"]')
+    ann = app.client.created("ann", **{OWN: {"phones": ["1", "2"]}})
+    bob = app.client.created("bob", **{OWN: {"phones": ["9"]}})
+    refused = app.client.post({"userName": "eve", OWN: {"phones": ["3", "2"]}})
+    assert "phones" in refused.refused(409, "uniqueness")
+    assert "phones" in app.client.patch(bob, operation).refused(409, "uniqueness")
+    assert [user["id"] for user in app.client.find(f'{PHONES} eq "2"')] == [ann]
+    assert app.client.patch(ann, {"op": "remove", "path": PHONES, "value": ["2"]}).status == 200
+    assert app.client.patch(bob, operation).status == 200
+    assert app.bench.unfinished() == []
+
+
+def test_a_person_whom_only_the_target_knows_is_not_created_again_by_a_second_value(serve: Serve) -> None:
+    app = serve(matching='["phones"]')
+    app.put("ann", phones=("1", "2"))
+    app.client.post({"userName": "eve", OWN: {"phones": ["2"]}}).refused(409, "uniqueness")
+    assert app.logins() == ["ann"]

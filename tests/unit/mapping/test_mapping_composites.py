@@ -366,6 +366,9 @@ UNMARKED = c(type="work", value="w@x", primary=False)
                 },
             )
         }),
+        (op("add", "phoneNumbers", [{"value": "+1", "type": "work", "primary": False}]), {
+            "Telephones": ({OFFICE}, {c(number="+1", kind="work", preferred=0, note="ring twice")})
+        }),
         (op("replace", f'{OWN}:Telephones[kind eq "work"].note', "new"), {
             "Telephones": ({OFFICE}, {c(number="+1", kind="work", preferred=1, note="new")})
         }),

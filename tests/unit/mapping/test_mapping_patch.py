@@ -8,7 +8,21 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mapping_samples import CORE, EMPLOYEE, ENTERPRISE, OWN, T, attribute, current, employees, op, patch, teams, written
+from mapping_samples import (
+    CORE,
+    EMPLOYEE,
+    ENTERPRISE,
+    FLOWS,
+    OWN,
+    T,
+    attribute,
+    current,
+    employees,
+    op,
+    patch,
+    teams,
+    written,
+)
 
 from isthmus.mapping.definition import Deprovisioning, Flow, ResourceTypeDefinition
 from isthmus.mapping.plans import UNSET, CurrentObject, ReferenceChange
@@ -19,6 +33,7 @@ from isthmus.spi import AttributeType, ObjectType, Operation
 RT = employees()
 STRICT = employees(strict=True)
 WORK = 'emails[type eq "work"].value'
+HOME = 'emails[type eq "home"].value'
 
 
 def refused(*operations: dict[str, Any], rt: Any = RT, on: CurrentObject | None = None) -> ScimError:
@@ -235,6 +250,64 @@ def test_later_operations_see_earlier_ones() -> None:
     assert written(plan) == {"HomeEmail": ("g@x",), "Tags": ("-", "c", "a")}
 
 
+TAGS = f"{OWN}:Tags"
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        # a whole that is removed or replaced takes along what an operation before it wrote
+        ([op("add", "name.givenName", "Ann"), op("remove", "name.givenName")], {"FirstName": ()}),
+        (
+            [op("add", HOME, "h@x"), op("replace", "emails", [{"type": "work", "value": "w"}])],
+            {"HomeEmail": (), "Email": ("w",)},
+        ),
+        ([op("add", HOME, "h@x"), op("remove", "emails")], {"HomeEmail": (), "Email": ()}),
+        ([op("add", "addresses.locality", "Ulm"), op("remove", "addresses")], {"Street": (), "City": ()}),
+        # values that are one to the target, however they are spelt
+        ([op("replace", TAGS, ["A", "b"]), op("remove", TAGS, ["a"])], {"Tags": ("b",)}),
+        ([op("add", TAGS, ["Ä", "ä", "Ä"])], {"Tags": ("+", "Ä", "ä")}),  # the target may tell them apart
+        ([op("remove", TAGS, ["Ä", "ä", "Ä"])], {"Tags": ("-", "Ä", "ä")}),
+        ([op("add", TAGS, ["Q"]), op("remove", TAGS, ["q"])], {"Tags": ("-", "q")}),
+        ([op("remove", TAGS, ["a"]), op("add", TAGS, ["A"])], {"Tags": ("-", "a", "+", "A")}),
+        ([op("add", TAGS, ["Q"]), op("replace", f'{TAGS}[value eq "q"]', "r")], {"Tags": ("-", "Q", "+", "r")}),
+    ],
+)
+def test_of_operations_on_the_same_the_later_counts(operations: list[dict[str, Any]], expected: dict[str, Any]) -> None:
+    assert written(patch(RT, *operations)) == expected
+
+
+def test_a_path_that_names_the_attribute_outweighs_a_whole_it_belongs_to_in_any_order() -> None:
+    rt = employees(flows={**FLOWS, "title": Flow(attribute="Email")})
+    named, whole = op("replace", "title", "t@x"), op("remove", "emails")
+    for operations in ([named, whole], [whole, named]):
+        assert written(patch(rt, *operations))["Email"] == ("t@x",)
+
+
+def test_elements_are_chosen_by_the_case_rule_of_the_target() -> None:
+    flows = {'emails[type eq "work"].value': "Exact", 'emails[type eq "home"].value': "Any"}
+    kind = ObjectType(
+        name="Kind",
+        anchor=("key",),
+        attributes=(
+            attribute("key", required=True),
+            attribute("Exact", case_exact=True),
+            attribute("Any"),
+        ),
+    )
+    settings = ResourceTypeDefinition(
+        object_type="Kind", attributes=(), flows={path: Flow(attribute=name) for path, name in flows.items()}
+    )
+    rt = compile_resource_type(settings, kind, shape=1)
+    on = CurrentObject(id="i", attributes={"key": ("k",), "Exact": ("Bob",), "Any": ("Bob",)})
+    assert written(patch(rt, op("remove", 'emails[value eq "bob"]'), on=on)) == {"Any": ()}
+    assert written(patch(rt, op("remove", "emails", [{"value": "BOB"}]), on=on)) == {"Any": ()}
+    assert written(patch(rt, op("remove", "emails", [{"value": "Bob"}]), on=on)) == {"Exact": (), "Any": ()}
+    assert written(patch(rt, op("replace", 'emails[type EQ "WORK" and value sw "B"].value', "x"), on=on)) == {
+        "Exact": ("x",)
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "ids"),
     [
@@ -382,6 +455,8 @@ def test_okta_renames_a_group_with_its_id() -> None:
         (op("remove", "userName"), "mutability"),
         (op("remove", "name.familyName"), "mutability"),
         (op("replace", "name.familyName", ""), "mutability"),
+        (op("replace", 'manager[value eq "boss-id"]', {"value": "other"}), "invalidPath"),
+        (op("remove", 'manager[value eq "other"]'), "invalidPath"),
         (op("replace", "nosuch", "x"), "invalidPath"),
         (op("replace", "emails.nosuch", "x"), "invalidPath"),
         (op("replace", "title.sub", "x"), "invalidPath"),

@@ -147,12 +147,11 @@ def plan_update(
     named = sorted(kinds.items())
     touched = {change.child.name for change in children}
     replaced = {change.child.name for change in children if change.replace is not None}
-    # References are many where values are few: those that were not named are left for the host to ask for.
+    # References are many and are what was sent. Values are few, and the database trims, defaults and computes.
     shown = tuple(
         name
         for name, child in layout.children.items()
-        if name in replaced
-        or (name in call.wanted and name not in touched and child.type is not AttributeType.REFERENCE)
+        if name in replaced or (child.type is not AttributeType.REFERENCE and (name in touched or name in call.wanted))
     )
     returned = _returned(layout, statements, [*kinds, *(c.name for c in changes if c.name in layout.composites)], call)
     return Plan((), tuple(named), bound, returned, key, children, shown, (), renamed)
