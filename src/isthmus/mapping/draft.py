@@ -43,7 +43,6 @@ class Draft:
         self.values: dict[str, tuple[Value, ...]] = {}
         self.active: bool | None = None
         self.paths = 0
-        self.began = 0.0
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
