@@ -9,6 +9,7 @@ from isthmus.engine.answers import answer_for, unavailable
 from isthmus.engine.applying import apply_live, identity_of
 from isthmus.engine.asking import Asking
 from isthmus.engine.caller import Caller
+from isthmus.engine.guard import TOLD, check_gone
 from isthmus.engine.single_flight import SingleFlight
 from isthmus.engine.target import Target
 from isthmus.mapping.resource_type import ResourceType
@@ -84,6 +85,9 @@ class LiveLookup:
         """Read the object from the target, record what it is now, and return that; None if the target has none.
 
         An object the target no longer has is removed from the space.
+
+        Raises:
+            ScimError: the target could not be asked, or says of too many that it does not have them.
         """
         target, space = self._target, self._target.space(rt)
         noted = target.store.number()
@@ -99,8 +103,9 @@ class LiveLookup:
         except ConnectorError as exc:
             raise answer_for(exc) from exc
         if found is None:
+            check_gone(target.store, target.document.guard, space, target.name)
             # Where another write holds the object, the space keeps it until that is settled.
-            target.store.space.remove(space, [stored.row], noted=noted)
+            target.store.space.remove(space, [stored.row], noted=noted, counted=TOLD)
             return None
         apply_live(target, rt, space, [found], noted=noted)
         return target.store.space.by_id(space, stored.id, hidden=True)
