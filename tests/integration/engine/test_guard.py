@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import Answer, at_once
+from harness import Answer, at_once, until
 from isthmus.engine import operations, scheduling
 from memory_host import MemoryHost, Serve
 
@@ -270,6 +270,24 @@ def test_requests_that_find_too_many_gone_forget_no_more_of_them(app: MemoryHost
     app.reconfigure()
     app.bench.imported("app")
     assert {user["id"] for user in app.client.get("/Users?count=1000").resources} >= set(ids[12:])
+
+
+def test_repair_that_finds_too_many_gone_forgets_no_more_of_them(serve: Serve) -> None:
+    """A database that comes back empty after an outage is still being restored."""
+    app = serve(guard="import_objects = 2\nimport_share = 0.0")
+    ids = fill(app, 6)
+    for ident in ids[:5]:
+        app.target.weather.lose_answers = 1
+        app.client.patch(ident, {"op": "replace", "path": "title", "value": "x"}).refused(503)
+    drop(app, range(6))
+    for _ in range(2):
+        app.host.repair()
+    assert len(app.listed()) == 4
+    assert len(app.bench.unfinished()) == 3
+    app.put(*[f"u{number:03}" for number in range(6)], costCentre=("x",))
+    until(lambda: app.host.repair() == 0 and not app.bench.unfinished())
+    app.bench.imported("app")
+    assert {user["id"] for user in app.client.get("/Users").resources} >= set(ids[2:])
 
 
 def test_limits_are_settings(serve: Serve) -> None:
