@@ -23,7 +23,7 @@ class TooManyDeleted(Held):
 
 
 TOLD = "told"
-"""What the store counts: an object that was removed because the target told of its deletion, to a delta or a watch."""
+"""What the store counts: an object removed because the target told a delta, a watch or a request that it is gone."""
 
 TOLD_SECONDS = 3600.0
 """Deletions told within this time count together, as those that one full import finds do."""
@@ -65,6 +65,25 @@ class Told:
         """Count objects that were removed, as events of kind `TOLD`."""
         at, told = self._lately[space.number]
         self._lately[space.number] = at, told + count
+
+
+def check_gone(store: Store, settings: GuardSettings, space: Space, connector: str) -> None:
+    """Let a request forget one object that the target says it does not have, or refuse to believe it.
+
+    Raises:
+        ScimError: 503. Too many were gone lately: it may be the target that has lost its rows, or the right to them.
+    """
+    try:
+        Told(store, settings).check(space, 1)
+    except TooManyDeleted as exc:
+        log.error(  # noqa: TRY400 - the text says it all
+            "guard_holds_request", connector=space.connector, object_type=space.object_type, kind="removal"
+        )
+        raise unavailable(
+            f"the target does not show this object, but the guard holds back that it is gone: {exc}; an import finds "
+            f"out how many are: 'isthmus run start {connector}'",
+            settings.retry_after_seconds,
+        ) from exc
 
 
 def hold_removal(

@@ -9,6 +9,7 @@ from isthmus.engine.answers import Unkept, answer_for, unavailable
 from isthmus.engine.applying import apply_live, checked, identity_of
 from isthmus.engine.asking import Asking
 from isthmus.engine.caller import Caller
+from isthmus.engine.guard import TOLD, check_gone
 from isthmus.engine.single_flight import SingleFlight
 from isthmus.engine.target import Target
 from isthmus.mapping.resource_type import ResourceType
@@ -88,6 +89,9 @@ class LiveLookup:
         """Read the object from the target, record what it is now, and return that; None if the target has none.
 
         An object the target no longer has is removed from the space.
+
+        Raises:
+            ScimError: the target could not be asked, or says of too many that it does not have them.
         """
         target, space = self._target, self._target.space(rt)
         noted = target.store.number()
@@ -103,8 +107,9 @@ class LiveLookup:
                 if found is not None:
                     checked(rt, found)
             if found is None:
+                check_gone(target.store, target.document.guard, space, target.name)
                 # Where another write holds the object, the space keeps it until that is settled.
-                target.store.space.remove(space, [stored.row], noted=noted)
+                target.store.space.remove(space, [stored.row], noted=noted, counted=TOLD)
                 return None
             apply_live(target, rt, space, [found], noted=noted, operation="read")
         except ConnectorError as exc:

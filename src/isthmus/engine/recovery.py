@@ -13,6 +13,7 @@ import structlog
 from isthmus.engine.answers import connector_edge, fault
 from isthmus.engine.applying import completed, identity_of, write_of
 from isthmus.engine.auditing import plain_value
+from isthmus.engine.guard import TOLD, Told, TooManyDeleted
 from isthmus.engine.identifying import Identifier, identifiers
 from isthmus.engine.seen import Seen
 from isthmus.engine.target import Target, now_text
@@ -243,6 +244,8 @@ class Recovery:
             found = self._renamed(rt, entry, stored, connector, call)
         if found is None:
             deleted = entry.operation == "delete"
+            if not deleted and not isinstance(connector, Seen):  # an import has asked the guard itself
+                self._check_gone(space)
             return self._close(
                 rt,
                 entry,
@@ -250,7 +253,7 @@ class Recovery:
                 None,
                 "the target no longer has the object",
                 remove_row=stored.row,
-                guard=("delete", stored.id) if deleted else None,
+                guard=("delete" if deleted else TOLD, stored.id),
             )
         changes, state = entry.intent.get("changes", {}), entry.intent.get("state")
         # A DELETE is either a delete, and then the object would be gone, or writes the values of the delete flow.
@@ -271,6 +274,13 @@ class Recovery:
             object_state=State(state) if done and state else None,
             **what,
         )
+
+    def _check_gone(self, space: Space) -> None:
+        """Wait where the target has lost so many objects lately that it may not be whole."""
+        try:
+            Told(self._target.store, self._target.document.guard).check(space, 1)
+        except TooManyDeleted as exc:
+            raise TargetUnavailable(f"the guard holds back that an object is gone: {exc}") from exc
 
     def _stored(self, space: Space, entry: Entry) -> StoredObject | None:
         store = self._target.store

@@ -11,6 +11,7 @@ from isthmus.engine.auditing import Trail
 from isthmus.engine.caller import Caller
 from isthmus.engine.entries import Repairer
 from isthmus.engine.faults import reached
+from isthmus.engine.guard import TOLD, check_gone
 from isthmus.engine.keeping import Keeping
 from isthmus.engine.target import Target, now_text
 from isthmus.mapping.resource_type import ResourceType
@@ -63,8 +64,7 @@ class Sender:
             target.leave()
         except ConnectorError as exc:
             target.leave()
-            self._failed(entry, exc, trail, stored)
-            raise answer_for(exc) from exc
+            raise self._failed(rt, entry, exc, trail, stored) from exc
         except ScimError as exc:  # a connector that takes one call at a time is busy: nothing was sent
             self.refuse(entry, exc, trail)
             raise
@@ -94,22 +94,33 @@ class Sender:
             whole = keeping.whole(whole)
         return whole
 
-    def _failed(self, entry: Entry, error: ConnectorError, trail: Trail, stored: StoredObject | None) -> None:
-        answer = answer_for(error)
+    def _failed(
+        self, rt: ResourceType, entry: Entry, error: ConnectorError, trail: Trail, stored: StoredObject | None
+    ) -> ScimError:
+        """Write down how the write ended, and return what the client is told."""
+        answer, target = answer_for(error), self._target
         if error.outcome_unknown:
-            self._target.sessions.renew()
+            target.sessions.renew()
             trail.notes.append(f"journal entry {entry.id} stays open until the outcome is known")
             self._repairer.abandon(entry, error.message)
-            self._target.store.audit.write(trail.record("unknown", answer.status, error.message))
-            return
-        gone = isinstance(error, NotFound) and stored is not None
+            target.store.audit.write(trail.record("unknown", answer.status, error.message))
+            return answer
+        gone = stored if isinstance(error, NotFound) else None
+        outcome, message = "failed", error.message
+        if gone is not None:
+            try:
+                check_gone(target.store, target.document.guard, target.space(rt), target.name)
+            except ScimError as held:
+                answer, gone, outcome, message = held, None, "held", held.detail
         self._close(
             entry,
             EntryState.NOT_DONE,
             reason=error.message,
-            remove_row=stored.row if gone and stored is not None else None,
-            audit=trail.record("failed", answer.status, error.message),
+            remove_row=None if gone is None else gone.row,
+            guard=None if gone is None else (TOLD, gone.id),
+            audit=trail.record(outcome, answer.status, message),
         )
+        return answer
 
     def refuse(self, entry: Entry, error: ScimError, trail: Trail, *, outcome: str = "refused") -> None:
         """Close an entry whose write was never sent."""

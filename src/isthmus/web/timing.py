@@ -33,6 +33,7 @@ class Timing(threading.Thread):
         self._work = work
         self._ending = threading.Event()
         self._housekeeping_at = time.monotonic() + 60.0
+        self._looked_at = 0.0
 
     def stop(self) -> None:
         """End the thread after what it is doing now."""
@@ -42,17 +43,27 @@ class Timing(threading.Thread):
         """Look once a second until stopped."""
         while not self._ending.wait(_INTERVAL):
             try:
-                if due(self._host):
-                    self._work()
+                self._look()
                 if time.monotonic() >= self._housekeeping_at:
                     from isthmus.engine.scheduling import housekeeping
 
                     self._housekeeping_at = time.monotonic() + _HOUSEKEEPING_EVERY
-                    housekeeping(self._host, self._ending.is_set)
+                    housekeeping(self._host, self._looks_and_ends)
             except StoreError as exc:
                 log.error("timing_failed", reason=str(exc))  # noqa: TRY400 - tried again in a second
             except Exception:  # without this thread nothing would be imported any more
                 log.exception("timing_failed")
+
+    def _look(self) -> None:
+        self._looked_at = time.monotonic()
+        if due(self._host):
+            self._work()
+
+    def _looks_and_ends(self) -> bool:
+        """Go on looking once a second while something else takes its time; tell whether to stop."""
+        if time.monotonic() - self._looked_at >= _INTERVAL:
+            self._look()
+        return self._ending.is_set()
 
 
 def due(host: Host) -> bool:

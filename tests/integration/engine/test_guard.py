@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import at_once
+from harness import Answer, at_once, until
 from isthmus.engine import operations, scheduling
 from memory_host import MemoryHost, Serve
 
@@ -243,6 +243,51 @@ def test_a_removed_connector_leaves_no_release_to_the_next_one_of_its_name(app: 
     operations.connector_forget(app.host, "app", actor="operator")
     assert operations.guard_list(app.host) == []
     assert operations.run_show(app.host, held.id).state == "cancelled"
+
+
+@pytest.mark.parametrize("how", ["read", "write", "delete"])
+def test_requests_that_find_too_many_gone_forget_no_more_of_them(app: MemoryHost, how: str) -> None:
+    """A view that lost its rows looks like an empty company to them too, and who is forgotten gets another id."""
+    app.reconfigure(extra='live_read = "all"' if how == "read" else "", guard="provider_objects = 100")
+    ids = fill(app, 60)
+    drop(app, range(60))
+
+    def ask(ident: str) -> Answer:
+        match how:
+            case "read":
+                return app.client.get(f"/Users/{ident}")
+            case "write":
+                return app.client.patch(ident, {"op": "replace", "path": "title", "value": "x"})
+            case _:
+                return app.client.delete(ident)
+
+    answers = [ask(ident) for ident in ids]
+    assert [answer.status for answer in answers] == [404] * 12 + [503] * 48
+    assert "isthmus run start app" in answers[-1].refused(503)
+    assert app.bench.unfinished() == []
+    assert app.bench.run_import("app").state == "held"
+    app.put(*[f"u{number:03}" for number in range(60)])
+    app.reconfigure()
+    app.bench.imported("app")
+    assert {user["id"] for user in app.client.get("/Users?count=1000").resources} >= set(ids[12:])
+
+
+def test_repair_that_finds_too_many_gone_forgets_no_more_of_them(serve: Serve) -> None:
+    """A database that comes back empty after an outage is still being restored."""
+    app = serve(guard="import_objects = 2\nimport_share = 0.0")
+    ids = fill(app, 6)
+    for ident in ids[:5]:
+        app.target.weather.lose_answers = 1
+        app.client.patch(ident, {"op": "replace", "path": "title", "value": "x"}).refused(503)
+    drop(app, range(6))
+    for _ in range(2):
+        app.host.repair()
+    assert len(app.listed()) == 4
+    assert len(app.bench.unfinished()) == 3
+    app.put(*[f"u{number:03}" for number in range(6)], costCentre=("x",))
+    until(lambda: app.host.repair() == 0 and not app.bench.unfinished())
+    app.bench.imported("app")
+    assert {user["id"] for user in app.client.get("/Users").resources} >= set(ids[2:])
 
 
 def test_limits_are_settings(serve: Serve) -> None:

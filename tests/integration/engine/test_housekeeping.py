@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 
+import pytest
+
+from harness import until
 from isthmus.engine import scheduling
+from isthmus.engine.host import Host
+from isthmus.web.timing import Timing
 from memory_host import MemoryHost
 
 OLD = time.time() - 400 * 86_400
@@ -87,6 +94,30 @@ def test_holds_that_ended_go_with_the_audit_and_those_that_stand_stay(app: Memor
         )
     scheduling.housekeeping(app.host)
     assert {hold.id for hold in store.guard.holds(active=False)} == set(list(holds)[:4])
+
+
+def test_imports_that_are_due_do_not_wait_for_it(app: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round of it may take a minute."""
+    noticed, ended = threading.Event(), threading.Event()
+
+    def long(host: Host, should_stop: Callable[[], bool]) -> None:
+        scheduling.request_import(host, "app", requested_by="test")
+        with suppress(AssertionError):
+            until(lambda: should_stop() or noticed.is_set(), timeout=10)
+        seen.append(noticed.is_set())
+        ended.set()
+
+    seen: list[bool] = []
+    monkeypatch.setattr(scheduling, "housekeeping", long)
+    timing = Timing(app.host, work=noticed.set)
+    timing._housekeeping_at = 0.0
+    timing.start()
+    try:
+        assert ended.wait(60)
+    finally:
+        timing.stop()
+        timing.join(10)
+    assert seen == [True]
 
 
 def test_it_ends_when_the_process_does(app: MemoryHost) -> None:

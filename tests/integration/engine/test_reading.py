@@ -514,7 +514,7 @@ def test_a_changed_type_stops_writes_until_it_is_taken_over(app: MemoryHost) -> 
         assert app.bench.run_import("app").state == "failed"
         assert "grade" in app.client.patch(ident, TITLE).refused(503)
         assert app.client.user(ident)["userName"] == "anna"
-        app.host.target("app").forget_schema()
+        app.host.target("app").discover(anew=True)
         app.bench.imported("app")
         answer = app.client.patch(ident, {"op": "replace", "path": f"{OWN}:grade", "value": 7})
         assert (answer.status, answer.json[OWN]["grade"]) == (200, 7)
