@@ -216,6 +216,7 @@ _POINTS = {
     "generous": "generous",
     "lying": "lying",
     "cannot-open": "unopened",
+    "cannot-load": "nothing_of_this_name",
 }
 _installing = threading.Lock()
 

@@ -56,8 +56,8 @@ class Trail:
         )
 
     def on_sent(self, text: str) -> None:
-        """Take what a connector reports as sent."""
-        self.sent.append(text)
+        """Take what a connector reports as sent; what it takes for text need not be any, nor have a form in UTF-8."""
+        self.sent.append(str(text).encode("utf-8", "replace").decode())
 
 
 def plain_values(rt: ResourceType, attributes: Attributes) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
+from isthmus.config.errors import ConfigError
 from isthmus.engine.answers import connector_edge
 from isthmus.engine.following import Counts, Following
 from isthmus.engine.guard import TooManyDeleted
@@ -118,8 +119,8 @@ def wanted(target: Target) -> bool:
         return True
     try:
         return target.type.watched
-    except ConnectorError:
-        return False
+    except ConfigError:
+        return False  # its package cannot be loaded; an import of the same connector says so
 
 
 class Watch(threading.Thread):

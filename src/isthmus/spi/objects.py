@@ -114,7 +114,7 @@ class ImportScope:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """Where a delta import goes on; opaque to all but the connector that made it."""
+    """Where a delta import goes on; opaque to all but connectors of the type that made it, in any process."""
 
     token: str
 
@@ -155,6 +155,8 @@ class Columnar(Sequence[ConnectorObject], ABC):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPage:
     """A part of an import: objects as they are now, objects that are gone, and how far this page brings the watermark.
+
+    What is gone is taken after what is there, so an anchor stands in one of the two.
 
     `wire` is given by connectors that can tell "unchanged" without decoding: one byte string for each object, in the
     same order, which differs whenever the decoded object would differ. `objects` may then be a sequence that decodes an

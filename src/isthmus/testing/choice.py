@@ -69,6 +69,13 @@ def natural(subject: Subject) -> None:
         subject.lacks("its target makes the anchor")
 
 
+def alike(subject: Subject) -> tuple[dict[str, tuple[Value, ...]], dict[str, tuple[Value, ...]]]:
+    """Return attributes of two new objects that share every value which two may share."""
+    one, other = subject.attributes(), subject.attributes()
+    own = {a.name for a in subject.object_type.attributes if a.unique or a.generated} | set(subject.object_type.anchor)
+    return one, {name: other[name] if name in own else values for name, values in one.items()}
+
+
 def bad_change(subject: Subject) -> tuple[str, tuple[Value, ...]]:
     """Return an attribute and values that the target must refuse; at worst an attribute that does not exist."""
     given = subject.hooks.bad_change()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -224,8 +225,10 @@ class Subject:
             self.errors.append(error)
             if type(error) is ConnectorError:
                 raise AssertionError(f"{what} raised a bare ConnectorError, which means a bug: {error}") from error
+            if not (isinstance(error.message, str) and error.message.strip()):
+                raise AssertionError(f"{what} raised {type(error).__name__} without a text that says why") from error
             raise
-        except Exception as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
             raise AssertionError(f"{what} let {type(error).__name__} escape; only spi.errors may: {error}") from error
 
     def refused(
@@ -290,7 +293,7 @@ class Subject:
         with self.watched("create"):
             created = creating.create(self.object_type.name, chosen, **keywords)
         self.remember(created)
-        return created
+        return self.sound("create()", created)
 
     def remember(self, created: ConnectorObject) -> None:
         """Delete this object at the end of the test."""
@@ -302,7 +305,8 @@ class Subject:
         identity = which.identity if isinstance(which, ConnectorObject) else which
         names = self.readable if attributes is None else tuple(attributes)
         with self.watched("read"):
-            return self.the_lookup.read(self.object_type.name, identity, attributes=names, call=self.call())
+            found = self.the_lookup.read(self.object_type.name, identity, attributes=names, call=self.call())
+        return None if found is None else self.sound("read()", found)
 
     def read_there(self, which: ConnectorObject | Identity, attributes: Iterable[str] | None = None) -> ConnectorObject:
         """Return an object that must exist."""
@@ -313,7 +317,8 @@ class Subject:
     def find(self, attribute: str, value: Value, attributes: Iterable[str] | None = None) -> Sequence[ConnectorObject]:
         names = self.readable if attributes is None else tuple(attributes)
         with self.watched("find"):
-            return self.the_lookup.find(self.object_type.name, attribute, value, attributes=names, call=self.call())
+            found = self.the_lookup.find(self.object_type.name, attribute, value, attributes=names, call=self.call())
+        return [self.sound("find()", each) for each in found]
 
     def find_many(
         self, attribute: str, values: Sequence[Value], attributes: Iterable[str] | None = None
@@ -331,7 +336,7 @@ class Subject:
             updated = updating.update(self.object_type.name, which.identity, changes, **keywords)
         if updated.identity != which.identity:
             self.remember(updated)
-        return updated
+        return self.sound("update()", updated)
 
     def delete(self, which: ConnectorObject, *, connector: Any = None) -> None:
         deleting = connector or self.the_delete
@@ -341,6 +346,17 @@ class Subject:
     def set_password(self, which: ConnectorObject, password: Secret) -> None:
         with self.watched("set_password"):
             self.the_password.set_password(self.object_type.name, which.identity, password, call=self.call())
+
+    def sound(self, what: str, returned: ConnectorObject) -> ConnectorObject:
+        """Return what a method returned for an object of the type under test, if it has the form of one."""
+        assert isinstance(returned, ConnectorObject), f"{what} gave {type(returned).__name__}, not a ConnectorObject"
+        name, anchor = self.object_type.name, returned.identity.anchor.values
+        assert returned.object_type == name, f"{what} gave an object of type {returned.object_type!r}, not {name!r}"
+        assert len(anchor) == len(self.object_type.anchor), f"{what}: the anchor {anchor!r} has not one value for each"
+        assert all(isinstance(value, str) for value in anchor), f"{what}: the anchor {anchor!r} is not made of text"
+        bare = [n for n, values in returned.attributes.items() if not isinstance(values, tuple)]
+        assert not bare, f"{what}: values come as a tuple, also one alone: {bare}"
+        return returned
 
     # importing
 
@@ -387,7 +403,7 @@ class Subject:
     ) -> dict[tuple[str, ...], ConnectorObject]:
         """Return the objects of the type under test that a full import yields, by anchor."""
         return {
-            found.identity.anchor.values: found
+            found.identity.anchor.values: self.sound("import_full()", found)
             for page in self.pages(page_size=page_size, attributes=attributes)
             for found in page.objects
             if found.object_type == self.object_type.name

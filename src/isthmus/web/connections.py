@@ -121,11 +121,17 @@ class StallGuard:
     out since. But of requests that are worked on it is known when they began: what owes an answer for longer than all
     of these waits for its body. An idle connection may look so too, if its last answer took no time at all; it is only
     closed while there is a body that does not come, and after a time in which the header timeout closes it anyway.
+
+    What is worked on for more than `longest` seconds does not count: it should have been answered by then, and a
+    connector that never returns would keep every other body from being looked after.
     """
 
-    def __init__(self, port: int, patience: float, *, least: float = 1.0, margin: float = 1.0) -> None:
+    def __init__(
+        self, port: int, patience: float, *, longest: float = float("inf"), least: float = 1.0, margin: float = 1.0
+    ) -> None:
         self._port = port
         self._patience = patience
+        self._longest = longest
         self._least = least
         self._margin = margin
         self._owing: dict[int, tuple[int, float]] = {}
@@ -136,7 +142,8 @@ class StallGuard:
         `crowded`: others wait, or this process is about to end; then `least` seconds are enough, as a body that is
         there arrives at once.
         """
-        limit = max(self._least if crowded else self._patience, work.oldest() + self._margin)
+        worked_on = min(work.oldest(), self._longest)
+        limit = max(self._least if crowded else self._patience, worked_on + self._margin)
         oldest = work.oldest_body()
         if not oldest:
             self._owing.clear()

@@ -190,6 +190,7 @@ def worker_loader(
             listener=listener,
             work=application.work,
             body_timeout=scim.body_timeout,
+            request_timeout=scim.request_timeout,
             stop_timeout=scim.stop_timeout,
             every_second=every_second,
         )

@@ -18,6 +18,8 @@ from isthmus.web.work import Work
 log = structlog.get_logger("isthmus.web")
 
 _INTERVAL = 0.25
+_OVERRUN = 5.0
+"""Seconds by which an answer may be late without having been given up."""
 
 
 class Watch:
@@ -37,6 +39,7 @@ class Watch:
         listener: socket.socket,
         work: Work,
         body_timeout: float,
+        request_timeout: float,
         stop_timeout: float,
         every_second: Callable[[], None],
     ) -> None:
@@ -47,7 +50,9 @@ class Watch:
         self._inode = inode_of(listener)
         # Behind a Unix socket stands a proxy of ours, and the kernel tells nothing of when data came.
         unix = listener.family == socket.AF_UNIX
-        self._stalls = None if unix else StallGuard(listener.getsockname()[1], body_timeout)
+        self._stalls = (
+            None if unix else StallGuard(listener.getsockname()[1], body_timeout, longest=request_timeout + _OVERRUN)
+        )
         self._stop_timeout = stop_timeout
         self._every_second = every_second
         self._parent = os.getppid()

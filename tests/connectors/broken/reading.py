@@ -109,6 +109,36 @@ class FindsByPattern(MemoryConnector):
 
 
 @broken(
+    "test_find_takes_the_whole_value",
+    because="that only hold it",
+)
+class FindsByPrefix(MemoryConnector):
+    """Finds whoever's name begins so."""
+
+    def find(self, object_type, attribute, value, *, attributes, call):
+        found = list(super().find(object_type, attribute, value, attributes=attributes, call=call))
+        if attribute != "displayName" or value != "middle":
+            return found
+        everybody = [
+            self.read("user", Identity(Anchor(anchor)), attributes=[*attributes, attribute], call=call)
+            for anchor in self._target.anchors("user")
+        ]
+        return [each for each in everybody if each.attributes[attribute][0].startswith(value)]
+
+
+@broken(
+    "test_find_by_every_attribute",
+    because="of type 'person'",
+)
+class FindsUnderAnotherName(MemoryConnector):
+    """Gives what it found by number another type than it was asked for."""
+
+    def find(self, object_type, attribute, value, **named):
+        found = super().find(object_type, attribute, value, **named)
+        return [dataclasses.replace(f, object_type="person") for f in found] if attribute == "salary" else found
+
+
+@broken(
     "test_find_follows_case_exact",
     because="case_exact=True",
 )

@@ -5,11 +5,22 @@ from __future__ import annotations
 import dataclasses
 import threading
 import unicodedata
+from contextlib import suppress
 from decimal import Decimal
 
 from connectors.broken.registry import broken
 from isthmus.connectors.memory import MemoryConnector
-from isthmus.spi import AlreadyExists, AttributeChange, AttributeType, Complex, InvalidValue, NotFound
+from isthmus.spi import (
+    AlreadyExists,
+    Anchor,
+    AttributeChange,
+    AttributeType,
+    Complex,
+    ConnectorError,
+    Identity,
+    InvalidValue,
+    NotFound,
+)
 
 
 def _changed(changes, rule):
@@ -83,6 +94,8 @@ class FillsEmptyText(Rewrites):
     also=(
         "test_hostile_text_is_found_literally",
         "test_hostile_anchor_is_taken_literally",
+        "test_create_keeps_values_as_update_does",
+        "test_multivalued_text_is_kept_or_refused",
     ),
 )
 class NormalisesText(Rewrites):
@@ -95,7 +108,7 @@ class NormalisesText(Rewrites):
 @broken(
     "test_hostile_text_round_trips_or_is_refused",
     because="nul",
-    also=("test_hostile_text_is_found_literally",),
+    also=("test_hostile_text_is_found_literally", "test_multivalued_text_is_kept_or_refused"),
 )
 class EndsTextAtNul(Rewrites):
     """Cuts text at the first NUL, as a C library does."""
@@ -245,6 +258,156 @@ class ClearsWhatIsNotNamed(MemoryConnector):
         if object_type == "user" and changes and "costCentre" not in {c.name for c in changes}:
             changes = [*changes, AttributeChange("costCentre", replace=())]
         return super().update(object_type, identity, changes, **named)
+
+
+@broken(
+    "test_update_applies_every_change",
+    because="changes in one update, and these were not made",
+    also=("test_update_is_all_or_nothing",),
+)
+class AppliesTheFirstChange(MemoryConnector):
+    """Applies one change of several."""
+
+    def update(self, object_type, identity, changes, **named):
+        one = len({change.name for change in changes} & {"login"}) == 0 and len(changes) > 1
+        return super().update(object_type, identity, changes[:1] if one else changes, **named)
+
+
+@broken(
+    "test_update_tells_objects_apart_that_are_alike",
+    because="was changed too",
+)
+class UpdatesByName(MemoryConnector):
+    """Updates everybody who has the same name."""
+
+    def update(self, object_type, identity, changes, **named):
+        if object_type == "user":
+            family = self._family(identity, named["call"])
+            for anchor in self._target.anchors("user"):
+                if family and anchor != identity.anchor.values:
+                    self._like(family, Identity(Anchor(anchor)), changes, named)
+        return super().update(object_type, identity, changes, **named)
+
+    def _family(self, identity, call):
+        found = super().read("user", identity, attributes=["familyName"], call=call)
+        return found and found.attributes["familyName"]
+
+    def _like(self, family, other, changes, named):
+        if self._family(other, named["call"]) == family:
+            with suppress(ConnectorError):
+                super().update("user", other, changes, **named)
+
+
+@broken(
+    "test_what_was_returned_does_not_change",
+    because="changed with the target",
+)
+class SharesItsRows(MemoryConnector):
+    """Returns the same row at each read, brought up to date."""
+
+    def read(self, object_type, identity, *, attributes, call):
+        found = super().read(object_type, identity, attributes=attributes, call=call)
+        if found is None:
+            return None
+        rows = self.__dict__.setdefault("_rows", {})
+        row = rows.setdefault((object_type, identity.anchor.values, tuple(attributes)), {})
+        row.update(found.attributes)
+        return dataclasses.replace(found, attributes=row)
+
+
+@broken(
+    "test_additions_at_once_do_not_lose_each_other",
+    because="values were added to",
+)
+class AddsToWhatItRead(MemoryConnector):
+    """Reads a list, adds to it and writes the whole."""
+
+    def update(self, object_type, identity, changes, **named):
+        if object_type == "user" and len(changes) == 1 and changes[0].add and not changes[0].remove:
+            (change,) = changes
+            found = self.read(object_type, identity, attributes=[change.name], call=named["call"])
+            if found is None:
+                raise NotFound("the target has no such object")
+            threading.Event().wait(0.005)
+            values = tuple(dict.fromkeys([*found.attributes[change.name], *change.add]))
+            changes = [AttributeChange(change.name, replace=values)]
+        return super().update(object_type, identity, changes, **named)
+
+
+@broken(
+    "test_an_anchor_that_begins_another_is_not_the_other",
+    because="was deleted with",
+)
+class DeletesByPrefix(MemoryConnector):
+    """Deletes whoever's login begins so."""
+
+    def delete(self, object_type, identity, *, call):
+        super().delete(object_type, identity, call=call)
+        if object_type != "user":
+            return
+        for anchor in self._target.anchors("user"):
+            if anchor[0].startswith(identity.anchor.values[0]):
+                self._target.drop("user", anchor)
+
+
+@broken(
+    "test_delete_tells_objects_apart_that_are_alike",
+    because="was deleted as well",
+)
+class DeletesByName(MemoryConnector):
+    """Deletes everybody who has the same name."""
+
+    def delete(self, object_type, identity, *, call):
+        asked = {"attributes": ["familyName"], "call": call}
+        own = self.read("user", identity, **asked) if object_type == "user" else None
+        super().delete(object_type, identity, call=call)
+        for anchor in self._target.anchors("user") if own and own.attributes["familyName"] else ():
+            if self.read("user", Identity(Anchor(anchor)), **asked).attributes == own.attributes:
+                self._target.drop("user", anchor)
+
+
+@broken(
+    "test_create_keeps_values_as_update_does",
+    because="neither exact nor refused",
+)
+class TrimsInCreate(MemoryConnector):
+    """Trims text in a create, not in an update."""
+
+    def create(self, object_type, attributes, **named):
+        trimmed = {
+            name: tuple(v.strip() if isinstance(v, str) and name == "displayName" else v for v in values)
+            for name, values in attributes.items()
+        }
+        return super().create(object_type, trimmed, **named)
+
+
+@broken(
+    "test_text_that_identifies_is_kept_or_refused",
+    because="neither exact nor refused",
+)
+class CutsLogins(MemoryConnector):
+    """Has room for 100 letters of a login, and tells nobody."""
+
+    def create(self, object_type, attributes, **named):
+        cut = {n: tuple(x[:100] if isinstance(x, str) else x for x in v) for n, v in attributes.items() if n == "login"}
+        return super().create(object_type, {**attributes, **cut}, **named)
+
+
+@broken(
+    "test_multivalued_text_is_kept_or_refused",
+    because="neither exact nor refused",
+)
+class SplitsAtCommas(MemoryConnector):
+    """Keeps several values in one text, with commas between them."""
+
+    def update(self, object_type, identity, changes, **named):
+        split = [
+            dataclasses.replace(c, replace=tuple(part for value in c.replace for part in value.split(",")))
+            if c.name == "phones" and c.replace and all(isinstance(value, str) for value in c.replace)
+            else c
+            for c in changes
+        ]
+        return super().update(object_type, identity, split, **named)
 
 
 @broken(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import variants
+from harness import bench, memory_document, memory_target, until
 from isthmus.engine import fitting
-from isthmus.spi import AttributeDefinition, ObjectType, Schema
+from isthmus.engine.watching import Watches
+from isthmus.spi import AttributeDefinition, Call, ObjectType, Schema
 from memory_host import MemoryHost, Serve
 
 SCHEMAS: dict[str, Any] = {
@@ -36,6 +39,31 @@ def test_an_open_that_raises_what_it_likes_is_told_of_its_own_file(serve: Serve)
     [problem] = fitting.misfits(served.host, "app", ask="always")
     assert "bug in connector 'app': open raised ZeroDivisionError" in str(problem)
     assert "app.toml" in str(problem)
+
+
+def test_a_package_that_cannot_be_loaded_keeps_nobody_else_from_being_watched(tmp_path: Path) -> None:
+    with memory_target() as (name, _):
+        documents = {
+            "first": memory_document(name, type="cannot-load"),
+            "second": memory_document(name, type="watched", extra='watch = "on"'),
+        }
+        with bench(tmp_path / "host", documents) as opened:
+            watches = Watches(opened.host, work=lambda: None)
+            watches.start()
+            until(lambda: [key for key, _ in watches._running] == ["second"])
+            watches.stop()
+            assert "cannot be loaded" in opened.client("first").get("/Users").refused(503)
+
+
+@pytest.mark.parametrize("text", [b"bytes", "half \ud800 of it", {"an": object()}])
+def test_what_a_connector_says_it_sent_need_not_be_text(text: Any, liar: MemoryHost) -> None:
+    def create(honest: Any, *given: Any, call: Call, **named: Any) -> Any:
+        call.sent(text)
+        return honest(*given, call=call, **named)
+
+    variants.lies[liar.name]["create"] = create
+    liar.client.created("carl")
+    assert [len(one.sent) for one in liar.bench.audit(operation="create")] == [2]
 
 
 def test_a_schema_that_never_comes_is_not_waited_for(liar: MemoryHost, monkeypatch: pytest.MonkeyPatch) -> None:

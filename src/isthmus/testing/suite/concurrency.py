@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from isthmus.spi import AlreadyExists, AttributeChange, ConnectorObject, NotFound, Operation
+from isthmus.spi import AlreadyExists, AttributeChange, AttributeType, ConnectorObject, NotFound, Operation
 from isthmus.testing.choice import free, natural, text
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
@@ -85,6 +85,22 @@ class Concurrency(Hooks):
             found = subject.read_there(created)
             lost = [n for n, v in values.items() if not same(found.attributes[n], v)]
             assert not lost, f"updates of different attributes at once: {lost} were lost"
+
+    def test_additions_at_once_do_not_lose_each_other(self, subject: Subject) -> None:
+        """Two members join one group in the same moment."""
+        _threads(subject)
+        several = [a for a in free(subject, multivalued=True) if a.type is not AttributeType.COMPLEX]
+        if not several:
+            subject.lacks("has no attribute with several values")
+        for a in several:
+            attributes = subject.attributes()
+            attributes.pop(a.name, None)
+            created = subject.create(attributes)
+            values = [sample(a, 650_001 + i) for i in range(THREADS)]
+            changes = [AttributeChange(a.name, add=(value,)) for value in values]
+            _none_failed(at_once([partial(subject.update, created, change) for change in changes]))
+            found = subject.read_there(created, (a.name,)).attributes[a.name]
+            assert same(found, values), f"{THREADS} values were added to {a.name} at once, and {found!r} are there"
 
     def test_one_of_two_deletes_at_once_succeeds(self, subject: Subject) -> None:
         _threads(subject)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from isthmus.spi import (
     AlreadyExists,
     Anchor,
+    AttributeChange,
     AttributeType,
     Identity,
     InvalidValue,
@@ -15,7 +16,7 @@ from isthmus.spi import (
     Unsupported,
     Value,
 )
-from isthmus.testing.choice import free, natural, unknown_name
+from isthmus.testing.choice import alike, free, natural, text, text_anchor, unknown_name
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
 from isthmus.testing.values import same, sample
@@ -153,6 +154,33 @@ class Creating(Hooks):
         assert subject.read(other) is not None, "another object was deleted as well"
         if Operation.IMPORT in subject.object_type.operations:
             assert created.identity.anchor.values not in subject.imported()
+
+    def test_delete_tells_objects_apart_that_are_alike(self, subject: Subject) -> None:
+        created, other = (subject.create(attributes) for attributes in alike(subject))
+        subject.delete(created)
+        assert subject.read(other) is not None, "an object with the same values was deleted as well"
+
+    def test_an_anchor_that_begins_another_is_not_the_other(self, subject: Subject) -> None:
+        """Neither for a read or a find, nor for an update or a delete."""
+        definition = text_anchor(subject)
+        value = str(subject.attributes()[definition.name][0])
+        if definition.max_length is not None and len(value) + 1 > definition.max_length:
+            subject.lacks("has no room in its anchor for one more letter")
+        longer = [
+            subject.create(subject.attributes(**{definition.name: (text,)})) for text in (f"{value}0", f"0{value}")
+        ]
+        created = subject.create(subject.attributes(**{definition.name: (value,)}))
+        before = [subject.read_there(each).attributes for each in longer]
+        assert [each.identity for each in subject.find(definition.name, value)] == [created.identity]
+        assert subject.read_there(created).identity == created.identity
+        if Operation.UPDATE in subject.object_type.operations:
+            subject.update(created, AttributeChange(text(subject).name, replace=("changed",)))
+        if Operation.DELETE in subject.object_type.operations:
+            subject.delete(created)
+        for each, attributes in zip(longer, before, strict=True):
+            found = subject.read(each)
+            assert found is not None, f"{each.identity.anchor.values} was deleted with {created.identity.anchor.values}"
+            assert found.attributes == attributes, f"{each.identity.anchor.values} was changed with the other"
 
     def test_delete_of_unknown_is_not_found(self, subject: Subject) -> None:
         created = subject.create()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 from isthmus.spi import (
     AttributeChange,
@@ -54,6 +55,30 @@ class DeltaImport(Hooks):
         third = subject.create()
         objects, _, _ = _delta(subject, again)
         assert third.identity.anchor.values in objects
+
+    def test_delta_goes_on_in_another_session(self, subject: Subject) -> None:
+        """Each import has a process of its own: a watermark says all by itself."""
+        changed, since = subject.create(), _now(subject)
+        subject.update(changed, AttributeChange(text(subject).name, replace=("by delta",)))
+        first = subject.create()
+        objects, _, mark = _delta(subject, since, connector=subject.open())
+        assert {changed.identity.anchor.values, first.identity.anchor.values} <= set(objects), (
+            "a session that did not make the watermark reports less since then"
+        )
+        assert mark is not None
+        second = subject.create()
+        assert second.identity.anchor.values in _delta(subject, mark, connector=subject.open())[0]
+
+    def test_delta_has_what_was_deleted_and_made_again(self, subject: Subject) -> None:
+        """The host takes the objects of a page first, then what the page says is deleted."""
+        natural(subject)
+        attributes = subject.attributes()
+        before, since = subject.create(attributes), _now(subject)
+        subject.delete(before)
+        again = subject.create(attributes)
+        objects, gone, _ = _delta(subject, since)
+        assert again.identity.anchor.values in objects, "what was deleted and made again is told as deleted"
+        assert again.identity.anchor.values not in gone
 
     def test_delta_goes_on_from_every_page(self, subject: Subject) -> None:
         """A run that breaks off after any page goes on from that page's watermark without missing a change."""
@@ -189,25 +214,31 @@ def _now(subject: Subject) -> Watermark:
 
 
 def _pages(
-    subject: Subject, since: Watermark, *, page_size: int = 100, attributes: Iterable[str] | None = None
+    subject: Subject,
+    since: Watermark,
+    *,
+    page_size: int = 100,
+    attributes: Iterable[str] | None = None,
+    connector: Any = None,
 ) -> Iterable[ImportPage]:
+    importing = connector or subject.the_delta_import
     with subject.watched("import_delta"):
-        yield from subject.the_delta_import.import_delta(
+        yield from importing.import_delta(
             subject.scope, since=since, attributes=subject.wanted(attributes), page_size=page_size, call=subject.call()
         )
 
 
 def _delta(
-    subject: Subject, since: Watermark
+    subject: Subject, since: Watermark, *, connector: Any = None
 ) -> tuple[dict[tuple[str, ...], ConnectorObject], set[tuple[str, ...]], Watermark | None]:
     """Return what a delta leaves: objects of the type by anchor, anchors that are gone, the last watermark."""
     objects: dict[tuple[str, ...], ConnectorObject] = {}
     gone: set[tuple[str, ...]] = set()
     mark = None
-    for page in _pages(subject, since):
+    for page in _pages(subject, since, connector=connector):
         for each in page.objects:
             if each.object_type == subject.object_type.name:
-                objects[each.identity.anchor.values] = each
+                objects[each.identity.anchor.values] = subject.sound("import_delta()", each)
                 gone.discard(each.identity.anchor.values)
         for dead in page.deleted:
             if dead.object_type == subject.object_type.name:

@@ -148,6 +148,19 @@ class Lookup(Hooks):
         literal = subject.create(subject.attributes(**{definition.name: ("5%_*",)}))
         assert literal.identity in [f.identity for f in subject.find(definition.name, "5%_*")]
 
+    def test_find_takes_the_whole_value(self, subject: Subject) -> None:
+        definition = text(subject)
+        if definition.max_length is not None and definition.max_length < 16:
+            subject.lacks(f"has no room for a word in {definition.name}")
+        created = subject.create(subject.attributes(**{definition.name: ("middle",)}))
+        for longer in ("middle-x", "x-middle", "x middle x"):
+            subject.create(subject.attributes(**{definition.name: (longer,)}))
+        try:
+            found = [each.identity for each in subject.find(definition.name, "middle")]
+        except Unsupported:
+            subject.lacks(f"cannot find by {definition.name}")
+        assert found == [created.identity], f"find by {definition.name}='middle' also gave objects that only hold it"
+
     def test_find_follows_case_exact(self, subject: Subject) -> None:
         for definition in [text(subject), *free(subject, AttributeType.STRING)]:
             if definition.max_length is not None and definition.max_length < 8:

@@ -12,18 +12,16 @@ from isthmus.spi import (
     Schema,
     SupportsCreate,
     SupportsDelete,
-    SupportsDeltaImport,
     SupportsFullImport,
     SupportsLookup,
     SupportsPassword,
     SupportsUpdate,
-    SupportsWatch,
 )
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
 
 BACKING: dict[Operation, tuple[type, ...]] = {
-    Operation.IMPORT: (SupportsFullImport, SupportsDeltaImport, SupportsWatch),
+    Operation.IMPORT: (SupportsFullImport,),  # deltas and watches begin from one
     Operation.LOOKUP: (SupportsLookup,),
     Operation.CREATE: (SupportsCreate,),
     Operation.UPDATE: (SupportsUpdate,),

@@ -8,9 +8,10 @@ import tracemalloc
 from collections.abc import Iterator
 
 from isthmus.spi import AttributeChange, Cancelled, ConnectorError, ImportPage, TargetUnavailable
-from isthmus.testing.choice import text
+from isthmus.testing.choice import free, text
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
+from isthmus.testing.values import same, sample
 
 PAGE = 100
 AHEAD = 2
@@ -45,6 +46,19 @@ class Streaming(Hooks):
         assert first[one.identity.anchor.values] != second[one.identity.anchor.values], (
             "a changed object has the same wire form"
         )
+
+    def test_wire_changes_with_every_attribute(self, subject: Subject) -> None:
+        """An object whose wire form is as it was is not even decoded: a change that it leaves out is never seen."""
+        created = subject.create()
+        anchor = created.identity.anchor.values
+        before = _wires(subject)[anchor]
+        for a in [*free(subject), *free(subject, multivalued=True)]:
+            old = created.attributes.get(a.name, ())
+            new = next(value for value in (sample(a, 930_001), sample(a, 930_002)) if not same((value,), old))
+            subject.update(created, AttributeChange(a.name, replace=(new,)))
+            after = _wires(subject)[anchor]
+            assert after != before, f"{a.name} changed, and the wire form is the same"
+            before = after
 
     def test_cancelled_import_stops_promptly(self, subject: Subject) -> None:
         for _ in range(AHEAD + 6):

@@ -16,7 +16,7 @@ from isthmus.spi import (
     Unsupported,
     Value,
 )
-from isthmus.testing.choice import bad_change, free, natural, optional, text
+from isthmus.testing.choice import alike, bad_change, free, natural, optional, text
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
 from isthmus.testing.values import same, sample
@@ -44,6 +44,33 @@ class Updating(Hooks):
             if name != a.name and not subject.definition(name).readonly:
                 assert same(after.attributes[name], values), f"{name} was not named but changed from {values!r}"
         assert subject.read_there(other).attributes == before_other.attributes, "another object was changed as well"
+
+    def test_update_tells_objects_apart_that_are_alike(self, subject: Subject) -> None:
+        """Nothing but the anchor says which object is meant."""
+        created, other = (subject.create(attributes) for attributes in alike(subject))
+        before = subject.read_there(other).attributes
+        for a in [text(subject), *free(subject)]:
+            subject.update(created, AttributeChange(a.name, replace=(sample(a, 910_001),)))
+            assert subject.read_there(other).attributes == before, f"an object with the same {a.name} was changed too"
+
+    def test_update_applies_every_change(self, subject: Subject) -> None:
+        created = subject.create()
+        values = {a.name: (sample(a, 920_001),) for a in free(subject)}
+        if len(values) < 2:
+            subject.lacks("has fewer than two attributes to change")
+        updated = subject.update(created, *(AttributeChange(n, replace=v) for n, v in values.items()))
+        for found in (updated, subject.read_there(created)):
+            left = [name for name, wanted in values.items() if not same(found.attributes[name], wanted)]
+            assert not left, f"{len(values)} changes in one update, and these were not made: {left}"
+
+    def test_what_was_returned_does_not_change(self, subject: Subject) -> None:
+        """The host keeps what a method returned while others write."""
+        created, a = subject.create(), text(subject)
+        found = subject.read_there(created)
+        before = dict(found.attributes)
+        subject.update(created, AttributeChange(a.name, replace=("changed",)))
+        subject.read_there(created)
+        assert dict(found.attributes) == before, "an object that was returned earlier changed with the target"
 
     def test_update_of_the_same_value_succeeds(self, subject: Subject) -> None:
         created, a = subject.create(), text(subject)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 from isthmus.spi import AttributeChange, AttributeDefinition, AttributeType, ConnectorObject, InvalidValue, Value
-from isthmus.testing.choice import free, text
+from isthmus.testing.choice import free, text, writable
 from isthmus.testing.hooks import Hooks
 from isthmus.testing.subject import Subject
-from isthmus.testing.values import edges, of_type, same, sample
+from isthmus.testing.values import HOSTILE, edges, of_type, same, sample
 
 HUGE = 1024 * 1024
 
@@ -78,6 +78,48 @@ class TypedValues(Hooks):
             problem = round_trip(subject, created, a, value)
             assert not problem, problem
 
+    def test_create_keeps_values_as_update_does(self, subject: Subject) -> None:
+        definition = text(subject)
+        for value in (
+            " leading and trailing ",
+            "two  blanks",
+            "tab\tinside",
+            "line\nfeed",
+            "MiXeD",
+            "e\u0301",
+            "x" * 5000,
+        ):
+            _made(subject, definition.name, (value,))
+
+    def test_text_that_identifies_is_kept_or_refused(self, subject: Subject) -> None:
+        """A cut or rewritten anchor, or unique value, is that of somebody else."""
+        texts = [a for a in writable(subject.object_type) if a.type is AttributeType.STRING and not a.choices]
+        anchor = set(subject.object_type.anchor)
+        identifying = [a for a in texts if (a.unique or a.name in anchor) and a.name not in self.reserved]
+        if not identifying:
+            subject.lacks("has no text that identifies and is the caller's to choose")
+        for a in identifying:
+            longest = a.max_length or 3000
+            for length in {64, 65, 255, 256, longest, longest + 1}:
+                start = str(subject.attributes()[a.name][0])
+                _made(subject, a.name, (start + "x" * (length - len(start)),))
+
+    def test_multivalued_text_is_kept_or_refused(self, subject: Subject) -> None:
+        """Several values in one text, however they are joined, come apart somewhere else."""
+        candidates = free(subject, AttributeType.STRING, multivalued=True)
+        if not candidates:
+            subject.lacks("has no multi-valued text")
+        for a in candidates:
+            created = subject.create()
+            for value in HOSTILE:
+                sent = (value, "another")
+                try:
+                    subject.update(created, AttributeChange(a.name, replace=sent))
+                except InvalidValue:
+                    continue
+                got = subject.read_there(created, (a.name,)).attributes[a.name]
+                assert same(got, sent), f"{a.name}: sent {sent!r}, read {got!r}; neither exact nor refused"
+
     def test_value_of_another_type_is_refused(self, subject: Subject) -> None:
         created = subject.create()
         for a in free(subject):
@@ -111,6 +153,17 @@ class TypedValues(Hooks):
             values = tuple(dict.fromkeys(sample(a, n) for n in range(800_000, 800_020)))
             created = subject.create(subject.attributes(**{a.name: values}))
             assert same(subject.read_there(created).attributes[a.name], values)
+
+
+def _made(subject: Subject, name: str, values: tuple[Value, ...]) -> None:
+    """Create an object with these values, which come back exactly or are refused with `InvalidValue`."""
+    try:
+        created = subject.create(subject.attributes(**{name: values}))
+    except InvalidValue:
+        return
+    for what, found in (("create() returned", created), ("a read returns", subject.read_there(created, (name,)))):
+        got = found.attributes[name]
+        assert same(got, values), f"{name}: created with {values!r:.90}, {what} {got!r:.90}; neither exact nor refused"
 
 
 def round_trip(subject: Subject, created: ConnectorObject, definition: AttributeDefinition, value: Value) -> str | None:
