@@ -167,6 +167,31 @@ def test_a_renamed_container(slapd: SlapdServer) -> None:
         host.connector.close()
 
 
+@pytest.mark.parametrize("anchor", ["", "dn"])
+@pytest.mark.parametrize("page_size", [1, 100])
+def test_what_happens_after_a_container_was_renamed(slapd: SlapdServer, anchor: str, page_size: int) -> None:
+    """All before the delta: the log names entries as they were called then, and the host knows them by older names."""
+    slapd.remove_all()
+    host = Host(slapd, anchor=anchor, delta="accesslog")
+    slapd.modify(unit("a") + "".join(person(f"p{i}", f"ou=a,{PEOPLE}") for i in range(4)))
+    host.full()
+    west, outside = f"ou=west,{PEOPLE}", f"ou=gone,{SUFFIX}"
+    slapd.modify(rename(f"ou=a,{PEOPLE}", "ou=b") + rename(f"ou=b,{PEOPLE}", "ou=west"))
+    slapd.modify(delete(f"uid=p0,{west}") + rename(f"uid=p1,{west}", "uid=q1") + change(f"uid=p2,{west}", "sn", "new"))
+    slapd.modify(unit("a") + person("p2", f"ou=a,{PEOPLE}"))  # somebody else of a name that was left
+    host.delta(page_size=page_size)
+    assert host.shown() == host.stored()
+    slapd.modify(rename(west, "ou=out", SUFFIX) + rename(f"ou=out,{SUFFIX}", "ou=gone"))
+    slapd.modify("".join(delete(f"uid={each},{outside}") for each in ("q1", "p2")))
+    try:
+        host.delta(page_size=page_size)
+        assert host.shown() == host.stored()
+        assert len(host.space) == 1
+    finally:
+        slapd.modify(delete(f"uid=p3,{outside}") + delete(outside))
+        host.connector.close()
+
+
 @contextmanager
 def others_write(server: LdapPrograms, rounds: int) -> Iterator[Callable[[], bool]]:
     """Have four other clients make so many times four changes each; what is given tells whether they still do.

@@ -155,6 +155,33 @@ def test_owners_in_a_column_of_another_type(target: Target, opened: Callable[...
     assert sorted(target.run("SELECT person FROM roles")) == [("0",), ("7",), ("7abc",), ("abc",)]
 
 
+def test_others_remove_or_add_the_same_rows_meanwhile(server_target: Target) -> None:
+    """A transaction of InnoDB goes on showing what it read first; rows that are gone were taken for protected."""
+    server_target.run("CREATE TABLE people (login varchar(20) NOT NULL PRIMARY KEY)")
+    server_target.run("CREATE TABLE roles (login varchar(20), role varchar(20))")
+    server_target.run("CREATE TABLE tags (login varchar(20), tag varchar(20))")
+    server_target.run("INSERT INTO people VALUES ('ann')")
+    server_target.run("INSERT INTO roles VALUES ('ann', 'one'), ('ann', 'two')")
+    children = tuple(
+        ChildTable(attribute=name, table=name, owner_columns=("login",), columns=(name[:-1],))
+        for name in ("roles", "tags")
+    )
+    person = SqlObjectType(name="person", table="people", child_tables=children)
+    connector: Any = connector_type.open(server_target.settings(object_types=(person,)))
+
+    def meddle(text: str) -> None:
+        if text.startswith("DELETE"):
+            server_target.run("DELETE FROM roles")
+        if text.startswith("INSERT") and "tags" in text:
+            server_target.run("INSERT INTO tags VALUES ('ann', 'new')")
+
+    changes = [AttributeChange("roles", replace=("two",)), AttributeChange("tags", add=("new",))]
+    late = Call(timeout=20, session="test", on_sent=meddle)
+    connector.update("person", Identity(Anchor(("ann",))), changes, call=late)
+    connector.close()
+    assert server_target.run("SELECT * FROM tags") == [("ann", "new")]
+
+
 def test_values_that_are_one_to_the_database_are_sent_once(target: Target, opened: Callable[..., Any]) -> None:
     """A new person with two spellings of one address was answered as if the person existed."""
     ci = CI[target.dialect]

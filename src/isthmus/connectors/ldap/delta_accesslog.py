@@ -13,7 +13,7 @@ from typing import ClassVar
 import ldap
 
 from isthmus.connectors.ldap import filters
-from isthmus.connectors.ldap.delta_moves import pages_of
+from isthmus.connectors.ldap.delta_moves import Moves, pages_of
 from isthmus.connectors.ldap.dn import split
 from isthmus.connectors.ldap.errors import Failure, Kind
 from isthmus.connectors.ldap.link import Entry
@@ -87,7 +87,7 @@ class AccessLog(Strategy):
     def changes(self, session: Session, *, token: str, names: Sequence[str], page_size: int) -> Iterator[ImportPage]:
         if token != _OLDEST:
             self._check_reach(session, token)
-        present = Present(session, names)
+        present, moves = Present(session, names), Moves(session.known.layout)
         wanted = filters.both(_WRITES, "(reqResult=0)", filters.at_least("entryCSN", token))
         seen = token
         with session.known.connections.apart(session.call) as own:  # the log is read on while entries are read
@@ -96,16 +96,13 @@ class AccessLog(Strategy):
                 if not fresh:
                     continue
                 seen = max([seen, *map(_csn, fresh)])
-                yield from self._pages(session, present, fresh, seen, page_size)
+                yield from self._pages(session, present, moves, fresh, seen, page_size)
 
     def _pages(
-        self, session: Session, present: Present, logged: Sequence[Entry], mark: str, size: int
+        self, session: Session, present: Present, moves: Moves, logged: Sequence[Entry], mark: str, size: int
     ) -> Iterator[ImportPage]:
-        touched = [
-            each
-            for each in (_touched(session.known, entry) for entry in logged)
-            if concerned(session.known.layout, each.names)
-        ]
+        told = [moves.followed(_touched(session.known, entry)) for entry in logged]
+        touched = [each for each in told if concerned(session.known.layout, each)]
         yield from pages_of(session, present, touched, mark=mark, page_size=size)
 
     def _check_reach(self, session: Session, token: str) -> None:

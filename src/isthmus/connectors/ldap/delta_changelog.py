@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from isthmus.connectors.ldap import filters
-from isthmus.connectors.ldap.delta_moves import pages_of
+from isthmus.connectors.ldap.delta_moves import Moves, pages_of
 from isthmus.connectors.ldap.directory import read_root
 from isthmus.connectors.ldap.dn import split
 from isthmus.connectors.ldap.link import Entry
@@ -53,23 +53,24 @@ class ChangeLog(Strategy):
         if number > last or (first > again + 1):
             raise WatermarkExpired(f"the change log begins at {first} and ends at {last}; {again} is not in it")
         present = Present(session, names)
-        at, sure_now = number, _sure(session, first, last)
+        at, sure_now, moves = number, _sure(session, first, last), Moves(session.known.layout)
         unsure = again if again < number else sure_now
         while at < last:
             end = min(last, at + page_size)
-            yield from self._pages(session, present, at, end, _token(end, unsure), page_size)
+            yield from self._pages(session, present, moves, at, end, _token(end, unsure), page_size)
             at = end
+        moves = Moves(session.known.layout)
         while again < number:
             end = min(number, again + page_size)
             mark = _token(last, sure_now if end == number else end)
-            yield from self._pages(session, present, again, end, mark, page_size)
+            yield from self._pages(session, present, moves, again, end, mark, page_size)
             again = end
 
     def _pages(
-        self, session: Session, present: Present, after: int, end: int, mark: str, page_size: int
+        self, session: Session, present: Present, moves: Moves, after: int, end: int, mark: str, page_size: int
     ) -> Iterator[ImportPage]:
-        touched = [_touched(session.known, entry) for entry in self._part(session, after + 1, end)]
-        ours = [each for each in touched if concerned(session.known.layout, each.names)]
+        touched = [moves.followed(_touched(session.known, entry)) for entry in self._part(session, after + 1, end)]
+        ours = [each for each in touched if concerned(session.known.layout, each)]
         yield from pages_of(session, present, ours, mark=mark, page_size=page_size)
 
     def _part(self, session: Session, start: int, end: int) -> list[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import ldap
@@ -108,6 +108,8 @@ class Touched:
     anchor: str | None = None
     values: dict[str, list[bytes]] | None = None
     """Values it had before, in lower-case names, where the log keeps them."""
+    before: list[str] = field(default_factory=list)
+    """Names it had earlier, before what is above it was renamed; others may have taken them."""
 
 
 class Present:
@@ -170,6 +172,9 @@ class Present:
             return [each.anchor]
         found: dict[str, None] = {}
         column = layout.columns[layout.anchor]
+        if layout.anchor == DN:
+            gone = [name for name in each.before if self._reader.at(name, layout.filter, self._asked) is None]
+            found.update(dict.fromkeys(gone))
         for name in each.names:
             if layout.anchor == DN:
                 found[layout.names.key(name)] = None
@@ -183,12 +188,12 @@ class Present:
         return list(found)
 
     def _ours(self, each: Touched) -> bool:
-        return any(self._layout.located(self._layout.names.key(name)) for name in each.names)
+        return any(self._layout.located(self._layout.names.key(name)) for name in (*each.before, *each.names))
 
 
-def concerned(layout: Layout, names: Sequence[str]) -> bool:
-    """Whether one of these DNs is where entries of the type are."""
-    for name in names:
+def concerned(layout: Layout, touched: Touched) -> bool:
+    """Whether one of the names of what was touched is where entries of the type are."""
+    for name in (*touched.before, *touched.names):
         try:
             if layout.located(layout.names.key(name)):
                 return True

@@ -109,7 +109,7 @@ class ChildStatements(Compiled):
 
         def build() -> ClauseElement:
             found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self._table)
-            return at_most(1, found.where(*self._held(), self._one_of(values)))
+            return self.current(at_most(1, found.where(*self._held(), self._one_of(values))))
 
         return self.once(("any of", tuple(values)), build)
 

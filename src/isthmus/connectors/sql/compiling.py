@@ -48,6 +48,13 @@ class Compiled:
         """Return the text of a statement without values."""
         return str(statement.compile(dialect=self._database.plain))
 
+    def current(self, statement: sa.Select[Any]) -> sa.Select[Any]:
+        """Return the query as one that sees what others have committed since the transaction began.
+
+        Elsewhere each statement does; InnoDB goes on showing the moment of the first, unless rows are to be locked.
+        """
+        return statement.with_for_update(read=True) if self._database.dialect.name == "mariadb" else statement
+
     def same(self, column: Column, expression: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         """Return the condition that a column equals what is bound under a name, as the database compares."""
         if not column.comparable:
