@@ -20,7 +20,7 @@ from connectors.servers.targets import Target
 from connectors.test_sql_conformance import TYPES, _Mariadb, _Postgres, _Sqlite
 from harness import Bench, bench, flows
 from isthmus.connectors.sql.connector import open_connector
-from isthmus.connectors.sql.settings import SqlObjectType, SqlSettings
+from isthmus.connectors.sql.settings import ReferenceColumn, SqlObjectType, SqlSettings
 from isthmus.spi import (
     Call,
     ConnectorObject,
@@ -115,6 +115,17 @@ def test_it_is_no_attribute(path: Path) -> None:
         assert Operation.PASSWORD not in people.operations
         with pytest.raises(Unsupported, match="password_column"):
             connector.create("people", {"login": ("a",), "pw": ("x",)}, password=Secret(PASSWORD), call=Call())
+
+
+def test_it_is_no_attribute_of_people_with_references_either(path: Path) -> None:
+    run(path, "ALTER TABLE people ADD COLUMN boss TEXT REFERENCES people (login)")
+    boss = ReferenceColumn(column="boss", object_type="people")
+    with closing(opened(path, reference_columns=(boss,))) as connector:
+        people = connector.read_schema(call=Call()).object_types["people"]
+        assert [attribute.name for attribute in people.attributes] == ["login", "title", "boss"]
+        connector.create("people", {"login": ("ann",)}, password=Secret(PASSWORD), call=Call())
+    [(stored,)] = run(path, "SELECT pw FROM people")
+    assert fits(stored, PASSWORD)
 
 
 def test_without_one_that_the_table_needs_a_create_is_refused(path: Path) -> None:

@@ -16,7 +16,8 @@ app = typer.Typer(help="The configuration files.", no_args_is_help=True)
 def check(context: typer.Context, json: Json = False) -> None:
     """Check every file and show all problems, each with file, line and key. Exit code 1 if there is one.
 
-    Attributes and flows are compared with what is known of the target; it is not asked. `isthmus doctor` does that.
+    Attributes and flows are compared with what is known of the target; where they do not fit, it is asked whether it
+    has changed. `isthmus doctor` asks in any case.
 
     Example: isthmus config check
     """
@@ -57,7 +58,7 @@ def later_problems(current: Session) -> list[str]:
         try:
             with current.host(configuration) as host:
                 for name in host.names():
-                    found += map(str, misfits(host, name, ask="never"))
+                    found += map(str, misfits(host, name, ask="misfit"))
         except StoreError as exc:
             found.append(str(exc))
     else:  # a check leaves nothing behind

@@ -32,7 +32,8 @@ def misfits(host: Host, name: str, *, ask: Ask) -> list[ConfigError]:
     """Return what keeps the connector from working as its file stands, each with file, line and key.
 
     The file is compared with the schema that the store has. A target that cannot be reached is no fault of the file;
-    then, and with `ask="never"`, what is known of it decides.
+    then, and with `ask="never"`, what is known of it decides. So it does with `ask="misfit"` where the target cannot be
+    read for any reason.
     """
     target, configuration = host.target(name), host.configuration
     definitions = target.definitions()
@@ -44,6 +45,8 @@ def misfits(host: Host, name: str, *, ask: Ask) -> list[ConfigError]:
         try:
             schema = _read(configuration, name, target.document)
         except MisconfiguredConnector as exc:
+            if ask == "misfit":
+                return found
             return [ConfigError(exc.message, _source(configuration, name).where(("settings",)))]
         except ConnectorError:
             return found

@@ -425,6 +425,13 @@ def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[
             f"{', '.join(alone)} must have a value and no flow brings one: clients send it under the ECMA2Host "
             "extension (Entra), or add a flow"
         )
+    name = definition.flows.get("userName")
+    shared = [path for path, flow in definition.flows.items() if path != "userName" and flow == name]
+    if name is not None and shared:
+        notes.append(
+            f"userName and {', '.join(shared)} are both {name.attribute}: who is sent with different values is refused "
+            "(400); if your identity provider does that, take the flow out that it should not set"
+        )
     hidden = [one.name for one in object_type.attributes if looks_secret(one) and one.name not in missing]
     if hidden:
         notes.append(f"not published, since they look like secrets: {', '.join(hidden)}")

@@ -60,11 +60,29 @@ def test_config_check_compares_a_connector_with_what_is_known_of_its_target(
     text = file.read_text()
     assert right in text
     file.write_text(text.replace(right, wrong))
-    hr.database.rename(hr.folder / "away.db")  # nobody asks the target
+    hr.database.rename(hr.folder / "away.db")  # what is known of it decides
     found = hr.refused("config", "check")
     assert found.startswith(f"{file}:"), found
     assert complaint in found
     assert "hunter2" not in found
+
+
+def test_config_check_asks_whether_the_target_has_what_the_file_names_now(hr: Shell) -> None:
+    hr.good("connector", "schema", "hr", "--refresh")
+    hr.sql("ALTER TABLE Employees ADD COLUMN Floor TEXT")
+    file = hr.folder / "connectors" / "hr.toml"
+    text = file.read_text().replace("attributes = [", 'attributes = ["Floor", ', 1)
+    text = text.replace("[[resource_types]]", '[[settings.object_types]]\nname = "Machines"\n\n[[resource_types]]', 1)
+    text += """
+[[resource_types]]
+object_type = "Machines"
+name = "Machine"
+endpoint = "Machines"
+attributes = ["Owner"]
+delete = { action = "nothing" }
+"""
+    file.write_text(text)
+    assert "good" in hr.good("config", "check").out
 
 
 def test_config_check_makes_no_store(shell: Shell) -> None:

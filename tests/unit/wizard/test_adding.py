@@ -127,6 +127,15 @@ def test_a_group_without_name_or_members_is_told_of() -> None:
     assert "looks like members" in "\n".join(adding.choose(draft(TEAMS), "groups").notes)
 
 
+def test_an_email_that_is_the_user_name_too_is_told_of() -> None:
+    email = AttributeDefinition(name="email", required=True)
+    people = ObjectType(name="people", anchor=("email",), attributes=(email,), operations=frozenset(Operation))
+    chosen = adding.choose(draft(people), "people")
+    assert chosen.definition.flows["userName"] == chosen.definition.flows['emails[type eq "work"].value']
+    assert 'emails[type eq "work"].value are both email' in "\n".join(chosen.notes)
+    assert "are both" not in "\n".join(adding.choose(draft(PEOPLE), "people").notes)
+
+
 def test_an_unknown_table_or_matching_attribute_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean people"):
         adding.choose(draft(PEOPLE, TEAMS), "peple")

@@ -68,7 +68,8 @@ def referring(
     hidden = frozenset(c.name for each in composites.values() for c in each.columns) - in_anchor
     for name in hidden:  # the reference itself says whether a value is needed
         columns[name] = replace(columns[name], definition=replace(columns[name].definition, required=False))
-    attributes = [column.definition for name, column in columns.items() if name not in hidden]
+    no_attributes = hidden | {declared.password_column}
+    attributes = [column.definition for name, column in columns.items() if name not in no_attributes]
     if twice := {a.name for a in attributes} & composites.keys():
         raise MisconfiguredConnector(f"object type {declared.name} has two attributes {', '.join(sorted(twice))}")
     attributes += [each.definition for each in composites.values()]
