@@ -11,6 +11,7 @@ from isthmus.mapping.index import normaliser
 from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
 from isthmus.scim.errors import InvalidValue, NotMutable
+from isthmus.scim.urns import ECMA2HOST_PREFIX
 from isthmus.spi import AttributeChange, AttributeType, Value
 
 Verb = Literal["create", "put", "add", "replace"]
@@ -76,7 +77,10 @@ class Draft:
         return tuple(dict.fromkeys([*kept, *_all(added or {})]))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
-        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
+        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this.
+
+        The target's own name with the value that is there does not: so it comes back from who has read the resource.
+        """
         attribute = slot.attribute
         if slot.plain and attribute not in self.values:
             self.values[attribute] = values
@@ -104,11 +108,13 @@ class Draft:
     def _outweighed(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> bool:
         attribute = slot.attribute
         earlier = self.values.get(attribute)
-        if earlier is None or attribute in self._weak or _equal(slot, earlier, values):
+        if earlier is None or _equal(slot, earlier, values):
             return False
+        if attribute in self._weak:
+            return not (weak or self.patch) and self._echoes(slot, values)
         other = self._slots.get(attribute)
         if weak:  # but of the operations of a PATCH the later one counts (RFC 7644 3.5.2)
-            return not self.patch or other is not slot
+            return not (other is not None and self._echoes(other, earlier)) and not (self.patch and other is slot)
         if other is slot or other is None:
             return False
         if self.current is not None and attribute in self.current.attributes:
@@ -121,6 +127,11 @@ class Draft:
             f"{other.path} and {slot.path} are the same attribute {attribute!r} of the target, but were sent with "
             "different values; send one of them, or both alike"
         )
+
+    def _echoes(self, slot: Slot, values: tuple[Value, ...]) -> bool:
+        """Tell whether a value that is there was sent under the target's own name, as in a resource that was read."""
+        known = self.current is not None and slot.attribute in self.current.attributes
+        return known and slot.path.startswith(ECMA2HOST_PREFIX) and _equal(slot, values, self.before(slot.attribute))
 
     def _refuse(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> None:
         """Ignore a read-only attribute in a whole resource; refuse to change it by a PATCH (RFC 7644 3.5.2)."""
