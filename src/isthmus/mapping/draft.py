@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Literal
@@ -12,7 +12,7 @@ from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
 from isthmus.scim.errors import InvalidValue, NotMutable
 from isthmus.scim.urns import ECMA2HOST_PREFIX
-from isthmus.spi import AttributeChange, AttributeType, Value
+from isthmus.spi import AttributeChange, AttributeType, Complex, Value
 
 Verb = Literal["create", "put", "add", "replace"]
 
@@ -288,5 +288,16 @@ def _itself(value: Value) -> Hashable:
 
 
 def _equal(slot: Slot, left: tuple[Value, ...], right: tuple[Value, ...]) -> bool:
-    """Compare values; of a multi-valued attribute their order does not count."""
+    """Compare values; of a multi-valued attribute their order does not count, nor do parts that the target computes."""
+    if left == right:
+        return True
+    computed = frozenset(part.name for part in slot.definition.sub_attributes if part.readonly)
+    if computed:
+        left, right = (tuple(_told(value, computed) for value in values) for values in (left, right))
     return left == right or (slot.definition.multivalued and set(left) == set(right))
+
+
+def _told(value: Value, computed: Collection[str]) -> Value:
+    if not isinstance(value, Complex):
+        return value
+    return Complex({name: part for name, part in value.parts if name not in computed})

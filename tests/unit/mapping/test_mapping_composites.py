@@ -257,6 +257,27 @@ def test_what_was_read_can_be_sent_back_with_one_change() -> None:
     assert "same attribute" in refused(lambda rt: rt.plan_replace(user, present())).detail
 
 
+@pytest.mark.parametrize("own_first", [False, True])
+def test_one_path_s_change_counts_where_the_other_comes_back_as_it_was_read(own_first: bool) -> None:
+    """Parts that the target computes do not come back; parts that a path does not show are as they are."""
+    on = present()
+    read = json.loads(RT.render(on.attributes, id="the-id"))
+    assert read[OWN]["Telephones"][0]["row"] == 7
+    cell = c(number="+2", kind="mobile", preferred=0, note="new")
+
+    def put(**changed: Any) -> Any:
+        whole = {**read, **changed}
+        body = {OWN: whole.pop(OWN), **whole} if own_first else whole
+        found = applied(RT.plan_replace(body, on), on)["Telephones"]
+        return {Complex({n: part for n, part in one.parts if n != "row"}) for one in found}
+
+    office = Complex({name: part for name, part in OFFICE.parts if name != "row"})
+    assert put(phoneNumbers=read["phoneNumbers"][:1]) == {office}
+    assert put(phoneNumbers=[]) == set()
+    phones = [read[OWN]["Telephones"][0], {**read[OWN]["Telephones"][1], "note": "new"}]
+    assert put(**{OWN: {**read[OWN], "Telephones": phones}}) == {office, cell}
+
+
 # -- PATCH
 
 NEW = c(type="work", value="n@x", primary=True)
