@@ -267,6 +267,7 @@ class Composites:
         if condition is None:
             found = now
         else:
+            draft.compare(condition, now)
             bound = part_condition(node, condition, lenient=not self._strict)
             found = [element for element in now if holds(bound, element)]
         if found:

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Literal
 
+from isthmus.mapping.elements import comparisons
 from isthmus.mapping.index import normaliser
 from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
-from isthmus.scim.errors import InvalidValue, NotMutable
+from isthmus.scim.errors import InvalidValue, NotMutable, TooLarge
+from isthmus.scim.syntax import Filter
 from isthmus.scim.urns import ECMA2HOST_PREFIX
 from isthmus.spi import AttributeChange, AttributeType, Complex, Value
 
 Verb = Literal["create", "put", "add", "replace"]
 
 _MOST_WARNINGS = 50
+_MOST_COMPARED = 5_000_000
+"""Comparisons with elements of lists in one request; they take about three seconds."""
 
 
 _Alike = dict[Hashable, dict[Value, None]]
@@ -44,6 +48,7 @@ class Draft:
         self.values: dict[str, tuple[Value, ...]] = {}
         self.active: bool | None = None
         self.paths = 0
+        self._compared = 0
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
@@ -60,6 +65,16 @@ class Draft:
         if len(self._warned) <= _MOST_WARNINGS:
             return tuple(self._warned)
         return (*islice(self._warned, _MOST_WARNINGS), f"and {len(self._warned) - _MOST_WARNINGS} more like these")
+
+    def compare(self, condition: Filter, values: Sequence[Value]) -> None:
+        """Count the comparisons of a filter with values, before they are made.
+
+        Raises:
+            TooLarge: the request asks for too many; a thread that plans keeps the others of its worker waiting.
+        """
+        self._compared += comparisons(condition) * len(values)
+        if self._compared > _MOST_COMPARED:
+            raise TooLarge("the filters in the paths of this request have too much to compare; send fewer at once")
 
     def before(self, attribute: str) -> tuple[Value, ...]:
         """Return the values the object has in the target."""
