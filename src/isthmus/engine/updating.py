@@ -206,11 +206,11 @@ class Updater:
                 except ScimError as held:
                     self._sender.refuse(entry, held, trail, outcome="held")
                     raise
-            for identifier in taken:
-                if self._others(rt, stored, identifier):
-                    error = NotUnique(f"another {rt.name} has this {' and '.join(identifier.attributes)} already")
-                    self._sender.refuse(entry, error, trail)
-                    raise error
+            try:
+                self._refuse_doubles(rt, stored, taken, caller)
+            except ScimError as refused:
+                self._sender.refuse(entry, refused, trail)
+                raise
             result: ConnectorObject | None = None
             keeping = Keeping(target, rt, stored, changes)
             if changes or new_dn is not None:
@@ -328,6 +328,19 @@ class Updater:
             target.store.audit.write(note.record("failed", answer.status, exc.message))
             raise answer from exc
         target.store.audit.write(note.record("done", 200))
+
+    def _refuse_doubles(
+        self, rt: ResourceType, stored: StoredObject, taken: Sequence[Identifier], caller: Caller
+    ) -> None:
+        """Refuse values that another object has; the target is asked for those it would take a second time itself."""
+        for identifier in taken:
+            others: Sequence[object] = self._others(rt, stored, identifier)
+            ask = not identifier.enforced and len(identifier.attributes) == 1 and self._reader.live.possible(rt)
+            if not others and ask:
+                found = self._reader.live.find(rt, identifier.attributes[0], identifier.values[0], caller)
+                others = [obj for obj in found if obj.identity.anchor.values != stored.anchor]
+            if others:
+                raise NotUnique(f"another {rt.name} has this {' and '.join(identifier.attributes)} already")
 
     def _others(self, rt: ResourceType, stored: StoredObject, identifier: Identifier) -> list[StoredObject]:
         """Return the other objects of the space that have these values."""

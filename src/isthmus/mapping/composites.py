@@ -64,7 +64,7 @@ class Composites:
         if value is None or value in ("", [], {}):
             self._assign.clear(draft, node.slot, verb)
             return
-        kept = {} if verb == "create" or (verb == "put" and self._strict) else _parts(self._now(draft, node))
+        kept = {} if verb == "create" or (verb == "put" and self._strict) else _parts(self._there(draft, node))
         made = self._finished(node, self._merged(draft, node, kept, value))
         if made is not None:
             draft.assign(node.slot, (made,))
@@ -73,6 +73,11 @@ class Composites:
 
     def _now(self, draft: Draft, node: Composite) -> list[Complex]:
         return [value for value in draft.now(node.slot.attribute) if isinstance(value, Complex)]
+
+    def _there(self, draft: Draft, node: Composite) -> list[Complex]:
+        """Return what a new value stands for: in a whole resource what the target has, whatever another path says."""
+        values = draft.now(node.slot.attribute) if draft.patch else draft.before(node.slot.attribute)
+        return [value for value in values if isinstance(value, Complex)]
 
     def _elements(self, draft: Draft, node: Composite, items: Iterable[Any]) -> list[Complex]:
         """Return the elements of a list, each once, of which at most one is the primary one."""
@@ -95,7 +100,7 @@ class Composites:
             return elements
         # The present value that shows as an element does has parts as well that this path does not show.
         present: dict[object, Complex] = {}
-        for one in self._now(draft, node):
+        for one in self._there(draft, node):
             present.setdefault(_cut(node, one), one)
         return [present.get(element.parts, element) for element in elements]
 
@@ -262,6 +267,7 @@ class Composites:
         if condition is None:
             found = now
         else:
+            draft.compare(condition, now)
             bound = part_condition(node, condition, lenient=not self._strict)
             found = [element for element in now if holds(bound, element)]
         if found:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Literal
 
+from isthmus.mapping.elements import comparisons
 from isthmus.mapping.index import normaliser
 from isthmus.mapping.layout import Slot
 from isthmus.mapping.plans import CurrentObject, ReferenceChange
-from isthmus.scim.errors import InvalidValue, NotMutable
-from isthmus.spi import AttributeChange, AttributeType, Value
+from isthmus.scim.errors import InvalidValue, NotMutable, TooLarge
+from isthmus.scim.syntax import Filter
+from isthmus.scim.urns import ECMA2HOST_PREFIX
+from isthmus.spi import AttributeChange, AttributeType, Complex, Value
 
 Verb = Literal["create", "put", "add", "replace"]
 
 _MOST_WARNINGS = 50
+_MOST_COMPARED = 5_000_000
+"""Comparisons with elements of lists in one request; they take about three seconds."""
 
 
 _Alike = dict[Hashable, dict[Value, None]]
@@ -43,6 +48,7 @@ class Draft:
         self.values: dict[str, tuple[Value, ...]] = {}
         self.active: bool | None = None
         self.paths = 0
+        self._compared = 0
         self._warned: dict[str, None] = {}
         self._slots: dict[str, Slot] = {}
         self._weak: set[str] = set()
@@ -60,6 +66,16 @@ class Draft:
             return tuple(self._warned)
         return (*islice(self._warned, _MOST_WARNINGS), f"and {len(self._warned) - _MOST_WARNINGS} more like these")
 
+    def compare(self, condition: Filter, values: Sequence[Value]) -> None:
+        """Count the comparisons of a filter with values, before they are made.
+
+        Raises:
+            TooLarge: the request asks for too many; a thread that plans keeps the others of its worker waiting.
+        """
+        self._compared += comparisons(condition) * len(values)
+        if self._compared > _MOST_COMPARED:
+            raise TooLarge("the filters in the paths of this request have too much to compare; send fewer at once")
+
     def before(self, attribute: str) -> tuple[Value, ...]:
         """Return the values the object has in the target."""
         return () if self.current is None else tuple(self.current.attributes.get(attribute, ()))
@@ -76,7 +92,10 @@ class Draft:
         return tuple(dict.fromkeys([*kept, *_all(added or {})]))
 
     def assign(self, slot: Slot, values: tuple[Value, ...], *, weak: bool = False) -> None:
-        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this."""
+        """Replace the attribute's values; `weak`: only a whole it belongs to was named, so naming it outweighs this.
+
+        The target's own name with the value that is there does not: so it comes back from who has read the resource.
+        """
         attribute = slot.attribute
         if slot.plain and attribute not in self.values:
             self.values[attribute] = values
@@ -104,11 +123,13 @@ class Draft:
     def _outweighed(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> bool:
         attribute = slot.attribute
         earlier = self.values.get(attribute)
-        if earlier is None or attribute in self._weak or _equal(slot, earlier, values):
+        if earlier is None or _equal(slot, earlier, values):
             return False
+        if attribute in self._weak:
+            return not (weak or self.patch) and self._echoes(slot, values)
         other = self._slots.get(attribute)
         if weak:  # but of the operations of a PATCH the later one counts (RFC 7644 3.5.2)
-            return not self.patch or other is not slot
+            return not (other is not None and self._echoes(other, earlier)) and not (self.patch and other is slot)
         if other is slot or other is None:
             return False
         if self.current is not None and attribute in self.current.attributes:
@@ -121,6 +142,11 @@ class Draft:
             f"{other.path} and {slot.path} are the same attribute {attribute!r} of the target, but were sent with "
             "different values; send one of them, or both alike"
         )
+
+    def _echoes(self, slot: Slot, values: tuple[Value, ...]) -> bool:
+        """Tell whether a value that is there was sent under the target's own name, as in a resource that was read."""
+        known = self.current is not None and slot.attribute in self.current.attributes
+        return known and slot.path.startswith(ECMA2HOST_PREFIX) and _equal(slot, values, self.before(slot.attribute))
 
     def _refuse(self, slot: Slot, values: tuple[Value, ...], *, weak: bool) -> None:
         """Ignore a read-only attribute in a whole resource; refuse to change it by a PATCH (RFC 7644 3.5.2)."""
@@ -277,5 +303,16 @@ def _itself(value: Value) -> Hashable:
 
 
 def _equal(slot: Slot, left: tuple[Value, ...], right: tuple[Value, ...]) -> bool:
-    """Compare values; of a multi-valued attribute their order does not count."""
+    """Compare values; of a multi-valued attribute their order does not count, nor do parts that the target computes."""
+    if left == right:
+        return True
+    computed = frozenset(part.name for part in slot.definition.sub_attributes if part.readonly)
+    if computed:
+        left, right = (tuple(_told(value, computed) for value in values) for values in (left, right))
     return left == right or (slot.definition.multivalued and set(left) == set(right))
+
+
+def _told(value: Value, computed: Collection[str]) -> Value:
+    if not isinstance(value, Complex):
+        return value
+    return Complex({name: part for name, part in value.parts if name not in computed})

@@ -83,6 +83,17 @@ def _compare(operator: str, found: Any, wanted: Any) -> bool:
             return left <= right
 
 
+def comparisons(condition: Filter) -> int:
+    """Return how many comparisons a filter is made of."""
+    match condition:
+        case And(parts=parts) | Or(parts=parts):
+            return sum(map(comparisons, parts))
+        case Not(part=part) | ValueFilter(filter=part):
+            return comparisons(part)
+        case _:
+            return 1
+
+
 def implied(condition: Filter) -> dict[str, Any] | None:
     """Return the constants of a filter made of equalities joined by `and`; None for any other filter.
 

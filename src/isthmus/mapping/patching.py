@@ -202,6 +202,7 @@ class Patcher:
     def _matching(self, draft: Draft, slot: Slot, condition: Filter) -> tuple[Value, ...]:
         bound = value_condition(slot, condition)
         now = draft.now(slot.attribute)
+        draft.compare(condition, now)
         present = tuple(item for item in now if holds(bound, Parts({slot.attribute: item})))  # type: ignore[dict-item]
         constants = implied(condition)
         if present or self._strict or constants is None or constants.keys() != {"value"}:

@@ -7,7 +7,19 @@ from typing import Any
 
 from isthmus.mapping.assigning import Assigner
 from isthmus.mapping.draft import Draft
-from isthmus.mapping.layout import Activation, Complex, Composite, Layout, Link, Node, Plural, Section, Simple, slots_of
+from isthmus.mapping.layout import (
+    Activation,
+    Complex,
+    Composite,
+    Layout,
+    Link,
+    Node,
+    Plural,
+    Section,
+    Simple,
+    Slot,
+    slots_of,
+)
 from isthmus.mapping.patching import Patcher
 from isthmus.mapping.plans import CreatePlan, CurrentObject, UpdatePlan
 from isthmus.mapping.settling import Settler
@@ -103,6 +115,7 @@ class Planner:
         The ECMA2Host extension is judged only if it was sent: a client that has never heard of it leaves it alone.
         """
         sent = {key.lower(): value for key, value in body.items()}
+        named = frozenset(draft.values)  # by whatever path
         for section in self._layout.sections:
             if section is self._layout.main:
                 within = sent
@@ -111,15 +124,15 @@ class Planner:
                 if section is self._layout.extension and value is None:
                     continue
                 within = {key.lower(): part for key, part in value.items()} if isinstance(value, dict) else {}
-            self._clear_section(draft, section, within)
+            self._clear_section(draft, section, within, named)
 
-    def _clear_section(self, draft: Draft, section: Section, sent: Mapping[str, Any]) -> None:
+    def _clear_section(self, draft: Draft, section: Section, sent: Mapping[str, Any], named: Collection[str]) -> None:
         for name, node in section.nodes.items():
             if name.lower() in sent or isinstance(node, Activation):
                 continue
             match node:
                 case Simple(slot=slot) | Composite(slot=slot):
-                    if slot.attribute != "#dn" and slot.readable and not slot.definition.required:
+                    if slot.attribute not in {"#dn", *named} and slot.readable and not slot.definition.required:
                         self._assigner.clear(draft, slot, "put", weak=True)
                 case Link(slot=slot):
                     if not slot.definition.required and slot.attribute not in {
@@ -127,11 +140,11 @@ class Planner:
                     }:
                         draft.link(slot, ())
                 case Complex(subs=subs):
-                    self._assigner.clear_rest(draft, subs, set(), "put")
+                    self._assigner.clear_rest(draft, _without(subs, named), set(), "put")
                 case Plural(elements=elements, whole=whole):
                     for element in elements:
-                        self._assigner.clear_rest(draft, element.subs, set(), "put")
-                    if whole is not None and not whole.definition.required:
+                        self._assigner.clear_rest(draft, _without(element.subs, named), set(), "put")
+                    if whole is not None and whole.attribute not in named and not whole.definition.required:
                         self._assigner.clear(draft, whole, "put", weak=True)
                 case _:
                     pass
@@ -142,6 +155,10 @@ def _says_part(node: Node) -> bool:
     return isinstance(node, Composite) or any(
         slot.single and slot.writable and slot.definition.multivalued for slot in slots_of(node)
     )
+
+
+def _without(subs: Mapping[str, Slot], attributes: Collection[str]) -> dict[str, Slot]:
+    return {name: slot for name, slot in subs.items() if slot.attribute not in attributes}
 
 
 def _require_object(body: object) -> None:

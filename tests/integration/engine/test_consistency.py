@@ -186,3 +186,23 @@ def test_a_person_whom_only_the_target_knows_is_not_created_again_by_a_second_va
     app.put("ann", phones=("1", "2"))
     app.client.post({"userName": "eve", OWN: {"phones": ["2"]}}).refused(409, "uniqueness")
     assert app.logins() == ["ann"]
+
+
+@pytest.mark.parametrize("value", ["77", "78"])
+def test_a_change_asks_the_target_who_has_a_matching_value(serve: Serve, value: str) -> None:
+    """As a create does: somebody may have been given it a moment ago, and the target itself takes it twice."""
+    app = serve(matching='["costCentre", "phones"]')
+    ann = app.client.created("ann", title="1")
+    app.put("bob", costCentre=("77",), phones=("5", "78"))
+    path = "title" if value == "77" else PHONES
+    for method in ("PATCH", "PUT"):
+        body = {path: value} if path == "title" else {OWN: {"phones": ["9", value]}}
+        if method == "PATCH":
+            answer = app.client.patch(ann, {"op": "replace", "value": body})
+        else:
+            answer = app.client.put(ann, {"userName": "ann", **body})
+        answer.refused(409, "uniqueness")
+    assert app.client.user(ann)["title"] == "1"
+    assert app.bench.unfinished() == []
+    assert app.client.patch(ann, {"op": "replace", "path": "title", "value": "2"}).status == 200
+    assert app.client.patch(ann, {"op": "add", "path": PHONES, "value": ["3"]}).status == 200

@@ -26,7 +26,7 @@ from composite_samples import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_samples import OWN, T, attribute, op, patch
+from mapping_samples import OWN, T, attribute, current, employees, op, patch
 
 from isthmus.mapping.definition import Flow
 from isthmus.mapping.problems import MappingProblem
@@ -255,6 +255,27 @@ def test_what_was_read_can_be_sent_back_with_one_change() -> None:
     user[OWN]["emails"] = [{"value": "other"}]
     user["emails"] = [{"value": "another"}]
     assert "same attribute" in refused(lambda rt: rt.plan_replace(user, present())).detail
+
+
+@pytest.mark.parametrize("own_first", [False, True])
+def test_one_path_s_change_counts_where_the_other_comes_back_as_it_was_read(own_first: bool) -> None:
+    """Parts that the target computes do not come back; parts that a path does not show are as they are."""
+    on = present()
+    read = json.loads(RT.render(on.attributes, id="the-id"))
+    assert read[OWN]["Telephones"][0]["row"] == 7
+    cell = c(number="+2", kind="mobile", preferred=0, note="new")
+
+    def put(**changed: Any) -> Any:
+        whole = {**read, **changed}
+        body = {OWN: whole.pop(OWN), **whole} if own_first else whole
+        found = applied(RT.plan_replace(body, on), on)["Telephones"]
+        return {Complex({n: part for n, part in one.parts if n != "row"}) for one in found}
+
+    office = Complex({name: part for name, part in OFFICE.parts if name != "row"})
+    assert put(phoneNumbers=read["phoneNumbers"][:1]) == {office}
+    assert put(phoneNumbers=[]) == set()
+    phones = [read[OWN]["Telephones"][0], {**read[OWN]["Telephones"][1], "note": "new"}]
+    assert put(**{OWN: {**read[OWN], "Telephones": phones}}) == {office, cell}
 
 
 # -- PATCH
@@ -597,6 +618,19 @@ def test_a_list_is_not_gone_through_for_each_of_its_elements(operations: Any) ->
         return counted
 
     assert calls(200) < 8 * calls(50), "four times as many elements; sixteen times the calls would be a square"
+
+
+@pytest.mark.parametrize("attribute", ["emails", f"{OWN}:Tags"])
+def test_what_the_filters_of_a_request_compare_is_limited(attribute: str) -> None:
+    """Hundreds of comparisons in a filter, 1,000 operations and a list of thousands would be minutes of a worker."""
+    rt, on = RT, present(emails=tuple(c(**each) for each in _emails(2_000)))
+    if attribute != "emails":
+        rt, on = employees(), current({"Tags": tuple(map(str, range(2_000)))})
+    several = " or ".join(f'value eq "q{number}"' for number in range(150))
+    one, many = op("remove", f"{attribute}[{several}]"), op("remove", f'{attribute}[value eq "q"]')
+    patch(rt, one, *[many] * 100, on=on)
+    with pytest.raises(TooLarge, match="too much to compare"):
+        patch(rt, *[one] * 17, on=on)
 
 
 def test_keys_that_are_paths_are_as_many_as_operations_may_be() -> None:

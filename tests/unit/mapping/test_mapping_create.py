@@ -483,6 +483,27 @@ def test_reading_changing_and_writing_back() -> None:
         rt.plan_replace(body, current())
 
 
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("own_first", [False, True])
+def test_reading_taking_away_and_writing_back(strict: bool, own_first: bool) -> None:
+    """What is taken out of a list is gone, though its old value comes back under the target's own name."""
+    import orjson
+
+    rt = employees(strict=strict)
+    on = current({"HomeEmail": ("h@x",)})
+    read = orjson.loads(rt.finish(rt.render(on.attributes, id="the-id"), meta={"version": "1"}))
+    read["emails"] = [each for each in read["emails"] if each["type"] == "work"]
+    assert read[OWN]["HomeEmail"] == "h@x"
+    body = {OWN: read.pop(OWN), **read} if own_first else read
+    assert written(rt.plan_replace(body, on))["HomeEmail"] == ()
+    assert written(rt.plan_replace(body, on))["Email"] == ("jane@contoso.example",)
+    body[OWN]["HomeEmail"] = "new@x"  # but this is new
+    assert written(rt.plan_replace(body, on))["HomeEmail"] == ("new@x",)
+    body.pop("emails")
+    body[OWN]["HomeEmail"] = "h@x"
+    assert written(rt.plan_replace(body, on))["HomeEmail"] == ("h@x",), "named, so not left out"
+
+
 def test_strict_put_clears_what_it_leaves_out() -> None:
     plan = STRICT.plan_replace({"userName": "jdoe", "name": {"familyName": "Doe"}}, current())
     assert written(plan) == {
