@@ -155,8 +155,7 @@ class Sender:
                 with connector_edge(self._target.name, trail.operation):
                     write = write_of(rt, result) if keeping is None else keeping.write(result)
         except ConnectorError as exc:
-            self._failed(entry, exc, trail, stored)
-            raise answer_for(exc) from exc
+            raise self._failed(rt, entry, exc, trail, stored) from exc
         renamed = stored is not None and write is not None and write.anchor != stored.anchor
         applied = self._close(
             entry,
