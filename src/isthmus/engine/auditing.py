@@ -13,6 +13,7 @@ import orjson
 from isthmus.engine.caller import Caller
 from isthmus.mapping.resource_type import ResourceType
 from isthmus.spi import AttributeChange, Attributes, Reference, Value
+from isthmus.store import UNSET, Unset
 from isthmus.store.records import AuditRecord
 
 REDACTED = "***"
@@ -101,7 +102,7 @@ def intent_of(
     *,
     attributes: Attributes | None = None,
     changes: Sequence[AttributeChange] = (),
-    external_id: str | None = None,
+    external_id: str | Unset | None = UNSET,
     state: str = "",
     has_password: bool = False,
     new_dn: str | None = None,
@@ -115,7 +116,7 @@ def intent_of(
         intent["attributes"] = orjson.loads(rt.encode(public))
     if changes:
         intent["changes"] = changed_values(rt, {}, changes)[1]
-    if external_id is not None:
+    if not isinstance(external_id, Unset):
         intent["external_id"] = external_id
     if state:
         intent["state"] = state

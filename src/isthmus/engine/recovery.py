@@ -263,7 +263,7 @@ class Recovery:
             what["guard"] = tuple(guard)
         if found.identity.anchor.values != stored.anchor:
             what["rename_row"] = stored.row
-        if done and entry.intent.get("external_id") is not None:
+        if done and "external_id" in entry.intent:
             what["external_id"] = entry.intent["external_id"]
         return self._close(
             rt,

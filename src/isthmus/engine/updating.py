@@ -185,7 +185,7 @@ class Updater:
             intent=intent_of(
                 rt,
                 changes=changes,
-                external_id=external_id if isinstance(external_id, str) else None,
+                external_id=external_id,
                 state="" if state is None else state.value,
                 has_password=password is not None,
                 new_dn=new_dn,

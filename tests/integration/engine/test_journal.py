@@ -73,6 +73,17 @@ def test_a_create_whose_answer_was_lost(app: MemoryHost) -> None:
     assert done.state is EntryState.DONE
 
 
+def test_an_external_id_that_a_lost_change_set_or_cleared(app: MemoryHost) -> None:
+    ident = app.client.created("anna", externalId="e-1")
+    for number, (value, shown) in enumerate([("e-2", "e-2"), (None, None), ("e-3", "e-3"), ("", None)]):
+        app.target.weather.lose_answers = 1
+        display = {"op": "replace", "path": "displayName", "value": f"Anna {number}"}
+        app.client.patch(ident, display, {"op": "replace", "path": "externalId", "value": value}).refused(503)
+        settled(app)
+        user = app.client.user(ident)
+        assert (user["displayName"], user.get("externalId")) == (f"Anna {number}", shown)
+
+
 def test_an_open_create_is_repaired_in_the_background(app: MemoryHost) -> None:
     app.client.created("anna")
     app.target.weather.lose_answers = 1
