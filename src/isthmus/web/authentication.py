@@ -58,7 +58,7 @@ class Attempts:
                 self._failures.popitem(last=False)
         if count <= _FREE_ATTEMPTS:
             return
-        delay = min(_LONGEST_DELAY, 0.1 * 2.0 ** (count - _FREE_ATTEMPTS - 1))
+        delay = min(_LONGEST_DELAY, 0.1 * 2.0 ** min(count - _FREE_ATTEMPTS - 1, 8))  # 2.0 ** 1024 is no number
         if not self._slots.acquire(blocking=False):
             raise TooManyRequests(
                 "too many requests with a wrong token came from this address; correct the token, then try again",

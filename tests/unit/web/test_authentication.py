@@ -28,6 +28,12 @@ def test_delays_grow_per_address_and_connector() -> None:
     assert max(delays) == 2.0
 
 
+def test_an_address_that_never_ends_to_guess_is_held_up_for_ever() -> None:
+    delays: list[float] = []
+    fail(Attempts(held_at_most=1, sleep=delays.append), "192.0.2.1", 3_000)
+    assert delays[100:] == [2.0] * 2_895
+
+
 def test_memory_is_bounded() -> None:
     attempts = Attempts(held_at_most=1, sleep=lambda _seconds: None)
     for number in range(10_500):
