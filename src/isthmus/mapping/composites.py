@@ -306,7 +306,12 @@ class Composites:
             return self._finished(node, parts)
         if not empty:
             return self._finished(node, {**parts, slot.attribute: self._assign.convert(slot, value)})  # type: ignore[dict-item]
-        return self._finished(node, {name: part for name, part in parts.items() if name != slot.attribute})
+        try:
+            return self._finished(node, {name: part for name, part in parts.items() if name != slot.attribute})
+        except InvalidValue:
+            if not slot.definition.required:
+                raise
+            raise NotMutable(f"{slot.path}: every element needs it, so it cannot be removed") from None
 
 
 def _parts(values: Sequence[Complex]) -> Parts:

@@ -420,6 +420,8 @@ def test_patch(operation: Any, expected: Any) -> None:
     ("operation", "kind", "says"),
     [
         (op("replace", "emails.colour", "x"), "invalidPath", "no sub-attribute"),
+        (op("remove", 'phoneNumbers[type eq "work"].value'), "mutability", "every element needs it"),
+        (op("replace", 'phoneNumbers[type eq "work"].value', ""), "mutability", "every element needs it"),
         (op("replace", 'emails[colour eq "x"].value', "x"), "invalidFilter", "not in the schema"),
         (op("replace", 'emails[value sw "z"].value', "x"), "noTarget", "none can be made"),
         (op("replace", 'emails[type eq "work"]', [{"value": "a"}, {"value": "b"}]), "invalidValue", "one object"),
