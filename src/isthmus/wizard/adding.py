@@ -17,8 +17,9 @@ from isthmus.config.names import connector_name_problem
 from isthmus.config.registry import connector_type, connector_type_ids
 from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
-from isthmus.mapping.activity import no_way_back
+from isthmus.mapping.activity import Activity, no_way_back
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
+from isthmus.mapping.problems import MappingProblem
 from isthmus.mapping.resource_type import compile_resource_type
 from isthmus.mapping.suggesting import looks_like_a_switch, looks_secret, suggest_flows
 from isthmus.spi import (
@@ -466,7 +467,10 @@ def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any
         same = Deprovisioning(action="delete" if delete == "delete" else "nothing")
         definitions.append(msgspec.structs.replace(draft.groups, delete=same))
     for one in definitions:
-        compile_resource_type(one, draft.schema.object_types[one.object_type], shape=0)
+        try:
+            compile_resource_type(one, draft.schema.object_types[one.object_type], shape=0)
+        except MappingProblem as exc:
+            raise ConfigError(f"{one.object_type}: {exc.message}") from exc
     document = ConnectorDocument(type=draft.answers.type, settings=_in_order(draft), resource_types=tuple(definitions))
     plain: dict[str, Any] = msgspec.to_builtins(document)
     defaults = msgspec.to_builtins(ConnectorDocument(type=draft.answers.type))
@@ -507,7 +511,14 @@ def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:
         if found.name in values:
             raise ConfigError(f"{text!r} gives {found.name} two values")
         values[found.name] = _typed(found.name, value.strip(), found.type)
-    return Deprovisioning(action="set", values=values, restore=_other_words(values, object_type))
+    rule = Deprovisioning(action="set", values=values, restore=_other_words(values, object_type))
+    for where, problem in Activity(_only(object_type, rule), object_type, None).problems:
+        raise ConfigError(f"{where[-1]}: {problem}")
+    return rule
+
+
+def _only(object_type: ObjectType, rule: Deprovisioning) -> ResourceTypeDefinition:
+    return ResourceTypeDefinition(object_type=object_type.name, attributes=(), disable=rule)
 
 
 def _other_words(values: Mapping[str, Any], object_type: ObjectType) -> dict[str, Any]:

@@ -73,6 +73,17 @@ def test_what_disable_and_delete_do_is_typed_as_the_target_is() -> None:
             adding.deprovisioning(wrong, PEOPLE)
 
 
+def test_what_disable_cannot_write_is_refused_when_it_is_said() -> None:
+    state = AttributeDefinition(name="state", choices=("on", "off"))
+    made = AttributeDefinition(name="made", readonly=True)
+    people = ObjectType(name="people", anchor=("login",), attributes=(*PEOPLE.attributes, state, made))
+    for text, says in (("state=gone", "'on', 'off'"), ("login=gone", "identifies"), ("made=x", "computes")):
+        with pytest.raises(ConfigError, match=says):
+            adding.deprovisioning(text, people)
+    with pytest.raises(ConfigError, match="still show the object as active"):
+        adding.complete(adding.choose(draft(PEOPLE), "people"), disable="disabled=false", delete="nothing")
+
+
 def test_secrets_are_left_out_and_the_operator_is_told() -> None:
     chosen = adding.choose(draft(PEOPLE, TEAMS), "people")
     assert chosen.definition.attributes == ("login", "disabled", "level")
