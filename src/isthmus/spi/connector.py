@@ -29,8 +29,10 @@ class Connector(ABC):
     """A session with one target system, opened from valid settings.
 
     Opening must not talk to the target. With `concurrency="threads"` every method may be called from several threads at
-    once; with `"serial"` the host calls one at a time. Every method raises only the errors of `spi.errors`; all else is
-    reported as a bug of the connector. A failed connection is replaced on the next call; nothing needs a restart.
+    once; with `"serial"` the host calls one at a time. That goes for this object: each process of the host, such as a
+    second worker or an import, opens one of its own and calls it at the same time. Every method raises only the errors
+    of `spi.errors`; all else is reported as a bug of the connector. A failed connection is replaced on the next call;
+    nothing needs a restart.
     """
 
     @abstractmethod

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from isthmus.spi import AlreadyExists, AttributeChange, AttributeType, ConnectorObject, NotFound, Operation
 from isthmus.testing.choice import free, natural, text
@@ -59,6 +60,24 @@ class Concurrency(Hooks):
 
         results = at_once([partial(live, number) for number in range(THREADS)])
         _none_failed(results)
+
+    def test_sessions_at_once_do_not_lose_writes(self, subject: Subject) -> None:
+        """Each process of the host opens the connector for itself: one call at a time is one for each of them."""
+        assert subject.the_update
+        name = text(subject).name
+        written: list[ConnectorObject] = []
+
+        def write(session: Any) -> None:
+            for i in range(ROUNDS):
+                created = subject.create(connector=session)
+                change = AttributeChange(name, replace=(f"round {i}",))
+                written.append(subject.update(created, change, connector=session))
+
+        _none_failed(at_once([partial(write, subject.open()) for _ in range(2)]))
+        for each in written:
+            found = subject.read(each, (name,))
+            assert found is not None, "what one session created was lost by what another wrote at the same time"
+            assert found.attributes[name] == each.attributes[name], "what one session wrote was lost by another's write"
 
     def test_one_of_two_creates_at_once_succeeds(self, subject: Subject) -> None:
         _threads(subject)
