@@ -11,7 +11,7 @@ pytest.importorskip("ldap", reason="python-ldap is not installed")
 
 from connectors.servers.slapd import PEOPLE, SlapdServer
 from isthmus.connectors.ldap import LdapObjectType, connector_type
-from isthmus.spi import AlreadyExists, AttributeChange, Call, InvalidValue, TargetRejected, TargetUnavailable
+from isthmus.spi import AlreadyExists, AttributeChange, Call, InvalidValue, NotFound, TargetRejected, TargetUnavailable
 
 NAMES = (
     "a,b", "a+b", 'a"b', "a\\b", "a<b", "a>b", "a;b", "a=b", "#a", "a#b", " a", "a ", " a ", "a  b", "a*b", "(a)", "*",
@@ -188,6 +188,28 @@ def test_a_name_of_another_kind_takes_nothing_away(connector: Any, plain_slapd: 
     connector.update("person", by_cn.identity, [AttributeChange("uid", replace=("joe",))], new_dn=both, call=call())
     ((_, values),) = plain_slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", ["uid", "cn"]).items()
     assert values == {"uid": [b"joe"], "cn": [b"Jo", b"Jo Ann"]}
+
+
+def test_an_entry_that_is_deleted_while_it_is_moved(plain_slapd: SlapdServer) -> None:
+    plain_slapd.remove_all()
+    for name in ("a", "b"):
+        plain_slapd.add(f"ou={name},{PEOPLE}", {"objectClass": ["organizationalUnit"], "ou": [name]})
+    person = LdapObjectType(name="person", structural_class="inetOrgPerson", bases=(PEOPLE,))
+    connector: Any = connector_type.open(plain_slapd.settings(object_types=(person,)))
+    given = {"uid": ("jo",), "cn": ("Jo",), "sn": ("a",)}
+    made = connector.create("person", given, dn=f"uid=jo,ou=a,{PEOPLE}", call=call())
+
+    def told(text: str) -> None:
+        if text.startswith("modifyDN"):
+            plain_slapd.delete(f"uid=jo,ou=a,{PEOPLE}")
+
+    late = Call(timeout=20, on_sent=told)
+    with pytest.raises(NotFound):
+        connector.update("person", made.identity, [], new_dn=f"uid=jo,ou=b,{PEOPLE}", call=late)
+    made = connector.create("person", given, dn=f"uid=jo,ou=a,{PEOPLE}", call=call())
+    with pytest.raises(InvalidValue, match="create it, or set create_parents"):
+        connector.update("person", made.identity, [], new_dn=f"uid=jo,ou=c,{PEOPLE}", call=call())
+    connector.close()
 
 
 def test_a_name_that_is_not_published_stays_as_well(plain_slapd: SlapdServer) -> None:

@@ -11,7 +11,16 @@ import pytest
 
 from isthmus.connectors.sql import connector_type
 from isthmus.connectors.sql.settings import SqlObjectType, SqlSettings
-from isthmus.spi import Call, MisconfiguredConnector, NotPermitted, TargetUnavailable
+from isthmus.spi import (
+    AlreadyExists,
+    Anchor,
+    AttributeChange,
+    Call,
+    Identity,
+    MisconfiguredConnector,
+    NotPermitted,
+    TargetUnavailable,
+)
 
 
 def call(timeout: float = 5) -> Call:
@@ -55,6 +64,26 @@ def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:
     with pytest.raises(NotPermitted):
         connector.create("t", {"k": (1,)}, call=call())
     connector.close()
+
+
+@pytest.mark.parametrize("instead", ["REPLACE", "IGNORE", "ROLLBACK"])
+def test_a_table_that_settles_conflicts_by_itself(tmp_path: Path, instead: str) -> None:
+    """It would delete the person who has the address, and say nothing."""
+    path = made(
+        tmp_path / "hr.db",
+        f"""CREATE TABLE t (k text PRIMARY KEY ON CONFLICT {instead}, mail text UNIQUE ON CONFLICT {instead});
+        INSERT INTO t VALUES ('ann', 'ann@x'), ('bob', 'bob@x');""",
+    )
+    connector = opened(path, SqlObjectType(name="t"))
+    for taken in ({"k": ("eve",), "mail": ("ann@x",)}, {"k": ("ann",), "mail": ("eve@x",)}):
+        with pytest.raises(AlreadyExists):
+            connector.create("t", taken, call=call())
+    change = AttributeChange("mail", replace=("ann@x",))
+    with pytest.raises(AlreadyExists):
+        connector.update("t", Identity(Anchor(("bob",))), [change], call=call())
+    connector.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM t ORDER BY k").fetchall() == [("ann", "ann@x"), ("bob", "bob@x")]
 
 
 def test_a_locked_database_is_unavailable_in_time(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from isthmus.connectors.ldap.importing import import_entries
 from isthmus.connectors.ldap.layout import Layout
 from isthmus.connectors.ldap.link import Entry, Link
 from isthmus.connectors.ldap.planning import Change
-from isthmus.connectors.ldap.reading import Known
+from isthmus.connectors.ldap.reading import Known, is_there
 from isthmus.spi import AttributeType, Call, ConnectorError, TargetUnavailable, Value
 
 _ALREADY = {Kind.VALUE_GONE, Kind.VALUE_THERE, Kind.NO_ENTRY}
@@ -94,6 +94,8 @@ class Renaming:
                 make_containers(self._known, self._link, self._call, new)
                 self._rename(old, rdn, moved, delete_old)
                 return
+            if is_there(self._link, parent, self._known.connections.seconds(self._call)):
+                raise  # it is the entry itself that others have deleted
             failure.kind = Kind.BAD_VALUE
             failure.text = f"there is no entry {parent} to move it to; create it, or set create_parents"
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ClauseElement
@@ -20,6 +20,7 @@ from isthmus.connectors.sql.layout import Layout
 from isthmus.spi import ConnectorObject
 
 FIND_LIMIT = 100
+D = TypeVar("D", sa.Insert, sa.Update)
 
 
 class Change(Enum):
@@ -117,7 +118,7 @@ class Statements(Compiled):
     def insert(self, given: Sequence[str], returned: Sequence[Column]) -> Statement:
         def build() -> ClauseElement:
             values: dict[Any, Any] = {self._columns[name]: sa.bindparam(self._names[name]) for name in given}
-            statement = sa.insert(self._table).values(values)
+            statement = self._or_refused(sa.insert(self._table).values(values))
             return statement.returning(*self._read_as(returned)) if returned else statement
 
         return self.once(("insert", tuple(given), tuple(c.name for c in returned)), build)
@@ -152,7 +153,15 @@ class Statements(Compiled):
 
     def _update(self, changes: Sequence[tuple[str, Change | ClearIfAll]]) -> sa.Update:
         values: dict[Any, Any] = {self._columns[name]: self._changed(name, change) for name, change in changes}
-        return sa.update(self._table).values(values).where(*self._at_anchor())
+        return self._or_refused(sa.update(self._table).values(values).where(*self._at_anchor()))
+
+    def _or_refused(self, statement: D) -> D:
+        """Return a write that fails if another row has the same unique value.
+
+        A table of SQLite may say ON CONFLICT REPLACE, which deletes that row, or IGNORE. What a statement says goes for
+        its triggers too, whatever they say themselves: it says nothing where there are some.
+        """
+        return statement if self._layout.triggers else statement.prefix_with("OR ABORT", dialect="sqlite")
 
     def _select(self, columns: Sequence[Column]) -> sa.Select[Any]:
         return sa.select(*self._read_as(columns)).select_from(self._table)
