@@ -553,7 +553,8 @@ WHERE id = ? AND state IN ('running', 'watching', 'waiting') AND owner = ? RETUR
 
 -- name: runs_watching
 -- The watches of a connector, or of all.
-SELECT {columns} FROM runs WHERE state IN ('watching', 'waiting') AND (?1 IS NULL OR connector = ?1) ORDER BY queued, id;
+SELECT {columns} FROM runs WHERE state IN ('running', 'watching', 'waiting') AND state <> 'running'
+    AND (?1 IS NULL OR connector = ?1) ORDER BY queued, id;
 
 -- name: run_watch
 -- A watch begins.

@@ -149,6 +149,7 @@ CREATE UNIQUE INDEX runs_running ON runs (connector, scope) WHERE state = 'runni
 CREATE UNIQUE INDEX runs_queued ON runs (connector, scope) WHERE state = 'queued';
 CREATE INDEX runs_by_connector ON runs (connector, queued);
 CREATE INDEX runs_by_time ON runs (queued);
+CREATE INDEX runs_under_way ON runs (state) WHERE state IN ('running', 'watching', 'waiting');
 
 -- When each connector's import is due next.
 CREATE TABLE schedules (

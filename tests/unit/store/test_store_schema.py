@@ -73,7 +73,7 @@ def test_every_statement_has_a_comment() -> None:
     [
         "object_by_id", "object_by_anchor", "objects_by_key", "known_by_anchors", "links_to", "page_from",
         "blocks_total", "tombstones_after", "locks_held", "guard_count", "schedules_due", "entries_unfinished",
-        "entry_look", "entry_head",
+        "entry_look", "entry_head", "runs_owned", "runs_watching",
     ],
 )  # fmt: skip
 def test_look_ups_never_scan_a_table(name: str) -> None:
