@@ -285,6 +285,31 @@ def test_not_null_with_default_cannot_be_cleared(connector: Any) -> None:
     assert caught.value.attribute == "state"
 
 
+def test_a_column_of_which_no_value_is_the_empty_text(target: Target, opened: Callable[..., Any]) -> None:
+    """NOT NULL DEFAULT '', as many applications declare every text: it is cleared, and not refused for ever."""
+    target.run(
+        "CREATE TABLE people (login varchar(20) PRIMARY KEY, city varchar(40) NOT NULL DEFAULT '', "
+        "state varchar(10) NOT NULL DEFAULT 'new', note varchar(10) DEFAULT '')"
+    )
+    connector = opened(object_types=(SqlObjectType(name="people"),))
+    values = {"login": ("ann",), "city": ("Ulm",), "note": ("n",)}
+    ann = connector.create("people", values, call=call())
+
+    def change(**how: Any) -> None:
+        connector.update("people", ann.identity, [AttributeChange("city", **how)], call=call())
+
+    change(replace=())
+    assert target.run("SELECT city FROM people") == [("",)]
+    change(replace=("Bonn",))
+    change(remove=("Ulm",))
+    assert target.run("SELECT city FROM people") == [("Bonn",)]
+    change(remove=("Bonn",))
+    connector.update("people", ann.identity, [AttributeChange("note", replace=())], call=call())
+    assert target.run("SELECT city, note FROM people") == [("", None)]
+    with pytest.raises(InvalidValue):
+        connector.update("people", ann.identity, [AttributeChange("state", replace=())], call=call())
+
+
 def test_delete(connector: Any) -> None:
     ann = add(connector, "ann")
     connector.delete("person", ann.identity, call=call())

@@ -49,6 +49,7 @@ def column_of(
         fold=facts.fold,
         nullable=facts.nullable,
         has_default=facts.generated,
+        cleared_as_empty=facts.empty_default and not facts.nullable and codec.type is AttributeType.STRING,
         comparable=facts.comparable,
         read_as=None if as_text else facts.read_as,
     )

@@ -22,7 +22,8 @@ class Column:
     """One column. `fold` makes the text that values share which the target takes for equal.
 
     `comparable`: the type has an equality of its own; else values are compared as text. `read_as` is
-    multiplied with the column when it is read, where its own text form loses digits.
+    multiplied with the column when it is read, where its own text form loses digits. `cleared_as_empty`: no value is
+    the empty text (NOT NULL DEFAULT '').
     """
 
     definition: AttributeDefinition
@@ -30,6 +31,7 @@ class Column:
     fold: Callable[[str], str]
     nullable: bool = True
     has_default: bool = False
+    cleared_as_empty: bool = False
     comparable: bool = True
     read_as: str | None = None
 

@@ -12,7 +12,8 @@ from isthmus.connectors.sql.values import Codec, exact
 class ColumnFacts:
     """One column, as found. `codec` is how its values travel by default, `text_codec` how they do as text.
 
-    `generated`: the database makes a value when none is given. `computed`: it takes none.
+    `generated`: the database makes a value when none is given. `computed`: it takes none. `empty_default`: the value
+    is the empty text.
     """
 
     name: str
@@ -22,6 +23,7 @@ class ColumnFacts:
     nullable: bool
     generated: bool = False
     computed: bool = False
+    empty_default: bool = False
     auto_increment: bool = False
     fold: Callable[[str], str] = exact
     case_exact: bool = True

@@ -231,6 +231,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
                 text_codec=NUMBER_TEXT if kind in _NUMBERS else STRING,
                 nullable=row["is_nullable"] == "YES",
                 generated=row["column_default"] not in {None, "NULL"} or "auto_increment" in extra,
+                empty_default=row["column_default"] in {"''", ""},  # the second as MySQL writes it
                 computed="virtual generated" in extra or "stored generated" in extra or kind in _GEOMETRY,
                 auto_increment="auto_increment" in extra,
                 fold=fold,

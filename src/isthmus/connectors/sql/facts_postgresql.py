@@ -38,6 +38,8 @@ WITH RECURSIVE wanted AS (
 SELECT w.relname, w.attname, format_type(w.atttypid, w.atttypmod) AS native,
        format_type(b.type, b.modifier) AS base, t.typname, w.attnotnull OR b.strict AS required,
        w.atthasdef AND w.attgenerated = '' OR b.filled AS has_default, w.attidentity,
+       EXISTS (SELECT 1 FROM pg_attrdef d WHERE d.adrelid = w.attrelid AND d.adnum = w.attnum
+               AND split_part(pg_get_expr(d.adbin, d.adrelid), '::', 1) = '''''') AS empty_default,
        w.attgenerated <> '' OR w.relkind = 'v' AND NOT pg_column_is_updatable(w.attrelid, w.attnum, true) AS computed,
        ARRAY(SELECT CAST(enumlabel AS text) FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) AS words,
        CASE WHEN t.typname = 'citext' THEN '::' || quote_ident(tn.nspname) || '.citext'
@@ -204,6 +206,7 @@ def columns(inspector: Inspector, schema: str | None, tables: Sequence[str]) -> 
                 nullable=not row["required"],
                 generated=bool(row["has_default"] or row["attidentity"]),
                 computed=bool(row["computed"] or row["attidentity"] == "a"),
+                empty_default=bool(row["empty_default"]),
                 fold=fold,
                 case_exact=fold is values.exact,
                 max_length=arguments[0] if typname in {"varchar", "bpchar"} else None,

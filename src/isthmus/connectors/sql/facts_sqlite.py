@@ -152,6 +152,7 @@ def _columns(connection: Connection, prefix: str, table: str, quote: Callable[[s
                 nullable=not (not_null or rowid),
                 generated=default is not None or rowid,
                 computed=hidden in (2, 3),
+                empty_default=default in {"''", '""'},
                 auto_increment=rowid,
                 fold={"NOCASE": values.fold_ascii, "RTRIM": values.trimmed(values.exact)}.get(collation, values.exact),
                 case_exact=collation != "NOCASE",

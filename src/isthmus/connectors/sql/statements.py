@@ -182,11 +182,14 @@ class Statements(Compiled):
             case Change.SET:
                 return sa.bindparam(self._names[name])
             case Change.CLEAR:
-                return sa.null()
+                return self._nothing(name)
             case Change.CLEAR_IF:
-                return sa.case((self._is_bound(name), sa.null()), else_=column)
+                return sa.case((self._is_bound(name), self._nothing(name)), else_=column)
             case ClearIfAll(names):
                 return sa.case((sa.and_(*map(self._is_bound, names)), sa.null()), else_=column)
+
+    def _nothing(self, name: str) -> sa.ColumnElement[Any]:
+        return sa.literal_column("''") if self._layout.columns[name].cleared_as_empty else sa.null()
 
     def _is_bound(self, name: str) -> sa.ColumnElement[bool]:
         return self.same(self._layout.columns[name], self._columns[name], self._names[name])
