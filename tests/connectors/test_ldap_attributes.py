@@ -92,7 +92,7 @@ def test_a_new_entry_that_is_none_of_the_type(request: pytest.FixtureRequest, wh
     given = {"uid": ("a",), "cn": ("a",), "sn": ("a",)}
     with pytest.raises(TargetRejected, match="does not match the type's filter"):
         connector.create("person", given, call=call())
-    server.remove_all()
+    assert not server.search(PEOPLE, "(uid=a)"), "an account that nobody knows of would stay"
     assert connector.create("person", {**given, "employeeType": ("Staff",)}, call=call()).attributes["uid"] == ("a",)
     connector.close()
 

@@ -115,7 +115,21 @@ class Writer:
                 f"there is no entry {parent} to put the new one below; create it, or set create_parents",
                 attribute="-dn-",
             ) from failure
-        return self._result(name, columns, post_read.entry(answered))
+        try:
+            return self._result(name, columns, post_read.entry(answered))
+        except TargetRejected as refused:
+            self._take_back(name, refused)
+            raise
+
+    def _take_back(self, dn: str, refused: TargetRejected) -> None:
+        """Delete the entry just made: nobody else would know of it, and each attempt after it would find it there."""
+        self._call.sent(f"delete {self._layout.name}")
+        try:
+            self._link.delete(dn, seconds=self._reader.seconds())
+        except (Failure, ConnectorError) as problem:
+            refused.message += f"; it could not be deleted again ({problem}): delete {dn}"
+        else:
+            refused.message += "; it was deleted again"
 
     def _add(
         self,
