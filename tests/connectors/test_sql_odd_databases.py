@@ -462,6 +462,28 @@ def test_two_letters_that_count_as_one(
         assert connector.read("people", each.identity, attributes=("login",), call=call()) == each
 
 
+@pytest.mark.parametrize(
+    ("kind", "column", "folding"),
+    [
+        ("sqlite", "text COLLATE NOCASE", "letters"),
+        ("postgresql", "citext", "letters"),
+        ("mariadb", "varchar(20) COLLATE utf8mb4_general_ci", "letters"),
+        ("mariadb", "varchar(20) COLLATE utf8mb4_unicode_ci", "full"),
+    ],
+)
+def test_what_a_collation_takes_for_equal_beyond_letters(
+    request: pytest.FixtureRequest, tmp_path: Path, opened: Callable[..., Any], kind: str, column: str, folding: str
+) -> None:
+    target = make_target(kind, request, tmp_path)
+    if column == "citext":
+        target.run("CREATE EXTENSION citext")
+    target.run(f"CREATE TABLE people (login {column} PRIMARY KEY)")
+    target.run("INSERT INTO people VALUES ('straße')")
+    assert target.run("SELECT count(*) FROM people WHERE login = 'STRASSE'") == [(1 if folding == "full" else 0,)]
+    login = opened(target).read_schema(call=call()).object_types["people"].attribute("login")
+    assert (login.case_exact, login.case_folding) == (False, folding)
+
+
 def test_letters_that_turkish_tells_apart(postgres: Target, opened: Callable[..., Any]) -> None:
     postgres.run("CREATE COLLATION tr (provider = icu, locale = 'tr-u-ks-level2', deterministic = false)")
     postgres.run("CREATE TABLE people (login varchar(20) COLLATE tr PRIMARY KEY)")

@@ -10,7 +10,15 @@ from typing import Any
 import orjson
 
 from isthmus.mapping.values import base64_text, decimal_text, key_text, moment_key, plain_text
-from isthmus.spi import AttributeDefinition, AttributeType, Complex, ConnectorObject, ObjectType, Reference
+from isthmus.spi import (
+    AttributeDefinition,
+    AttributeType,
+    Complex,
+    ConnectorObject,
+    ObjectType,
+    Reference,
+    fold_letters,
+)
 
 Normalise = Callable[[Any], str]
 
@@ -31,7 +39,9 @@ def normaliser(definition: AttributeDefinition) -> Normalise:
         case AttributeType.REFERENCE:
             return _reference
         case AttributeType.STRING:
-            return _exact if definition.case_exact else _folded
+            if definition.case_exact:
+                return _exact
+            return _folded_letters if definition.case_folding == "letters" else _folded
         case AttributeType.COMPLEX:
             return _parts_normaliser(definition)
 
@@ -55,6 +65,10 @@ def _exact(value: Any) -> str:
 
 def _folded(value: Any) -> str:
     return _exact(value).casefold()
+
+
+def _folded_letters(value: Any) -> str:
+    return fold_letters(_exact(value))
 
 
 def _integer(value: Any) -> str:

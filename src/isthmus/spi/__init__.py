@@ -35,6 +35,7 @@ from isthmus.spi.errors import (
     Unsupported,
     WatermarkExpired,
 )
+from isthmus.spi.folding import fold_letters
 from isthmus.spi.objects import (
     Anchor,
     AttributeChange,
@@ -108,6 +109,7 @@ __all__ = [
     "Value",
     "Watermark",
     "WatermarkExpired",
+    "fold_letters",
     "setting",
     "settings_of",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class AttributeType(StrEnum):
@@ -36,7 +37,9 @@ class AttributeDefinition:
 
     `required`: a create without it fails (for example NOT NULL without default). `readonly`: the target computes it.
     `generated`: the target makes a value when a create gives none (identity column, default expression).
-    `case_exact`: whether the target tells "A" from "a" when it compares. `secret`: never imported, returned or logged.
+    `case_exact`: whether the target tells "A" from "a" when it compares. `case_folding`: if it does not, which texts
+    are one to it: "letters", those of which `fold_letters` makes the same; "full", those of which Unicode's full case
+    folding does ("ß" is "ss"). `secret`: never imported, returned or logged.
     `max_length` counts characters (bytes for binary). `reference_to`: object type pointed at, None if it may be any.
     `native_type` is the target's own name of the type, for people. `choices`: the only values that a text takes; none
     named: any. `sub_attributes`: the parts of a `COMPLEX` one, each
@@ -51,6 +54,7 @@ class AttributeDefinition:
     generated: bool = False
     unique: bool = False
     case_exact: bool = True
+    case_folding: Literal["full", "letters"] = "full"
     secret: bool = False
     max_length: int | None = None
     reference_to: str | None = None

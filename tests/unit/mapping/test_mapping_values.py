@@ -185,6 +185,7 @@ def test_line_breaks_do_not_identify_anybody() -> None:
     ("definition", "one", "other"),
     [
         (attribute("s"), "STRASSE", "straße"),
+        (attribute("s", case_folding="letters"), "ÄRMEL-ß", "ärmel-ß"),
         (attribute("i", T.INTEGER), 7, "7"),
         (attribute("d", T.DECIMAL), Decimal("1.50"), "1.5"),
         (attribute("d", T.DECIMAL), 0.5, Decimal("0.50")),
@@ -201,6 +202,12 @@ def test_line_breaks_do_not_identify_anybody() -> None:
 def test_equal_values_have_equal_keys(definition: AttributeDefinition, one: Any, other: Any) -> None:
     normalise = normaliser(definition)
     assert normalise(one) == normalise(other)
+
+
+@pytest.mark.parametrize("other", ["strasse", "STRASSE"])
+def test_texts_that_are_two_to_a_target_that_folds_letters(other: str) -> None:
+    normalise = normaliser(attribute("s", case_folding="letters"))
+    assert normalise("straße") != normalise(other)
 
 
 def test_case_counts_where_the_target_says_so() -> None:

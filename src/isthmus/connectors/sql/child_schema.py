@@ -224,6 +224,7 @@ def _definition(
         readonly=bool(obstacle) or first.readonly,
         unique=first.unique,
         case_exact=first.case_exact,
+        case_folding=first.case_folding,
         max_length=first.max_length,
         choices=first.choices,
     )

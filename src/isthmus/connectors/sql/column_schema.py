@@ -38,6 +38,7 @@ def column_of(
         generated=generated,
         unique=unique,
         case_exact=facts.case_exact,
+        case_folding=facts.case_folding,
         secret=secret,
         max_length=length if codec.type in {AttributeType.STRING, AttributeType.BINARY} else None,
         native_type=facts.native,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from isthmus.connectors.sql.values import Codec, exact
 
@@ -27,6 +28,7 @@ class ColumnFacts:
     auto_increment: bool = False
     fold: Callable[[str], str] = exact
     case_exact: bool = True
+    case_folding: Literal["full", "letters"] = "letters"
     max_length: int | None = None
     comparable: bool = True
     choices: tuple[str, ...] = ()

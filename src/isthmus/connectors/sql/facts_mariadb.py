@@ -62,8 +62,11 @@ _VIEWS = sa.text(
     "SELECT table_name FROM information_schema.views WHERE table_schema = :schema AND is_updatable = 'YES'"
 )
 
-_TOLD_APART: dict[tuple[Any, str], tuple[frozenset[str], frozenset[str]]] = {}
-"""By server version and collation, the capitals, and pairs such as "cH", that are not equal to their small letters."""
+_TOLD_APART: dict[tuple[Any, str], tuple[frozenset[str], frozenset[str], bool]] = {}
+"""By server version and collation, the capitals, and pairs such as "cH", that are not equal to their small letters; and
+whether letters are equal beyond that, as by Unicode's full case folding."""
+
+_BEYOND = {"ß": "ss"}
 
 _RULES = re.compile(
     r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*?\)((?: ON (?:DELETE|UPDATE) [A-Z ]+)*),?$", re.MULTILINE
@@ -220,7 +223,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
     for row in rows:
         kind, extra = row["data_type"].lower(), row["extra"].lower()
         collation = row["collation_name"]
-        fold = folds.get(collation, values.exact)
+        fold, fully = folds.get(collation, (values.exact, False))
         if collation is not None and not ("nopad" in collation or "_0900_" in collation or collation == "binary"):
             fold = values.trimmed(fold)
         found.setdefault(row["table_name"], []).append(
@@ -236,6 +239,7 @@ def columns(inspector: Inspector, schema: str, tables: Sequence[str]) -> dict[st
                 auto_increment="auto_increment" in extra,
                 fold=fold,
                 case_exact=not _any_case(row["collation_name"]),
+                case_folding="full" if fully else "letters",
                 max_length=row["length"] if kind in _LIMITED else None,
                 comparable=kind not in _AS_TEXT,
                 choices=words_of(row["column_type"]) if kind == "enum" else (),
@@ -249,17 +253,19 @@ def _any_case(collation: str | None) -> bool:
     return collation is not None and "_ci" in collation
 
 
-def _fold(connection: Connection, charset: str, collation: str) -> Callable[[str], str]:
-    """Return how text of a collation is folded: the server is asked once about every letter, and about pairs."""
+def _fold(connection: Connection, charset: str, collation: str) -> tuple[Callable[[str], str], bool]:
+    """Return how text of a collation is folded, and whether it is fully; the server is asked once about each letter."""
     key = (connection.dialect.server_version_info, collation)
     if key not in _TOLD_APART:
         asked = values.capitals()
         small = string.ascii_lowercase
         pairs = {first + second.upper(): first + second for first in small for second in (*small, "ž")}
-        differing = _differing(connection, charset, collation, {**asked, **pairs})
-        apart = differing & asked.keys()
-        _TOLD_APART[key] = frozenset(apart), frozenset(pair for pair in differing - apart if pair[1] not in apart)
-    return values.folding(*_TOLD_APART[key])
+        differing = _differing(connection, charset, collation, {**asked, **pairs, **_BEYOND})
+        letters = differing & asked.keys()
+        kept = frozenset(pair for pair in differing & pairs.keys() if pair[1] not in letters)
+        _TOLD_APART[key] = frozenset(letters), kept, differing.isdisjoint(_BEYOND)
+    apart, mixed, fully = _TOLD_APART[key]
+    return values.folding(apart, mixed), fully
 
 
 def _differing(connection: Connection, charset: str, collation: str, pairs: Mapping[str, str]) -> set[str]:

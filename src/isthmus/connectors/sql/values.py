@@ -16,7 +16,8 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
-from isthmus.spi import AttributeType, Complex, Reference, Value
+from isthmus.spi import AttributeType, Complex, Reference, Value, fold_letters
+from isthmus.spi.folding import fold_letter
 
 
 class Unfit(ValueError):
@@ -228,15 +229,10 @@ def fold_ascii(text: str) -> str:
     return text.translate(_ASCII)
 
 
-def fold_letters(text: str) -> str:
-    """Fold every letter that has one lower and one upper form, as citext and the *_ci collations do."""
-    return text.lower() if text.isascii() else "".join(map(_fold_letter, text))
-
-
 @cache
 def capitals() -> Mapping[str, str]:
     """Return every letter that `fold_letters` changes, and into which."""
-    return {letter: low for code in range(_CASED) if (low := _fold_letter(letter := chr(code))) != letter}
+    return {letter: low for code in range(_CASED) if (low := fold_letter(letter := chr(code))) != letter}
 
 
 @cache
@@ -274,11 +270,6 @@ _CASED = 0x1E944
 """Beyond all letters of two forms (Unicode 15)."""
 
 _ASCII = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-def _fold_letter(letter: str) -> str:
-    lower = letter.lower()
-    return lower if len(lower) == 1 and lower.upper() == letter else letter
 
 
 def single_float(text: str) -> Decimal:
