@@ -9,11 +9,18 @@ def fold_letter(letter: str) -> str:
     return lower if len(lower) == 1 and lower.upper() == letter else letter
 
 
+_KEPT = 0x3000
+"""Below are alphabets; what lies above has hardly any capitals, and all of it would take 200 MB."""
+
+
 class _Letters(dict[int, str]):
     """What letters fold to, found out when they are met."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = folded = fold_letter(chr(code))
+        letter = chr(code)
+        folded = fold_letter(letter)
+        if code < _KEPT or folded != letter:
+            self[code] = folded
         return folded
 
 
