@@ -71,7 +71,7 @@ def add(
     """
     from isthmus.config.editing import add_connector
     from isthmus.engine.operations import note
-    from isthmus.wizard import adding
+    from isthmus.wizard import adding, rules
 
     if anchor and table is None:
         raise typer.BadParameter("--anchor needs --table: the table whose rows it identifies")
@@ -99,7 +99,8 @@ def add(
         for remark in draft.notes:
             typer.echo(f"note: {printable(remark)}", err=True)
         document = adding.complete(draft, **deprovisioning(draft, disable, delete))
-        notes = [*draft.notes, *(later := adding.lasting(document, draft))]
+        assert draft.object_type is not None
+        notes = [*draft.notes, *(later := rules.lasting(document, draft.object_type, name))]
         for remark in later:
             typer.echo(f"note: {printable(remark)}", err=True)
         path = add_connector(configuration, name, document)
@@ -241,7 +242,7 @@ class Meaning(TypedDict):
 
 def deprovisioning(draft: Draft, disable: str | None, delete: str | None) -> Meaning:
     """Return what disable and delete mean. Neither is guessed: the wrong guess deletes people, or does not."""
-    from isthmus.wizard import adding
+    from isthmus.wizard import rules
 
     assert draft.object_type is not None
     object_type = draft.object_type
@@ -256,7 +257,7 @@ def deprovisioning(draft: Draft, disable: str | None, delete: str | None) -> Mea
 
     def answer(question: str, option: str) -> str:
         text = ask(question, option)
-        adding.deprovisioning(text, object_type)
+        rules.deprovisioning(text, object_type)
         return text
 
     if "--disable" in lacking:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,13 +16,11 @@ from isthmus.config.names import connector_name_problem
 from isthmus.config.registry import connector_type, connector_type_ids
 from isthmus.config.settings import open_connector
 from isthmus.engine.answers import connector_edge
-from isthmus.mapping.activity import Activity, no_way_back
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.mapping.problems import MappingProblem
 from isthmus.mapping.resource_type import compile_resource_type
-from isthmus.mapping.suggesting import looks_like_a_switch, looks_secret, suggest_flows
+from isthmus.mapping.suggesting import looks_like_a_switch, suggest_flows
 from isthmus.spi import (
-    AttributeType,
     Call,
     Connector,
     ConnectorError,
@@ -34,10 +31,10 @@ from isthmus.spi import (
     settings_of,
 )
 from isthmus.wizard.belonging import as_settings, belonging
+from isthmus.wizard.notes import GROUPS, PEOPLE, group_notes, notes_on
+from isthmus.wizard.rules import deprovisioning
 
 T = TypeVar("T")
-PEOPLE = "Users"
-GROUPS = "Groups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,7 +342,7 @@ def choose(draft: Draft, object_type: str) -> Draft:
         object_type=types[0],
         definition=definition,
         groups=groups,
-        notes=(*_notes(types[0], definition), *([] if groups is None else _group_notes(groups)), *notes),
+        notes=(*notes_on(types[0], definition), *([] if groups is None else group_notes(groups)), *notes),
     )
 
 
@@ -402,54 +399,6 @@ def _types(schema: Schema, wanted: Sequence[Mapping[str, Any]]) -> list[ObjectTy
     return [schema.object_types[each["name"]] for each in wanted]
 
 
-def _group_notes(definition: ResourceTypeDefinition) -> list[str]:
-    lacking = [path for path in ("displayName", "members") if path not in definition.flows]
-    if not lacking:
-        return []
-    what = f"no attribute of the groups in {definition.object_type} looks like {' or '.join(lacking)}"
-    return [f"{what}: add a flow, since clients send nothing else of a group"]
-
-
-def _notes(object_type: ObjectType, definition: ResourceTypeDefinition) -> list[str]:
-    notes = []
-    missing = [one.name for one in object_type.attributes if one.required and one.name not in definition.attributes]
-    if missing:
-        notes.append(
-            f"not published, since they look like secrets, but every row needs a value: {', '.join(missing)}; "
-            "creates will fail until they are added to 'attributes', named as password_column (SQL), or get a default "
-            "in the target"
-        )
-    reached = {flow.attribute for flow in definition.flows.values()}
-    alone = [one.name for one in object_type.attributes if one.required and one.name not in (*missing, *reached)]
-    if alone and definition.endpoint == PEOPLE:
-        notes.append(
-            f"{', '.join(alone)} must have a value and no flow brings one: clients send it under the ECMA2Host "
-            "extension (Entra), or add a flow"
-        )
-    name = definition.flows.get("userName")
-    shared = [path for path, flow in definition.flows.items() if path != "userName" and flow == name]
-    if name is not None and shared:
-        notes.append(
-            f"userName and {', '.join(shared)} are both {name.attribute}: who is sent with different values is refused "
-            "(400); if your identity provider does that, take the flow out that it should not set"
-        )
-    hidden = [one.name for one in object_type.attributes if looks_secret(one) and one.name not in missing]
-    if hidden:
-        notes.append(f"not published, since they look like secrets: {', '.join(hidden)}")
-    if not definition.matching:
-        notes.append("no matching attribute could be suggested; name one with --matching, or doubles may be made")
-    if definition.endpoint == GROUPS:
-        notes += _group_notes(definition)
-    if definition.endpoint == PEOPLE and "userName" not in definition.flows:
-        notes.append("no attribute looks like userName; add a flow for it if your identity provider is not Entra")
-    generated = [
-        one for one in object_type.anchor if (found := object_type.attribute(one)) is not None and found.generated
-    ]
-    if generated and object_type.correlation_attribute is None and not definition.matching:
-        notes.append("the target makes the anchor and nothing else identifies a row: set a correlation_attribute")
-    return notes
-
-
 def complete(draft: Draft, *, disable: str | None, delete: str) -> dict[str, Any]:
     """Return the connector's document, checked against the discovered schema.
 
@@ -492,70 +441,3 @@ def _in_order(draft: Draft) -> dict[str, Any]:
     """Return the settings as the connector type declares them: address, account, password, object types."""
     declared = [one.name for one in settings_of(connector_type(draft.answers.type).settings)]
     return {name: draft.settings[name] for name in sorted(draft.settings, key=declared.index)}
-
-
-def deprovisioning(text: str, object_type: ObjectType) -> Deprovisioning:
-    """Return what `nothing`, `delete` or `ATTRIBUTE=VALUE[,ATTRIBUTE=VALUE]` means."""
-    if text == "nothing":
-        return Deprovisioning(action="nothing")
-    if text == "delete":
-        return Deprovisioning(action="delete")
-    values: dict[str, Any] = {}
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        found = object_type.attribute(name.strip())
-        if not equals or found is None:
-            known = [one.name for one in object_type.attributes]
-            hint = f"; {nearest(name.strip(), known, what='attributes')}" if equals else ""
-            raise ConfigError(f"{text!r} is neither nothing, delete nor ATTRIBUTE=VALUE{hint}")
-        if found.name in values:
-            raise ConfigError(f"{text!r} gives {found.name} two values")
-        values[found.name] = _typed(found.name, value.strip(), found.type)
-    rule = Deprovisioning(action="set", values=values, restore=_other_words(values, object_type))
-    for where, problem in Activity(_only(object_type, rule), object_type, None).problems:
-        raise ConfigError(f"{where[-1]}: {problem}")
-    return rule
-
-
-def _only(object_type: ObjectType, rule: Deprovisioning) -> ResourceTypeDefinition:
-    return ResourceTypeDefinition(object_type=object_type.name, attributes=(), disable=rule)
-
-
-def _other_words(values: Mapping[str, Any], object_type: ObjectType) -> dict[str, Any]:
-    """Return what takes the values back where an attribute has just one other: Y for N."""
-    others = {}
-    for name, value in values.items():
-        found = object_type.attribute(name)
-        choices = () if found is None else found.choices
-        if len(choices) == 2 and value in choices:
-            others[name] = choices[1 - choices.index(value)]
-    return others
-
-
-def lasting(document: Mapping[str, Any], draft: Draft) -> list[str]:
-    """Return notes on what disable and delete write that enabling and reviving do not take back."""
-    notes = []
-    for name in ("disable", "delete"):
-        rule = document["resource_types"][0][name]
-        assert draft.object_type is not None
-        lacking = no_way_back(None if rule is None else msgspec.convert(rule, Deprovisioning), draft.object_type)
-        if lacking:
-            keys = ", ".join(f"{json.dumps(one, ensure_ascii=False)} = ..." for one in lacking)
-            notes.append(
-                f"{' and '.join(lacking)} will stay as {name} writes it when people come back: say in "
-                f"connectors/{draft.answers.name}.toml what is written then, by restore = {{ {keys} }} beside values"
-            )
-    return notes
-
-
-def _typed(name: str, text: str, type: AttributeType) -> Any:
-    if type is AttributeType.BOOLEAN:
-        if text.casefold() not in ("true", "false", "1", "0"):
-            raise ConfigError(f"{name} is a boolean, and {text!r} is neither true nor false")
-        return text.casefold() in ("true", "1")
-    if type is AttributeType.INTEGER:
-        try:
-            return int(text)
-        except ValueError as exc:
-            raise ConfigError(f"{name} holds whole numbers, and {text!r} is none") from exc
-    return text

@@ -11,7 +11,7 @@ from isthmus.config.documents import Configuration, ConnectorDocument, HostDocum
 from isthmus.config.errors import ConfigError
 from isthmus.mapping.definition import Deprovisioning, ResourceTypeDefinition
 from isthmus.spi import AttributeDefinition, AttributeType, ObjectType, Operation, Schema
-from isthmus.wizard import adding
+from isthmus.wizard import adding, rules
 from isthmus.wizard.adding import Answers, Draft
 
 PEOPLE = ObjectType(
@@ -65,12 +65,12 @@ def test_settings_that_lead_nowhere_are_refused(texts: list[str]) -> None:
 
 
 def test_what_disable_and_delete_do_is_typed_as_the_target_is() -> None:
-    assert adding.deprovisioning("nothing", PEOPLE) == Deprovisioning(action="nothing")
-    assert adding.deprovisioning("delete", PEOPLE) == Deprovisioning(action="delete")
-    assert adding.deprovisioning("disabled=true, level=0", PEOPLE).values == {"disabled": True, "level": 0}
+    assert rules.deprovisioning("nothing", PEOPLE) == Deprovisioning(action="nothing")
+    assert rules.deprovisioning("delete", PEOPLE) == Deprovisioning(action="delete")
+    assert rules.deprovisioning("disabled=true, level=0", PEOPLE).values == {"disabled": True, "level": 0}
     for wrong in ("", "drop", "disabld=true", "disabled=perhaps", "level=high", "level=1,level=2"):
         with pytest.raises(ConfigError):
-            adding.deprovisioning(wrong, PEOPLE)
+            rules.deprovisioning(wrong, PEOPLE)
 
 
 def test_what_disable_cannot_write_is_refused_when_it_is_said() -> None:
@@ -79,7 +79,7 @@ def test_what_disable_cannot_write_is_refused_when_it_is_said() -> None:
     people = ObjectType(name="people", anchor=("login",), attributes=(*PEOPLE.attributes, state, made))
     for text, says in (("state=gone", "'on', 'off'"), ("login=gone", "identifies"), ("made=x", "computes")):
         with pytest.raises(ConfigError, match=says):
-            adding.deprovisioning(text, people)
+            rules.deprovisioning(text, people)
     with pytest.raises(ConfigError, match="still show the object as active"):
         adding.complete(adding.choose(draft(PEOPLE), "people"), disable="disabled=false", delete="nothing")
 
@@ -114,9 +114,9 @@ def test_enabling_takes_back_what_has_just_one_other_value() -> None:
     assert document["resource_types"][0]["disable"] == {
         "action": "set", "values": {"active": "N"}, "restore": {"active": "Y"},
     }  # fmt: skip
-    assert adding.lasting(document, chosen) == []
+    assert rules.lasting(document, chosen.object_type, "hr") == []
     lasting = adding.complete(chosen, disable="status=suspended,disabled=true", delete="status=deleted")
-    told = adding.lasting(lasting, chosen)
+    told = rules.lasting(lasting, chosen.object_type, "hr")
     assert len(told) == 2, "one for disable, one for delete"
     assert 'restore = { "status" = ... }' in told[0]
 
