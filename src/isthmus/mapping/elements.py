@@ -41,19 +41,13 @@ def view(node: Plural, element: Element, now: Now) -> dict[str, Any] | None:
     return seen
 
 
-def satisfies(condition: Filter, seen: Mapping[str, Any]) -> bool:
-    """Return whether an element fulfils a path's filter (RFC 7644 3.5.2)."""
+def satisfies(condition: Comparison | Presence | ValueFilter, seen: Mapping[str, Any]) -> bool:
+    """Return whether an element with these constants fulfils one test of a filter (RFC 7644 3.5.2)."""
     match condition:
         case Comparison(path=path, operator=operator, value=value):
             return _compare(operator, seen.get(path.name.lower()), value)
         case Presence(path=path):
             return seen.get(path.name.lower()) not in (None, "")
-        case And(parts=parts):
-            return all(satisfies(part, seen) for part in parts)
-        case Or(parts=parts):
-            return any(satisfies(part, seen) for part in parts)
-        case Not(part=part):
-            return not satisfies(part, seen)
         case ValueFilter():
             return False  # elements have no elements of their own (RFC 7643 2.3.8)
 
